@@ -1,0 +1,1 @@
+"""Benchmarks: each prints what it computed, and ratios measured side by side."""

@@ -1,0 +1,271 @@
+"""One training update through `cells.lower` against Flax, PyTorch and a plain step.
+
+    python -m benchmarks.bench_scan [--widths 48 128] [--rounds 15] [--compile]
+
+An update is: loss of a next-token model (batch 20, 35 steps, 28 symbols), gradients,
+clipping by global norm, SGD. Everything runs on one core, in turn, in one process.
+Printed are the median milliseconds of an update, the ratio to the reference measured
+in the same rounds, and seconds of tracing and compilation.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+os.environ["NPROC"] = "1"
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cells import ZOO, Cell, lower_stack, parse
+from workers.runtime import COMPILER_OPTIONS
+
+B, T, V = 20, 35, 28
+RATE, CLIP = 0.5, 5.0
+
+TEN_LINEARS = """
+def ten_linears(x, h):
+    a = sigmoid(linear(x) + linear(h))
+    b = sigmoid(linear(x) + linear(h))
+    c = tanh(linear(a * h) + linear(x))
+    d = relu(linear(c) + linear(b * h))
+    e = tanh(linear(d) + linear(h))
+    return a * e + (h - a * h)
+"""
+
+THREE_STATES = """
+def three_states(x, h, c, m):
+    i = sigmoid(linear(x) + linear(h) + linear(m))
+    f = sigmoid(linear(x) + linear(h) + linear(m))
+    c_new = f * c + i * tanh(linear(x) + linear(h))
+    m_new = m + i * (tanh(linear(c_new)) - m)
+    return tanh(c_new + m_new) * sigmoid(linear(x) + linear(h)), c_new, m_new
+"""
+
+
+class Program(NamedTuple):
+    """A compiled update and its state: `run(state) -> state`, blocking at the end."""
+
+    name: str
+    run: Callable[[Any], Any]
+    state: Any
+    trace_s: float
+    compile_s: float
+
+
+def batch() -> tuple[jax.Array, jax.Array]:
+    """Tokens and targets, both `[T, B]`."""
+    drawn = np.random.default_rng(0).integers(0, V, (T + 1, B)).astype(np.int32)
+    return jnp.asarray(drawn[:-1]), jnp.asarray(drawn[1:])
+
+
+def loss_of(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """Cross-entropy summed over time, divided by the minibatch."""
+    picked = jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], -1)
+    return -jnp.sum(picked) / B
+
+
+def descend(params: Any, grads: Any) -> Any:
+    """Clips by global norm and takes one step of SGD."""
+    norm = jnp.sqrt(sum(jnp.sum(g * g) for g in jax.tree.leaves(grads)))
+    step = RATE * jnp.minimum(1.0, CLIP / norm)
+    return jax.tree.map(lambda p, g: p - step * g, params, grads)
+
+
+def compiled(
+    name: str, apply: Callable[..., Any], params: Any, carry: Any
+) -> Program:
+    """Compiles the update of a model `apply(params, carry, tokens)`."""
+    tokens, targets = batch()
+
+    def update(state: Any, tokens: jax.Array, targets: jax.Array) -> Any:
+        def loss(params: Any, carry: Any) -> Any:
+            new, logits = apply(params, carry, tokens)
+            return loss_of(logits, targets), new
+
+        params, carry = state
+        grads, new = jax.grad(loss, has_aux=True)(params, carry)
+        return descend(params, grads), new
+
+    state = jax.tree.map(jnp.array, (params, carry))
+    start = time.perf_counter()
+    lowered = jax.jit(update, donate_argnums=0).lower(state, tokens, targets)
+    middle = time.perf_counter()
+    program = lowered.compile(dict(COMPILER_OPTIONS["cpu"]))
+    end = time.perf_counter()
+    return Program(
+        name,
+        lambda state: program(state, tokens, targets),
+        state,
+        middle - start,
+        end - middle,
+    )
+
+
+def ours(cell: Cell, width: int, layers: int, plain: bool = False) -> Program:
+    """Our update: through `scan_tokens`, or through a plain scan over `step`."""
+    stack = lower_stack(cell, layers)
+
+    def run(params: Any, carry: Any, tokens: jax.Array) -> Any:
+        table, weights, (kernel, bias) = params
+        if plain:
+            carry, outputs = by_steps(weights, carry, table[tokens])
+        else:
+            carry, outputs = stack.scan_tokens(weights, carry, table, tokens)
+        return carry, outputs @ kernel + bias
+
+    def by_steps(weights: Any, carry: Any, outputs: jax.Array) -> Any:
+        new = []
+        for params, layer_carry in zip(weights, carry, strict=True):
+
+            def body(c: Any, x: jax.Array, params: Any = params) -> Any:
+                return stack.layer.step(params, c, x)
+
+            layer_carry, outputs = jax.lax.scan(body, layer_carry, outputs)
+            new.append(layer_carry)
+        return tuple(new), outputs
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    table = jax.random.normal(keys[0], (V, width)) * 0.1
+    kernel = jax.random.normal(keys[1], (width, V)) * width**-0.5
+    params = (table, stack.init(keys[2], width), (kernel, jnp.zeros(V)))
+    name = "step" if plain else "ours"
+    return compiled(name, run, params, stack.initial_carry(B, width))
+
+
+class FlaxModel(nn.Module):
+    """The same model as a Flax user writes it."""
+
+    cell: type[Any]
+    width: int
+    layers: int
+
+    @nn.compact
+    def __call__(self, carry: Any, tokens: jax.Array) -> Any:
+        """Returns the final carries and the logits `[T, B, V]`."""
+        outputs = nn.Embed(V, self.width)(tokens)
+        new = []
+        for layer in range(self.layers):
+            rnn = nn.RNN(self.cell(self.width), time_major=True, return_carry=True)
+            last, outputs = rnn(outputs, initial_carry=carry[layer])
+            new.append(last)
+        return tuple(new), nn.Dense(V)(outputs)
+
+
+def flax_program(name: str, width: int, layers: int) -> Program:
+    """Flax's update for `lstm` or `gru`."""
+    cell = {"lstm": nn.OptimizedLSTMCell, "gru": nn.GRUCell}[name]
+    model = FlaxModel(cell, width, layers)
+
+    def zeros() -> Any:
+        state = jnp.zeros((B, width))
+        return (state, jnp.zeros((B, width))) if name == "lstm" else state
+
+    carry = tuple(zeros() for _ in range(layers))
+    params = model.init(jax.random.key(0), carry, batch()[0])
+    return compiled("flax", model.apply, params, carry)
+
+
+def torch_program(name: str, width: int, layers: int) -> Program | None:
+    """PyTorch's update for `lstm` or `gru`, where PyTorch is installed."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.set_num_threads(1)
+    rnn = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[name](width, width, layers)
+    embedding, readout = torch.nn.Embedding(V, width), torch.nn.Linear(width, V)
+    modules = torch.nn.ModuleList([embedding, rnn, readout])
+    optimizer = torch.optim.SGD(modules.parameters(), lr=RATE)
+    tokens, targets = (torch.tensor(np.asarray(a)).long() for a in batch())
+
+    def run(carry: Any) -> Any:
+        outputs, new = rnn(embedding(tokens), carry)
+        logits = readout(outputs).reshape(-1, V)
+        loss = torch.nn.functional.cross_entropy(
+            logits, targets.reshape(-1), reduction="sum"
+        )
+        optimizer.zero_grad()
+        (loss / B).backward()
+        torch.nn.utils.clip_grad_norm_(modules.parameters(), CLIP)
+        optimizer.step()
+        return tuple(c.detach() for c in new) if name == "lstm" else new.detach()
+
+    return Program("torch", run, None, 0.0, 0.0)
+
+
+def measure(programs: Sequence[Program], rounds: int) -> list[list[float]]:
+    """Milliseconds of an update, `[programs][rounds]`, the programs taking turns."""
+    states = [program.run(program.state) for program in programs]
+    start = time.perf_counter()
+    states[0] = jax.block_until_ready(programs[0].run(states[0]))
+    repeats = max(2, int(0.15 / (time.perf_counter() - start)))
+    times: list[list[float]] = [[] for _ in programs]
+    for _ in range(rounds):
+        for index, program in enumerate(programs):
+            start = time.perf_counter()
+            for _ in range(repeats):
+                states[index] = program.run(states[index])
+            jax.block_until_ready(states[index])
+            times[index].append((time.perf_counter() - start) / repeats * 1e3)
+    return times
+
+
+def report(label: str, programs: Sequence[Program], rounds: int) -> None:
+    """Prints one line a program; ratios are medians over rounds to our own."""
+    times = measure(programs, rounds)
+    for program, series in zip(programs, times, strict=True):
+        ratio = statistics.median(
+            a / b for a, b in zip(series, times[0], strict=True)
+        )
+        print(
+            f"{label:<22}{program.name:<6}"
+            f"{statistics.median(series):>9.2f} ms {min(series):>8.2f} min"
+            f"{ratio:>8.2f}x{program.trace_s:>8.2f}{program.compile_s:>8.2f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--widths", type=int, nargs="+", default=[48, 128, 172, 512])
+    parser.add_argument("--layers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--cells", nargs="+", default=["lstm", "gru"])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--no-searched", action="store_true")
+    options = parser.parse_args()
+    print(f"jax {jax.__version__}; one core; batch {B}, {T} steps, {V} symbols; float32")
+    print(f"{'':28}{'median':>12} {'':>12}{'ratio':>9}{'trace':>8}{'compile':>8}")
+    for layers in options.layers:
+        for width in options.widths:
+            for name in options.cells:
+                programs = [
+                    ours(ZOO[name], width, layers),
+                    flax_program(name, width, layers),
+                    torch_program(name, width, layers),
+                ]
+                label = f"{name} {width} x{layers}"
+                report(label, [p for p in programs if p], options.rounds)
+    if options.no_searched:
+        return
+    searched = {
+        "mut1": ZOO["mut1"],
+        "ten_linears": parse(TEN_LINEARS),
+        "three_states": parse(THREE_STATES),
+    }
+    for name, cell in searched.items():
+        for width in options.widths:
+            programs = [ours(cell, width, 1), ours(cell, width, 1, plain=True)]
+            report(f"{name} {width} x1", programs, options.rounds)
+
+
+if __name__ == "__main__":
+    main()

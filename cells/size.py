@@ -1,0 +1,86 @@
+"""How large and how costly a cell is: parameters, width for a budget, FLOPs."""
+
+from cells.ir import Cell
+from cells.ops import CellError, get_op
+
+MAX_WIDTH = 1 << 16
+"""No width above this is considered."""
+
+
+def cell_params(cell: Cell, width: int) -> int:
+    """Number of weights of one layer of the cell."""
+    ranks = [rank for node in cell.nodes for _, rank in get_op(node.op).weights]
+    return sum(width**rank for rank in ranks)
+
+
+def num_params(
+    cell: Cell,
+    width: int,
+    *,
+    num_layers: int = 1,
+    num_inputs: int = 0,
+    num_outputs: int = 0,
+) -> int:
+    """Number of weights of a model: layers, embedding and readout.
+
+    Args:
+        cell: The cell.
+        width: H.
+        num_layers: L.
+        num_inputs: Rows of the embedding, `[num_inputs, H]`; 0 leaves it out.
+        num_outputs: Columns of the readout, `[H, num_outputs]` with a bias; 0 leaves
+            it out.
+    """
+    readout = (width + 1) * num_outputs
+    return num_layers * cell_params(cell, width) + num_inputs * width + readout
+
+
+def width_for(
+    cell: Cell,
+    parameters: int,
+    *,
+    num_layers: int = 1,
+    num_inputs: int = 0,
+    num_outputs: int = 0,
+) -> int:
+    """The largest width whose model has at most `parameters` weights.
+
+    Found by binary search, as in the paper (section 3.7); embedding and readout count.
+
+    Raises:
+        CellError: Not even width 1 fits.
+    """
+
+    def size(width: int) -> int:
+        return num_params(
+            cell,
+            width,
+            num_layers=num_layers,
+            num_inputs=num_inputs,
+            num_outputs=num_outputs,
+        )
+
+    if size(1) > parameters:
+        raise CellError(
+            f"no width fits a budget of {parameters} parameters: width 1 has {size(1)}"
+        )
+    low, high = 1, MAX_WIDTH
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if size(middle) <= parameters else (low, middle - 1)
+    return low
+
+
+def flops(cell: Cell, width: int, *, training: bool = False) -> int:
+    """Floating-point operations of one step of one layer for one sequence.
+
+    A multiplication and an addition count as two; an elementwise op or activation as
+    one a feature. Training is three times the forward pass: the backward pass has two
+    products for each of the forward one.
+    """
+    forward = 0
+    for node in cell.nodes:
+        ranks = [rank for _, rank in get_op(node.op).weights]
+        forward += 2 * width * width if 2 in ranks else 0
+        forward += width
+    return 3 * forward if training else forward

@@ -1,0 +1,96 @@
+"""Tasks: what a cell is asked to do, as data, a readout and a metric."""
+
+from tasks.arithmetic import Arithmetic
+from tasks.base import (
+    ACCURACY,
+    FRAME_NLL,
+    SPLITS,
+    TOKEN_NLL,
+    Metric,
+    Readout,
+    Split,
+    Stream,
+    Task,
+    TaskBase,
+    TaskError,
+    TokenTask,
+    Value,
+    Windows,
+    windows,
+)
+from tasks.check import check_task
+from tasks.corpus import CorpusTask
+from tasks.describe import (
+    Example,
+    describe_task,
+    examples,
+    list_tasks,
+    render_list,
+    render_task,
+)
+from tasks.memorization import Memorization
+from tasks.metrics import (
+    Sums,
+    accuracy,
+    frame_nll,
+    frame_sums,
+    perplexity,
+    token_nll,
+    token_sums,
+)
+from tasks.music import JsbChorales, Nottingham, PianoMidi
+from tasks.ptb import PennTreebank
+from tasks.registry import SIZE_NAMES, TASKS, make_task, resolve_task, task_names
+from tasks.synthetic import Examples, SyntheticTask, uniform_integers
+from tasks.text import Characters, Words
+from tasks.xml import Xml
+
+__all__ = [
+    "ACCURACY",
+    "FRAME_NLL",
+    "SIZE_NAMES",
+    "SPLITS",
+    "TASKS",
+    "TOKEN_NLL",
+    "Arithmetic",
+    "Characters",
+    "CorpusTask",
+    "Example",
+    "Examples",
+    "JsbChorales",
+    "Memorization",
+    "Metric",
+    "Nottingham",
+    "PennTreebank",
+    "PianoMidi",
+    "Readout",
+    "Split",
+    "Stream",
+    "Sums",
+    "SyntheticTask",
+    "Task",
+    "TaskBase",
+    "TaskError",
+    "TokenTask",
+    "Value",
+    "Windows",
+    "Words",
+    "Xml",
+    "accuracy",
+    "check_task",
+    "describe_task",
+    "examples",
+    "frame_nll",
+    "frame_sums",
+    "list_tasks",
+    "make_task",
+    "perplexity",
+    "render_list",
+    "render_task",
+    "resolve_task",
+    "task_names",
+    "token_nll",
+    "token_sums",
+    "uniform_integers",
+    "windows",
+]

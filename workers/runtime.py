@@ -1,0 +1,187 @@
+"""How a process computes: threads, cores, devices, flags, and what they decide."""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+COMPILER_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "cpu": {"xla_backend_optimization_level": "1"},
+    "gpu": {"xla_gpu_deterministic_ops": "true", "xla_gpu_autotune_level": "0"},
+    "tpu": {},
+}
+"""XLA's options for every program we compile, by platform.
+
+On CPU level 1 compiles in 60 % of the time to code that is as fast. On GPU the same
+program has to give the same bits, and is thrown away too soon to repay autotuning.
+"""
+
+DEFAULT_LANES: Final[Mapping[str, int]] = {"cpu": 1, "gpu": 20, "tpu": 20}
+"""Settings trained side by side in one program; 20 settings are a round of the paper.
+
+On CPU lanes are slower than one setting after the other; elsewhere a time step costs
+its launches, however many lanes it has.
+"""
+
+_ISA: Final = ("sse4", "avx", "fma", "f16c", "amx", "bf16", "asimd", "sve")
+
+
+def prepare(
+    *,
+    core: int | None = None,
+    platforms: str | None = None,
+    memory_share: float | None = None,
+) -> None:
+    """Makes this process fit to evaluate; called before JAX starts a backend.
+
+    Results depend on the number of threads that share a matrix product, so there is
+    one. A repeated call changes nothing but the core.
+
+    Args:
+        core: The CPU core to stay on; None leaves the choice to the system.
+        platforms: JAX's platforms, as in `JAX_PLATFORMS`; `cpu` hides accelerators.
+        memory_share: Share of an accelerator's memory that is this process's.
+
+    Raises:
+        RuntimeError: JAX has started already, with another number of threads or on
+            other platforms.
+    """
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+    if backend_started():
+        _check_started(platforms)
+        return
+    os.environ["NPROC"] = "1"
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    if memory_share is not None:
+        os.environ.pop("XLA_PYTHON_CLIENT_MEM_FRACTION", None)
+        os.environ["XLA_CLIENT_MEM_FRACTION"] = f"{memory_share:.3f}"
+    if platforms is not None:
+        os.environ["JAX_PLATFORMS"] = platforms
+        if "jax" in sys.modules:  # it read the environment when it was imported
+            sys.modules["jax"].config.update("jax_platforms", platforms)
+
+
+def backend_started() -> bool:
+    """Whether JAX has started in this process, so that its threads are as they are."""
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    return bridge is not None and bool(bridge.backends_are_initialized())
+
+
+def _check_started(platforms: str | None) -> None:
+    import jax
+
+    threads = compute_threads()
+    if threads not in (None, 1):
+        raise RuntimeError(
+            f"JAX has started with {threads} threads before `prepare` was called: "
+            "set NPROC=1 in the environment, or call `prepare` first"
+        )
+    running = jax.default_backend()
+    if platforms is not None and running not in platforms.replace("cuda", "gpu"):
+        raise RuntimeError(
+            f"JAX has started on {running} before `prepare` asked for {platforms}: "
+            f"set JAX_PLATFORMS={platforms} in the environment"
+        )
+
+
+def compute_threads() -> int | None:
+    """Threads that share an operation on CPU, as counted; None where unknown.
+
+    JAX must have started. They are told by their name, on Linux only.
+    """
+    tasks = Path("/proc/self/task")
+    if not tasks.is_dir():
+        return None
+    names = [_read(task / "comm") for task in tasks.iterdir()]
+    return sum(name.startswith("tf_XLAEigen") for name in names) or None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:  # a thread that has just ended
+        return ""
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What decides the bits of a result, beside the job.
+
+    Attributes:
+        jax: Version.
+        jaxlib: Version.
+        platform: `cpu`, `gpu` or `tpu`.
+        device: Model of the processor that computes.
+        instructions: Its vector instruction sets, on CPU.
+        threads: Threads that share an operation, on CPU; 0 where unknown.
+        lanes: Settings in one program.
+        flags: `XLA_FLAGS`, and the compiler options.
+    """
+
+    jax: str
+    jaxlib: str
+    platform: str
+    device: str
+    instructions: str
+    threads: int
+    lanes: int
+    flags: str
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits: equal keys, equal bits."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, the key among them."""
+        return {"key": self.key, **asdict(self)}
+
+
+@lru_cache(maxsize=8)
+def numerics_class(lanes: int | None = None) -> Numerics:
+    """The numerics class of this process; starts JAX.
+
+    Args:
+        lanes: Settings in one program; None: what the platform has by default.
+    """
+    from importlib.metadata import version
+
+    import jax
+
+    name = jax.default_backend()
+    kind = jax.devices()[0].device_kind
+    on_cpu = name == "cpu"
+    model, instructions = cpu_model() if on_cpu else (kind, "")
+    options = " ".join(f"{k}={v}" for k, v in sorted(COMPILER_OPTIONS[name].items()))
+    return Numerics(
+        jax=jax.__version__,
+        jaxlib=version("jaxlib"),
+        platform=name,
+        device=model,
+        instructions=instructions,
+        threads=(compute_threads() or 0) if on_cpu else 0,
+        lanes=lanes or DEFAULT_LANES[name],
+        flags=" ".join([*sorted(os.environ.get("XLA_FLAGS", "").split()), options]),
+    )
+
+
+def cpu_model() -> tuple[str, str]:
+    """Model and vector instruction sets of this CPU, as the system names them."""
+    lines = _read(Path("/proc/cpuinfo")).partition("\n\n")[0].splitlines()
+    facts = {
+        k.strip(): v.strip() for k, _, v in (line.partition(":") for line in lines)
+    }
+    named = ("vendor_id", "cpu family", "model", "model name", "CPU part")
+    model = " / ".join(facts[name] for name in named if facts.get(name))
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    instructions = sorted(f for f in flags if any(isa in f for isa in _ISA))
+    fallback = f"{platform.machine()} {platform.processor()}".strip()
+    return model or fallback, " ".join(instructions)
