@@ -79,9 +79,7 @@ def descend(params: Any, grads: Any) -> Any:
     return jax.tree.map(lambda p, g: p - step * g, params, grads)
 
 
-def compiled(
-    name: str, apply: Callable[..., Any], params: Any, carry: Any
-) -> Program:
+def compiled(name: str, apply: Callable[..., Any], params: Any, carry: Any) -> Program:
     """Compiles the update of a model `apply(params, carry, tokens)`."""
     tokens, targets = batch()
 
@@ -222,9 +220,7 @@ def report(label: str, programs: Sequence[Program], rounds: int) -> None:
     """Prints one line a program; ratios are medians over rounds to our own."""
     times = measure(programs, rounds)
     for program, series in zip(programs, times, strict=True):
-        ratio = statistics.median(
-            a / b for a, b in zip(series, times[0], strict=True)
-        )
+        ratio = statistics.median(a / b for a, b in zip(series, times[0], strict=True))
         print(
             f"{label:<22}{program.name:<6}"
             f"{statistics.median(series):>9.2f} ms {min(series):>8.2f} min"
@@ -242,7 +238,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--no-searched", action="store_true")
     options = parser.parse_args()
-    print(f"jax {jax.__version__}; one core; batch {B}, {T} steps, {V} symbols; float32")
+    print(
+        f"jax {jax.__version__}; one core; batch {B}, {T} steps, {V} symbols; float32"
+    )
     print(f"{'':28}{'median':>12} {'':>12}{'ratio':>9}{'trace':>8}{'compile':>8}")
     for layers in options.layers:
         for width in options.widths:

@@ -7,11 +7,16 @@ whatever only reads, compares or mutates cells starts fast.
 from typing import TYPE_CHECKING, Any
 
 from cells.check import check
+from cells.equations import equations, latex
 from cells.ir import Cell, Node, from_json, to_json
+from cells.liveness import Dead, dead, response
+from cells.mutate import TRANSFORMATIONS, Mutant, Transformation, mutate, transform
 from cells.ops import OP_SETS, OPS, CellError, Op, load_op, op_names
+from cells.published import Published
 from cells.simplify import Canonical, canonical, canonicalize, digest
 from cells.size import cell_params, flops, num_params, width_for
 from cells.text import parse, parse_named, to_text
+from cells.tokens import CellSyntaxError
 from cells.zoo import PUBLISHED, ZOO
 
 if TYPE_CHECKING:
@@ -21,30 +26,42 @@ __all__ = [
     "OPS",
     "OP_SETS",
     "PUBLISHED",
+    "TRANSFORMATIONS",
     "ZOO",
     "Canonical",
     "Cell",
     "CellError",
+    "CellSyntaxError",
+    "Dead",
     "Layer",
+    "Mutant",
     "Node",
     "Op",
+    "Published",
     "Stack",
+    "Transformation",
     "canonical",
     "canonicalize",
     "cell_params",
     "check",
+    "dead",
     "digest",
+    "equations",
     "flops",
     "from_json",
+    "latex",
     "load_op",
     "lower",
     "lower_stack",
+    "mutate",
     "num_params",
     "op_names",
     "parse",
     "parse_named",
+    "response",
     "to_json",
     "to_text",
+    "transform",
     "width_for",
 ]
 

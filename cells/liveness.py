@@ -143,9 +143,9 @@ def _is_zero(node: Node, zero: set[int]) -> bool:
 
 
 class _Trial(NamedTuple):
-    """How a cell is run: values are [sets, 2 * pairs, width].
+    """How a cell is run: values are [2, sets, pairs, width], weights [sets, ...].
 
-    The first half of the pairs' axis are the first sequences of the pairs.
+    Both sequences of a pair are computed alike, to the last bit, where they are equal.
 
     Attributes:
         sets: Number of sets of weights.
@@ -191,7 +191,7 @@ def _run(cell: Cell, trial: _Trial, steps: str, carry: list[Array]) -> _Run:
                 return responded
             old, carry = carry, [values[output] for output in cell.outputs]
             output = carry[0]
-            if (output[:, : trial.pairs] != output[:, trial.pairs :]).any():
+            if (output[0] != output[1]).any():
                 if kind == "s":
                     return responded
                 seen = "input"
@@ -200,12 +200,11 @@ def _run(cell: Cell, trial: _Trial, steps: str, carry: list[Array]) -> _Run:
             if 2 * time >= len(steps):
                 changed = [(a != b).any() for a, b in zip(old, carry, strict=True)]
                 moves = [a or bool(b) for a, b in zip(moves, changed, strict=True)]
-    halves = [state[:, : trial.pairs] for state in carry]
-    return _Run(seen, [np.concatenate([half, half], axis=1) for half in halves], moves)
+    return _Run(seen, [np.stack([state[0], state[0]]) for state in carry], moves)
 
 
 def _zeros(cell: Cell, trial: _Trial) -> list[Array]:
-    return [np.zeros((trial.sets, 2 * trial.pairs, _WIDTH))] * cell.num_states
+    return [np.zeros((2, trial.sets, trial.pairs, _WIDTH))] * cell.num_states
 
 
 @lru_cache(maxsize=4096)
@@ -232,17 +231,17 @@ def _function(
 def _inputs(time: int, kind: str, trial: _Trial) -> Array:
     """The inputs of one step, alike in both sequences of a pair if it is an s."""
     rng = np.random.default_rng((time, 1))
-    inputs = rng.normal(size=(trial.sets, 2, trial.pairs, _WIDTH))
+    inputs = rng.normal(size=(2, trial.sets, trial.pairs, _WIDTH))
     inputs *= np.resize(_INPUT_SCALES, (trial.pairs, 1))
     if kind == "s":
-        inputs[:, 1] = inputs[:, 0]
-    return inputs.reshape(trial.sets, 2 * trial.pairs, _WIDTH)
+        inputs[1] = inputs[0]
+    return inputs
 
 
 @lru_cache(maxsize=64)
 def _noise(state: int, trial: _Trial) -> Array:
     """Random values of a state, alike in both sequences of a pair."""
     rng = np.random.default_rng((state, 2))
-    noise = rng.normal(size=(trial.sets, 1, trial.pairs, _WIDTH))
-    noise = noise * np.resize(_STATE_SCALES, (trial.pairs, 1))
-    return np.repeat(noise, 2, axis=1).reshape(trial.sets, 2 * trial.pairs, _WIDTH)
+    noise = rng.normal(size=(trial.sets, trial.pairs, _WIDTH))
+    noise *= np.resize(_STATE_SCALES, (trial.pairs, 1))
+    return np.stack([noise, noise])

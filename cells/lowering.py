@@ -1,6 +1,5 @@
 """A cell as pure JAX functions: weights, one step, and a sequence."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,17 +7,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from cells.before import Carry, Params
 from cells.check import check
 from cells.ir import Cell, node_name
 from cells.ops import get_op
-from cells.plan import Plan, make_plan
+from cells.plan import Plan
+from cells.planning import make_plan
 from cells.recurrence import scan_rows, scan_steps
-
-Params = Mapping[str, Mapping[str, jax.Array]]
-"""Weights by node: `{"n3": {"kernel": [H, H], "bias": [H]}}`."""
-
-Carry = tuple[jax.Array, ...]
-"""The M states, each `[B, H]`."""
 
 
 @dataclass(frozen=True)

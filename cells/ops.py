@@ -35,7 +35,8 @@ class Op:
         arity: Number of arguments.
         function: The computation.
         pullback: `pullback(xp, cotangent, output, *args)` returns the cotangents of
-            the arguments; None lets JAX derive them.
+            the arguments, by the rules of calculus; None lets JAX derive them. An op
+            with a pullback must act on each element alone.
         reads: What the pullback reads: `output`, `args`, both or nothing. A value that
             no pullback reads need not be kept for the backward pass.
         commutative: Whether the arguments may be swapped.
@@ -357,3 +358,33 @@ def _probe(op: Op) -> None:
             f"op {op.origin!r}: must return shape (2, 3) of float32 for arguments of "
             f"that shape and type, got {got[0]} of {got[1]}"
         )
+    if op.pullback is not None:
+        _probe_pullback(op)
+
+
+def _probe_pullback(op: Op) -> None:
+    """Compares a person's pullback with central differences, element by element."""
+    assert op.pullback is not None
+    rng = np.random.Generator(np.random.PCG64(0))
+    args = [rng.uniform(-2, 2, (4, 5)) for _ in range(op.arity)]
+    known = args if "args" in op.reads else [None] * op.arity
+    output = op.function(np, *args) if "output" in op.reads else None
+    try:
+        pulled = op.pullback(np, np.ones((4, 5)), output, *known)
+    except Exception as error:  # noqa: BLE001 - a person's code may raise anything
+        raise CellError(
+            f"op {op.origin!r}: pullback: {type(error).__name__}: {error}; "
+            f"does `reads` name what it reads?"
+        ) from None
+    step = 1e-6
+    for place, cotangent in enumerate(pulled):
+        ends = []
+        for sign in (1, -1):
+            moved = [a + sign * step * (i == place) for i, a in enumerate(args)]
+            ends.append(op.function(np, *moved))
+        slope = (ends[0] - ends[1]) / (2 * step)
+        if not np.allclose(cotangent, slope, rtol=1e-3, atol=1e-5):
+            raise CellError(
+                f"op {op.origin!r}: its pullback is not its derivative by argument "
+                f"{place}: {np.ravel(cotangent)[0]:.6g} against {slope[0, 0]:.6g}"
+            )

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The search: command line, configuration, procedure and results."""

@@ -57,7 +57,7 @@ def mutants(
     max_nodes: int = 20,
 ) -> Cell:
     """Cells as a search meets them: mutants of LSTM, GRU and other valid cells."""
-    from cells.mutate import mutate
+    from cells import mutate
 
     sizes = {"max_states": max_states, "max_nodes": max_nodes}
     parent = draw(st.one_of(st.sampled_from(SEEDS), cells(ops, **sizes)))

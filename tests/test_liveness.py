@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cells import OP_SETS, ZOO, Cell, canonical, parse
-from cells.liveness import Dead, dead, response
+from cells import OP_SETS, ZOO, Cell, Dead, canonical, dead, parse, response
 from tests.interpreter import random_params, run
 from tests.strategies import SEEDS, Builder, cells, mutants
 

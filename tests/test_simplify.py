@@ -18,8 +18,8 @@ from cells import (
     digest,
     parse,
 )
+from cells.graph import ordered
 from cells.ir import to_json
-from cells.mutate import ordered
 from tests.interpreter import Params, random_params, run
 from tests.strategies import SEEDS, Builder, cells, mutants
 

@@ -91,6 +91,13 @@ def _check_started(platforms: str | None) -> None:
         )
 
 
+def available_cores() -> list[int]:
+    """The cores this process may use; empty where the system does not say."""
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    return sorted(os.sched_getaffinity(0))
+
+
 def compute_threads() -> int | None:
     """Threads that share an operation on CPU, as counted; None where unknown.
 
