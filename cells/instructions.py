@@ -36,7 +36,7 @@ class Run:
                 self.batches[step] = result
                 for position, value in enumerate(values):
                     self.values[value] = part(result, position, width)
-            case Apply(op, args, value):
+            case Apply(_, args, value):
                 self.values[value] = self.apply(step, *(self.values[a] for a in args))
             case Sum(terms, value):
                 self.values[value] = _signed_sum(terms, self.values)
