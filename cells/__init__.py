@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from cells.check import check
 from cells.equations import equations, latex
-from cells.ir import Cell, Node, from_json, to_json
+from cells.ir import Cell, Node
+from cells.json_form import from_json, to_json
 from cells.liveness import Dead, dead, response
 from cells.mutate import TRANSFORMATIONS, Mutant, Transformation, mutate, transform
-from cells.ops import OP_SETS, OPS, CellError, Op, load_op, op_names
+from cells.ops import OP_SETS, OPS, CellError, Op
+from cells.own_ops import load_op, op_names
 from cells.published import Published
 from cells.simplify import Canonical, canonical, canonicalize, digest
 from cells.size import cell_params, flops, num_params, width_for

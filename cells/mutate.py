@@ -12,7 +12,8 @@ import numpy as np
 from cells.check import MAX_NODES, check
 from cells.graph import Choices, Draws, Graph, ordered
 from cells.ir import Cell
-from cells.ops import OPS, CellError, nearest, op_names
+from cells.ops import OPS, CellError, nearest
+from cells.own_ops import op_names
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,10 @@
 """The op table: every operation a cell may use is one row."""
 
 import difflib
-import importlib
-import keyword
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-
-import numpy as np
 
 Array = Any
 """A NumPy or JAX array: ops are written once for both."""
@@ -271,120 +267,3 @@ def get_op(name: str) -> Op:
         return OPS[name]
     except KeyError:
         raise CellError(f"unknown op {name!r}; {nearest(name, list(OPS))}") from None
-
-
-def op_names(names: str | Sequence[str]) -> tuple[str, ...]:
-    """The op names that sets, names and `module:op` stand for, without repeats.
-
-    Args:
-        names: One of `OP_SETS`, an op, a person's own `module:op`, or several of them.
-
-    Raises:
-        CellError: One of them is unknown or cannot be loaded.
-    """
-    found: dict[str, None] = {}
-    for name in (names,) if isinstance(names, str) else names:
-        if name in OP_SETS:
-            found.update(dict.fromkeys(OP_SETS[name]))
-        elif ":" in name:
-            found[load_op(name).name] = None
-        elif name in OPS:
-            found[name] = None
-        else:
-            known = [*OP_SETS, *OPS]
-            raise CellError(f"unknown op or op set {name!r}; {nearest(name, known)}")
-    return tuple(found)
-
-
-def load_op(spec: str) -> Op:
-    """Imports a person's own op, named `module:op`, and adds it to `OPS`.
-
-    The name after the colon is an `Op` in that module. It is called once on small
-    NumPy arrays, so that a row that cannot work is refused here.
-
-    Raises:
-        CellError: No such module or op, a name already taken, or an op that does not
-            return an array of its argument's shape and type.
-    """
-    module_name, _, attribute = spec.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise CellError(
-            f"op {spec!r}: cannot import {module_name!r}: {error}"
-        ) from None
-    row = getattr(module, attribute, None)
-    if not isinstance(row, Op):
-        rows = [name for name, value in vars(module).items() if isinstance(value, Op)]
-        raise CellError(
-            f"op {spec!r}: {module_name!r} has no Op {attribute!r}; "
-            f"{nearest(attribute, rows) if rows else 'it has none at all'}"
-        )
-    op = Op(**{**vars(row), "origin": spec})
-    taken = OPS.get(op.name)
-    if taken is not None and taken.origin != spec:
-        raise CellError(f"op {spec!r}: the name {op.name!r} is taken by {taken.key!r}")
-    _probe(op)
-    OPS[op.name] = op
-    return op
-
-
-def _probe(op: Op) -> None:
-    """Calls a person's op once and compares what comes back with what must."""
-    plain = op.name.isidentifier() and op.name.isascii() and len(op.name) <= 100
-    if not plain or keyword.iskeyword(op.name):
-        raise CellError(f"op {op.origin!r}: {op.name!r} is not an ASCII identifier")
-    try:
-        op.latex.format(*"ab"[: op.arity])
-    except (IndexError, KeyError, ValueError):
-        raise CellError(
-            f"op {op.origin!r}: latex {op.latex!r} is not a format string of "
-            f"{op.arity} arguments"
-        ) from None
-    allowed = {"activation": (1,), "elementwise": (2,)}
-    if op.arity not in allowed.get(op.kind, ()) or op.attributes or op.weights:
-        raise CellError(
-            f"op {op.origin!r}: an own op is an activation of 1 argument or an "
-            f"elementwise op of 2, without weights and attributes"
-        )
-    args = [np.linspace(-2 + i, 2, 6, dtype=np.float32).reshape(2, 3) for i in range(2)]
-    try:
-        output = op.function(np, *args[: op.arity])
-    except Exception as error:  # noqa: BLE001 - a person's code may raise anything
-        raise CellError(f"op {op.origin!r}: {type(error).__name__}: {error}") from None
-    got = (getattr(output, "shape", None), getattr(output, "dtype", None))
-    if got != ((2, 3), np.float32):
-        raise CellError(
-            f"op {op.origin!r}: must return shape (2, 3) of float32 for arguments of "
-            f"that shape and type, got {got[0]} of {got[1]}"
-        )
-    if op.pullback is not None:
-        _probe_pullback(op)
-
-
-def _probe_pullback(op: Op) -> None:
-    """Compares a person's pullback with central differences, element by element."""
-    assert op.pullback is not None
-    rng = np.random.Generator(np.random.PCG64(0))
-    args = [rng.uniform(-2, 2, (4, 5)) for _ in range(op.arity)]
-    known = args if "args" in op.reads else [None] * op.arity
-    output = op.function(np, *args) if "output" in op.reads else None
-    try:
-        pulled = op.pullback(np, np.ones((4, 5)), output, *known)
-    except Exception as error:  # noqa: BLE001 - a person's code may raise anything
-        raise CellError(
-            f"op {op.origin!r}: pullback: {type(error).__name__}: {error}; "
-            f"does `reads` name what it reads?"
-        ) from None
-    step = 1e-6
-    for place, cotangent in enumerate(pulled):
-        ends = []
-        for sign in (1, -1):
-            moved = [a + sign * step * (i == place) for i, a in enumerate(args)]
-            ends.append(op.function(np, *moved))
-        slope = (ends[0] - ends[1]) / (2 * step)
-        if not np.allclose(cotangent, slope, rtol=1e-3, atol=1e-5):
-            raise CellError(
-                f"op {op.origin!r}: its pullback is not its derivative by argument "
-                f"{place}: {np.ravel(cotangent)[0]:.6g} against {slope[0, 0]:.6g}"
-            )

@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 from cells.check import MAX_NODES, MAX_STATES, check
 from cells.ir import Cell, Node
 from cells.layout import operator
-from cells.ops import OPS, Op, nearest, op_names
+from cells.ops import OPS, Op, nearest
+from cells.own_ops import op_names
 from cells.tokens import CellSyntaxError, quoted, screened
 
 _OPERATORS: Final[dict[type[ast.AST], str]] = {

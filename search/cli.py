@@ -11,8 +11,11 @@ from typing import Final, NoReturn
 from cells import CellError
 from search.errors import UserError
 from tasks import TaskError
+from workers import JobError
 
 COMMANDS: Final = {
+    "run": "search.run",
+    "evaluate": "search.evaluate",
     "show": "search.show",
     "tasks": "search.describe",
 }
@@ -36,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = module.run(options)
         sys.stdout.flush()
-    except (UserError, CellError, TaskError) as error:
+    except (UserError, CellError, TaskError, JobError) as error:
         message = " ".join(str(error).splitlines())
         print(f"cellsearch {options.command}: {message}", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["NPROC"] = "1"  # one thread, as every evaluating process has
 
 import jax
 from hypothesis import HealthCheck, settings

@@ -9,8 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cells import OP_SETS, OPS, CellError, lower, op_names, parse, to_text
-from cells.ops import Op, load_op
+from cells import (
+    OP_SETS,
+    OPS,
+    CellError,
+    Op,
+    load_op,
+    lower,
+    op_names,
+    parse,
+    to_text,
+)
 
 OWN = """
 import numpy

@@ -17,9 +17,9 @@ from cells import (
     check,
     digest,
     parse,
+    to_json,
 )
 from cells.graph import ordered
-from cells.ir import to_json
 from tests.interpreter import Params, random_params, run
 from tests.strategies import SEEDS, Builder, cells, mutants
 

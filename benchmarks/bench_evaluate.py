@@ -1,0 +1,419 @@
+"""Settings per core-minute: our evaluation against a plain program in Flax.
+
+    python -m benchmarks.bench_evaluate [--cells gru mut1] [--settings 20] [--budget N]
+        [--noise] [--fraction F]
+
+Both search the same settings of arithmetic in the preset `small` for the best one, on
+the same windows, on one core with one thread. Ours is what `cellsearch evaluate` does
+in its own process: compiled once, with a race. The other is what a JAX user writes
+first: a Flax cell under `nn.RNN`, an update in which the hyperparameters are Python
+constants, so that each setting compiles it anew, called once a window from Python; all
+settings are trained to the end. What does not depend on the setting is shared in it,
+too, though a user might as well have missed that: the windows are made once, and
+initialization and validation are compiled once a cell.
+
+Flax's GRU resets after the matrix, ours before, as printed in the 2015 paper;
+`gru_reset_after` compares the same function on both sides.
+"""
+
+import argparse
+import functools
+import itertools
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, Self
+
+os.environ["NPROC"] = "1"
+os.environ["JAX_PLATFORMS"] = "cpu"
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from cells import ZOO
+from search.contest import Contest
+from search.errors import UserError
+from search.presets import get_preset
+from search.progress import Notes
+from search.request import Request, make_entries
+from search.results import Results
+from search.tournament import Entry, Tournament, settings_per_job
+from tasks import Split, Windows, windows
+from workers import InlinePool, Setting, TaskSpec, make_model
+
+TASK: Final = "arithmetic"
+SEEDS: Final = 3
+"""Fresh seeds of each winner with `--noise`."""
+
+
+class Clock:
+    """Measures CPU and wall seconds of a block."""
+
+    def __enter__(self) -> Self:
+        """Starts."""
+        self._start = (time.process_time(), time.perf_counter())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops; `cpu_s` is of all threads of this process."""
+        self.cpu_s = time.process_time() - self._start[0]
+        self.wall_s = time.perf_counter() - self._start[1]
+
+
+class Outcome(NamedTuple):
+    """What one program came to on one cell.
+
+    Attributes:
+        name: Of the program.
+        cpu_s: CPU seconds in all.
+        wall_s: Wall seconds in all.
+        compile_s: Wall seconds of tracing and compiling among them.
+        best: Best validation metric of all settings; None if every setting failed.
+        setting: The one that reached it.
+        fresh: Metrics of that setting with fresh seeds, not counted in the seconds.
+    """
+
+    name: str
+    cpu_s: float
+    wall_s: float
+    compile_s: float
+    best: float | None
+    setting: Setting | None
+    fresh: tuple[float, ...] = ()
+
+
+def ours(entry: Entry, noise: bool) -> Outcome:
+    """Scores a cell as `cellsearch evaluate` does, results kept in memory."""
+    pool = InlinePool(platforms="cpu")
+    size = settings_per_job("cpu")
+    with Results(None) as results:
+        with Clock() as clock:
+            Tournament([entry], results).play(pool, Quiet(), size)
+        winner = entry.contest.outcome(results.of).winner
+        compile_s = results.spent().compile_s
+        fresh: tuple[float, ...] = ()
+        if noise and winner is not None:
+            contest = replace(entry.contest, repeats=SEEDS)
+            again = entry._replace(contest=contest)
+            Tournament([again], results).play(pool, Quiet(), size)
+            repeats = contest.outcome(results.of).repeats
+            fresh = tuple(run.best for run in repeats if run.best is not None)
+    pool.close()
+    return Outcome(
+        name="cellsearch",
+        cpu_s=clock.cpu_s,
+        wall_s=clock.wall_s,
+        compile_s=compile_s,
+        best=winner.best if winner else None,
+        setting=winner.setting if winner else None,
+        fresh=fresh,
+    )
+
+
+class Quiet(Notes):
+    """Progress that nobody sees: printing is not measured."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+
+# From here to `flax`: the plain program.
+
+
+def symmetric(key: Any, shape: Any, dtype: Any = jnp.float32) -> jax.Array:
+    """Initializer: U[-1, 1], to be multiplied by scale / sqrt(H)."""
+    return jax.random.uniform(key, shape, dtype, -1.0, 1.0)
+
+
+class Mut1Cell(nn.RNNCellBase):
+    """MUT1 (Jozefowicz et al. 2015); x enters the candidate without a matrix."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, carry: Any, inputs: Any) -> Any:
+        """Returns the new state [B, H] twice: as carry and as output."""
+        h, x = carry, inputs
+        dense = functools.partial(nn.Dense, self.features, kernel_init=symmetric)
+        z = nn.sigmoid(dense(name="xz")(x))
+        r = nn.sigmoid(dense(name="xr")(x) + dense(name="hr", use_bias=False)(h))
+        candidate = nn.tanh(dense(name="hh")(r * h) + nn.tanh(x))
+        h = candidate * z + h * (1.0 - z)
+        return h, h
+
+    @property
+    def num_feature_axes(self) -> int:
+        """Inputs of a step are [B, H]."""
+        return 1
+
+
+def gru_cell(width: int) -> Any:
+    """Flax's GRU with the paper's initialization."""
+    return nn.GRUCell(width, kernel_init=symmetric, recurrent_kernel_init=symmetric)
+
+
+CELLS: Final[dict[str, Callable[[int], Any]]] = {
+    "gru": gru_cell,
+    "mut1": Mut1Cell,
+    "gru_reset_after": gru_cell,
+}
+"""Zoo name to the Flax cell of a width."""
+
+
+class FlaxModel(nn.Module):
+    """Embedding, one layer of a cell, readout."""
+
+    cell: str
+    width: int
+    symbols: int
+
+    @nn.compact
+    def __call__(self, carry: Any, tokens: jax.Array) -> Any:
+        """Returns the final state [B, H] and the logits [T, B, V]."""
+        embed = nn.Embed(self.symbols, self.width, embedding_init=symmetric)
+        rnn = nn.RNN(CELLS[self.cell](self.width), time_major=True, return_carry=True)
+        carry, outputs = rnn(embed(tokens), initial_carry=carry)
+        return carry, nn.Dense(self.symbols, kernel_init=symmetric)(outputs)
+
+
+class FlaxProgram:
+    """The plain program for one cell: what all of its settings share.
+
+    `compile_s` adds up wall seconds of first calls, each with its one execution.
+    """
+
+    def __init__(self, cell: str, width: int, spec: TaskSpec) -> None:
+        """Compiles initialization and validation."""
+        task = spec.task
+        self.model = FlaxModel(cell, width, task.num_inputs)
+        self.spec = spec
+        self.epochs: dict[tuple[str, int], list[Windows]] = {}
+        self.carry = jnp.zeros((task.batch_size, width))
+        self.compile_s = 0.0
+        self._init = jax.jit(self.model.init)
+        self._validate = jax.jit(self._count)
+        window = self.windows("valid", 0)[0]
+        params = self.first(self._init, jax.random.key(0), self.carry, window.inputs)
+        self.first(self._validate, params, self.carry, window)
+        self.num_params = sum(leaf.size for leaf in jax.tree.leaves(params))
+
+    def windows(self, split: Split, epoch: int) -> list[Windows]:
+        """The windows of an epoch one by one, made once for all settings."""
+        if (split, epoch) not in self.epochs:
+            task = self.spec.task
+            data = windows(task.stream(split, epoch, self.spec.seed), task.num_steps)
+            rows = [Windows(*arrays) for arrays in zip(*data, strict=True)]
+            self.epochs[split, epoch] = rows
+        return self.epochs[split, epoch]
+
+    def first(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Calls a jitted function for the first time, and takes the time."""
+        start = time.perf_counter()
+        result = jax.block_until_ready(function(*args))
+        self.compile_s += time.perf_counter() - start
+        return result
+
+    def train(self, setting: Setting, budget: int, seed: int) -> float:
+        """Trains a setting to the end; returns its best validation accuracy."""
+        bound = setting.scale / math.sqrt(self.model.width)
+        example = self.windows("train", 0)[0]
+        params = self._init(jax.random.key(seed), self.carry, example.inputs)
+        params = jax.tree.map(lambda leaf: leaf * bound, params)  # biases are zero
+        optimizer = optax.chain(
+            optax.clip_by_global_norm(setting.clip), optax.sgd(setting.rate)
+        )
+
+        @jax.jit
+        def update(params: Any, state: Any, carry: Any, window: Windows) -> Any:
+            def loss(params: Any) -> Any:
+                new, logits = self._apply(params, carry, window)
+                losses = optax.softmax_cross_entropy_with_integer_labels(
+                    logits, window.targets
+                )
+                return jnp.sum(losses * window.scored) / len(carry), new
+
+            grads, new = jax.grad(loss, has_aux=True)(params)
+            steps, state = optimizer.update(grads, state, params)
+            return optax.apply_updates(params, steps), state, new
+
+        now = (params, optimizer.init(params), self.carry)
+        self.first(update, *now, example)  # its result is not used
+        best, done = 0.0, 0
+        for epoch in itertools.count():
+            for window in self.windows("train", epoch)[: budget - done]:
+                now = update(*now, window)
+                done += 1
+            best = max(best, self.validate(now[0]))
+            if done == budget:
+                break
+        return best
+
+    def validate(self, params: Any) -> float:
+        """Accuracy on the validation split."""
+        carry, correct, count = self.carry, 0, 0
+        for window in self.windows("valid", 0):
+            carry, hits = self._validate(params, carry, window)
+            correct += hits
+            count += window.scored.sum()
+        return float(correct) / float(count)
+
+    def _count(self, params: Any, carry: Any, window: Windows) -> Any:
+        carry, logits = self._apply(params, carry, window)
+        return carry, jnp.sum((logits.argmax(-1) == window.targets) & window.scored)
+
+    def _apply(self, params: Any, carry: Any, window: Windows) -> Any:
+        carry = jnp.where(window.reset[:, None], 0.0, carry)
+        return self.model.apply(params, carry, window.inputs)
+
+
+def flax(entry: Entry, settings: Sequence[Setting], noise: bool) -> tuple[Outcome, int]:
+    """Runs the plain program; returns its outcome and its number of weights.
+
+    With fewer settings than the contest's, seconds are extrapolated to all of them.
+    """
+    contest = entry.contest
+    width = model_of(contest).width
+    with Clock() as once:
+        program = FlaxProgram(entry.cell, width, spec_of(contest, 0))
+    shared_s = program.compile_s
+    with Clock() as each:
+        found = [
+            program.train(setting, contest.budget, seed)
+            for seed, setting in enumerate(settings)
+        ]
+    best = max(found)
+    winner = settings[found.index(best)]
+    factor = len(contest.settings) / len(settings)
+    compile_s = shared_s + factor * (program.compile_s - shared_s)
+    fresh = []
+    for repeat in range(1, SEEDS + 1) if noise else ():
+        other = FlaxProgram(entry.cell, width, spec_of(contest, repeat))
+        fresh.append(other.train(winner, contest.budget, 1_000 + repeat))
+    outcome = Outcome(
+        name="flax",
+        cpu_s=once.cpu_s + factor * each.cpu_s,
+        wall_s=once.wall_s + factor * each.wall_s,
+        compile_s=compile_s,
+        best=best,
+        setting=winner,
+        fresh=tuple(fresh),
+    )
+    return outcome, program.num_params
+
+
+def spec_of(contest: Contest, repeat: int) -> TaskSpec:
+    """The task with the seed that our jobs of a repeat have: the same windows."""
+    return contest.job(contest.settings[:1], contest.budget, repeat).task
+
+
+def model_of(contest: Contest) -> Any:
+    """The model that our jobs train: `model_width` decides its width."""
+    return make_model(contest.cell, contest.settings[0].shape, contest.task.task)
+
+
+def report(entry: Entry, fraction: float, noise: bool) -> None:
+    """Measures one cell and prints what came out."""
+    contest = entry.contest
+    count = len(contest.settings)
+    timed = contest.settings[: math.ceil(fraction * count)]
+    own = ours(entry, noise)
+    other, weights = flax(entry, timed, noise)
+    model = model_of(contest)
+    print(
+        f"\n{entry.cell}: {count} settings, {contest.budget:,} updates, width "
+        f"{model.width}; {model.num_params:,} weights, in Flax {weights:,}"
+    )
+    print(
+        f"{'':12}{'CPU s':>9}{'wall s':>9}{'compiling':>11}{'settings/core-min':>19}"
+        f"{'best':>9}  winner"
+    )
+    for row in (own, other):
+        print(
+            f"{row.name:<12}{row.cpu_s:>9.1f}{row.wall_s:>9.1f}"
+            f"{row.compile_s / row.wall_s:>11.0%}{60 * count / row.cpu_s:>19.1f}"
+            f"{number(row.best):>9}  {describe(row.setting)}"
+        )
+    if len(timed) < count:
+        print(
+            f"flax: {len(timed)} of {count} settings were timed, their seconds are "
+            f"extrapolated linearly; its best is the best of those {len(timed)} only"
+        )
+    print(
+        f"flax takes {other.cpu_s / own.cpu_s:.2f} x the CPU time, "
+        f"{other.wall_s / own.wall_s:.2f} x the wall time"
+    )
+    if own.best is not None and other.best is not None:
+        print(f"best metric, ours less flax's: {own.best - other.best:+.4f}")
+    for row in (own, other) if noise else ():
+        print(spread(row), flush=True)
+
+
+def number(value: float | None) -> str:
+    """A metric, or a dash."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def describe(setting: Setting | None) -> str:
+    """A setting in a few words."""
+    if setting is None:
+        return "-"
+    return f"scale {setting.scale:g}, rate {setting.rate:g}, clip {setting.clip:g}"
+
+
+def spread(row: Outcome) -> str:
+    """Mean and standard deviation of a winner over fresh seeds."""
+    if len(row.fresh) < 2:
+        return f"{row.name}'s winner failed with fresh seeds"
+    mean, deviation = statistics.fmean(row.fresh), statistics.stdev(row.fresh)
+    return (
+        f"{row.name}'s winner over {len(row.fresh)} fresh seeds "
+        f"{mean:.4f} (standard deviation {deviation:.4f})"
+    )
+
+
+def main() -> None:
+    """Measures and prints, cell by cell."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--cells", nargs="+", choices=tuple(CELLS), default=["gru", "mut1"])
+    add("--settings", type=int, default=20)
+    add("--budget", type=int, help="updates of a setting (the preset's)")
+    add("--noise", action="store_true", help="train each winner with 3 fresh seeds")
+    add(
+        "--fraction",
+        type=float,
+        default=1.0,
+        metavar="F",
+        help="train the first part F of the settings in Flax, and extrapolate (1)",
+    )
+    options = parser.parse_args()
+    if not 0 < options.fraction <= 1:
+        parser.error(f"--fraction must be in (0, 1], got {options.fraction}")
+    request = Request(
+        cells=tuple((name, ZOO[name]) for name in options.cells),
+        tasks=(TASK,),
+        preset=get_preset("small"),
+        settings=options.settings,
+        repeats=0,
+        budget=options.budget,
+        baseline=None,
+    )
+    try:
+        entries = make_entries(request)
+    except UserError as error:
+        parser.error(str(error))
+    print(f"{TASK}; jax {jax.__version__}; one core, one thread")
+    jax.block_until_ready(jnp.zeros(1) + 1)  # starts JAX before anything is measured
+    for entry in entries:
+        report(entry, options.fraction, options.noise)
+
+
+if __name__ == "__main__":
+    main()

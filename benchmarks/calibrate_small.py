@@ -1,0 +1,166 @@
+"""What a preset tells apart: best, spread over seeds and cost, by updates.
+
+Run as `python -m benchmarks.calibrate_small [CELL...] [--tasks A,B] [--settings N]
+[--seeds N] [--budget N] [--parameters N] [--workers N] [--out DIR]`. Each cell gets N
+settings, all trained to the end, and the best of them again with fresh seeds. Printed
+are, for each task: the best of all settings and the mean and standard deviation over
+seeds of the best one, after 1/9, 2/9, ... of the budget; how good each value of the
+grid can be; what a race would have lost; and seconds a setting. Results are kept, and
+the same command goes on where it was.
+"""
+
+import argparse
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from search.evaluate import carry_out
+from search.presets import get_preset
+from search.progress import make_progress
+from search.request import Request, make_entries, read_cells
+from search.results import Results
+from search.tournament import Entry
+from workers import Racing, Result, Setting, due
+
+CELLS = ("gru", "lstm", "lstm_b", "mut1", "lstm_f", "tanh")
+POINTS = 9
+
+
+def main() -> None:
+    """Trains what is not known yet, and prints what is known."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cells", nargs="*", default=CELLS)
+    parser.add_argument("--tasks", default="arithmetic,xml")
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--settings", type=int, default=12)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--budget", type=int)
+    parser.add_argument("--parameters", type=int)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--out", type=Path, default=Path("runs/calibrate"))
+    options = parser.parse_args()
+    request = Request(
+        cells=read_cells(options.cells),
+        tasks=tuple(options.tasks.split(",")),
+        preset=replace(get_preset(options.preset), racing=None),
+        settings=options.settings,
+        repeats=options.seeds,
+        budget=options.budget,
+        parameters=options.parameters,
+        baseline=None,
+    )
+    entries = make_entries(request)
+    with Results(options.out) as results:
+        with make_progress() as progress:
+            carry_out(entries, results, options.workers, progress)
+        for task in request.tasks:
+            report(task, [entry for entry in entries if entry.task == task], results)
+        spent = results.spent()
+        runs = sum(entry.contest.outcome(results.of).runs for entry in entries)
+        print(
+            f"\n{spent.train_s / runs:.1f} s of training a setting, "
+            f"{spent.compile_s / len(entries):.1f} s of compilation a cell and task"
+        )
+
+
+def report(task: str, entries: Sequence[Entry], results: Results) -> None:
+    """Prints what is known of one task."""
+    first = entries[0].contest
+    metric, budget = first.task.task.metric, first.budget
+    marks = [budget * part // POINTS for part in range(1, POINTS + 1)]
+    print(f"\n{task}: {metric.name}, {len(first.settings)} settings, {budget} updates")
+    print(f"{'updates':>10}", *(f"{mark:>11,}" for mark in marks))
+    for entry in entries:
+        outcome = entry.contest.outcome(results.of)
+        tried = race_results(entry, results)
+        best = [
+            pick(entry, (reached(entry, run, mark) for run in tried)) for mark in marks
+        ]
+        print(f"{entry.cell:>10}", *(f"{show(value):>11}" for value in best))
+        spread = [
+            [reached(entry, run, mark) for run in outcome.repeats] for mark in marks
+        ]
+        print(f"{'':>10}", *(f"{mean_and_deviation(row):>11}" for row in spread))
+    print("  best with each value, cell by cell:")
+    for field in ("scale", "rate", "clip", "num_layers"):
+        for value in sorted({getattr(setting, field) for setting in first.settings}):
+            best = [best_with(entry, field, value, results) for entry in entries]
+            print(f"  {field:>10} {value:<5g}", *(show(metric) for metric in best))
+    for entry in entries:
+        print(f"  {entry.cell}: {race_loss(entry, results)}")
+
+
+def best_with(entry: Entry, field: str, value: float, results: Results) -> float | None:
+    """The best metric of the settings that have a value."""
+    runs = race_results(entry, results)
+    chosen = (run for run in runs if getattr(run.setting, field) == value)
+    return pick(entry, (run.best for run in chosen))
+
+
+def race_results(entry: Entry, results: Results) -> list[Result]:
+    """The results of all settings, trained to the end."""
+    contest = entry.contest
+    jobs = [contest.job((setting,), contest.budget, 0) for setting in contest.settings]
+    found = (results.of(job.run_id(job.settings[0])).get(job.budget) for job in jobs)
+    return [result for result in found if result is not None]
+
+
+def reached(entry: Entry, run: Result, updates: int) -> float | None:
+    """The best metric of a training after so many updates, were they its budget."""
+    return pick(entry, (p.metric for p in run.curve if p.updates <= updates))
+
+
+def pick(entry: Entry, values: Iterable[float | None]) -> float | None:
+    """The best of some values, in the direction of the task's metric."""
+    known = [value for value in values if value is not None]
+    choose = max if entry.contest.higher_is_better else min
+    return choose(known, default=None)
+
+
+def race_loss(entry: Entry, results: Results) -> str:
+    """The metric that a race would have ended with, had it been run on these curves."""
+    contest, tried = entry.contest, race_results(entry, results)
+    racing = Racing()
+    known: dict[tuple[Setting, int], Result] = {}
+    by_setting = {run.setting: run for run in tried}
+    while True:
+        missing = due(
+            racing,
+            contest.settings,
+            contest.budget,
+            known,
+            higher_is_better=contest.higher_is_better,
+        )
+        if not missing:
+            break
+        for setting, updates in missing:
+            run = by_setting[setting]
+            cut = run if run.over else replace(run, best=reached(entry, run, updates))
+            known[setting, updates] = cut
+    last = [
+        run.best for (_, updates), run in known.items() if updates == contest.budget
+    ]
+    trained = sum(updates for _, updates in known)
+    share = len(contest.settings) * contest.budget / trained
+    return (
+        f"a race ends with {show(pick(entry, last))}, all trainings with "
+        f"{show(pick(entry, (run.best for run in tried)))}; {share:.1f} x less work"
+    )
+
+
+def show(value: float | None) -> str:
+    """A metric, or a dash."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def mean_and_deviation(values: Sequence[float | None]) -> str:
+    """`.6213~.0123`: mean and standard deviation over seeds."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return "-"
+    return f"{statistics.fmean(known):.3f}~{statistics.stdev(known):.3f}"
+
+
+if __name__ == "__main__":
+    main()

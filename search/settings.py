@@ -1,0 +1,262 @@
+"""Which settings a cell is trained with: the paper's grids, random draws, inheritance.
+
+Jozefowicz et al. 2015, sections 3.4 (inheritance) and 3.7 (grids).
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from search.errors import UserError
+from workers import Setting
+
+SCALES: Final = (0.3, 0.7, 1.0, 1.4, 2.0, 2.8)
+RATES: Final = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
+CLIPS: Final = (1.0, 2.5, 5.0, 10.0, 20.0)
+LAYERS: Final = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """All settings that are allowed: every combination of these values.
+
+    The fields are those of `Setting`, each with the values that it may take; the
+    defaults are the paper's.
+    """
+
+    scale: tuple[float, ...] = SCALES
+    rate: tuple[float, ...] = RATES
+    clip: tuple[float, ...] = CLIPS
+    num_layers: tuple[int, ...] = LAYERS
+    parameters: tuple[int, ...]
+    dropout: tuple[float, ...] = (0.0,)
+    constant_epochs: tuple[int | None, ...] = (None,)
+    decay: tuple[float | None, ...] = (None,)
+
+    def __post_init__(self) -> None:
+        """Refuses a grid of nothing, and one that repeats a value.
+
+        Raises:
+            UserError: Names the field.
+        """
+        for name, values in self._columns().items():
+            if not values:
+                raise UserError(f"{name} of a grid needs at least one value")
+            if len(set(values)) < len(values):
+                raise UserError(f"{name} of a grid repeats a value: {values}")
+
+    def __len__(self) -> int:
+        """How many settings are allowed."""
+        return int(np.prod([len(values) for values in self._columns().values()]))
+
+    def __iter__(self) -> Iterator[Setting]:
+        """All settings, in order: the last field changes fastest."""
+        return iter(self.settings)
+
+    def __contains__(self, setting: object) -> bool:
+        """Whether a setting is allowed."""
+        return isinstance(setting, Setting) and all(
+            getattr(setting, name) in values for name, values in self._columns().items()
+        )
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """All settings, in the order of iteration; made once per process."""
+        return _settings(self)
+
+    @property
+    def shapes(self) -> int:
+        """How many programs a cell is compiled to at most."""
+        return len(self.num_layers) * len(self.parameters) * len(self.dropout)
+
+    def _columns(self) -> dict[str, tuple[Any, ...]]:
+        fields = dataclasses.fields(self)
+        return {field.name: getattr(self, field.name) for field in fields}
+
+
+@lru_cache(maxsize=16)
+def _settings(grid: Grid) -> tuple[Setting, ...]:
+    columns = grid._columns()
+    rows = itertools.product(*columns.values())
+    return tuple(Setting(**dict(zip(columns, row, strict=True))) for row in rows)
+
+
+SYNTHETIC: Final = Grid(parameters=(250_000, 1_000_000))
+"""Arithmetic and XML: 1,680 settings."""
+
+MUSIC: Final = Grid(parameters=(100_000, 1_000_000))
+"""Nottingham and Piano-midi: 1,680 settings."""
+
+TREEBANK: Final = Grid(parameters=(5_000_000,))
+"""Penn Treebank in the search and in Table 1: 840 settings."""
+
+DROPOUTS: Final = (0.0, 0.1, 0.3, 0.5)
+
+
+def table_3(parameters: int, dropout: tuple[float, ...] = DROPOUTS) -> Grid:
+    """Penn Treebank in Table 3, where the end of the schedule is a setting, too.
+
+    Args:
+        parameters: 5, 10 or 20 million in the paper.
+        dropout: The paper has it at 10 and 20 million parameters only.
+    """
+    return Grid(
+        parameters=(parameters,),
+        dropout=dropout,
+        constant_epochs=(4, 7, 11),
+        decay=(0.5, 0.65, 0.8),
+    )
+
+
+def draw(
+    grid: Grid,
+    count: int,
+    rng: np.random.Generator,
+    exclude: AbstractSet[Setting] = frozenset(),
+) -> tuple[Setting, ...]:
+    """Settings drawn uniformly, none twice.
+
+    With the same generator, fewer settings are the first ones of more settings.
+
+    Args:
+        grid: What is allowed.
+        count: How many; fewer come if no more are left.
+        rng: Source of all randomness; it is advanced.
+        exclude: What must not be drawn.
+    """
+    settings = grid.settings
+    order = (settings[index] for index in rng.permutation(len(settings)))
+    allowed = (setting for setting in order if setting not in exclude)
+    return tuple(itertools.islice(allowed, count))
+
+
+@dataclass(frozen=True)
+class Inheritance:
+    """Numbers of the inheritance distribution.
+
+    Attributes:
+        many: A parent with *more* settings than these hands on its best ones. The
+            paper says nothing of exactly 420; here that is not more.
+        best: How many of the best settings of a parent, or of LSTM and GRU, are drawn
+            from.
+    """
+
+    many: int = 420
+    best: int = 100
+
+
+class Source(NamedTuple):
+    """One part of the inheritance distribution.
+
+    Attributes:
+        name: `random`, `parent` or `baselines`.
+        weight: Its probability.
+        settings: Each of them equally likely.
+    """
+
+    name: str
+    weight: float
+    settings: Sequence[Setting]
+
+
+def inheritance_sources(
+    grid: Grid,
+    parent: Sequence[Setting],
+    baselines: Sequence[Setting],
+    rule: Inheritance = Inheritance(),
+) -> tuple[Source, ...]:
+    """The distribution from which the settings of a cell are drawn on a task.
+
+    Jozefowicz et al. 2015, section 3.4. Each draw first picks a source, then one of
+    its settings: a parent with many evaluated settings gives 80 % from its best and
+    20 % fully random; otherwise a third each is random, from the best of LSTM and GRU,
+    and from those tried on the parent.
+
+    Args:
+        grid: What is allowed.
+        parent: The settings evaluated on the parent, best first.
+        baselines: Those evaluated on LSTM and GRU, best first; a setting that both
+            have had counts where it comes first.
+        rule: Its numbers.
+    """
+    tried = tuple(dict.fromkeys(parent))
+    fully_random = grid.settings
+    if len(tried) > rule.many:
+        return (
+            Source("parent", 0.8, tried[: rule.best]),
+            Source("random", 0.2, fully_random),
+        )
+    good = tuple(dict.fromkeys(baselines))[: rule.best]
+    return (
+        Source("random", 1 / 3, fully_random),
+        Source("baselines", 1 / 3, good),
+        Source("parent", 1 / 3, tried),
+    )
+
+
+def inherit(
+    parts: Sequence[Source],
+    count: int,
+    rng: np.random.Generator,
+    exclude: AbstractSet[Setting] = frozenset(),
+) -> tuple[Setting, ...]:
+    """Draws settings from the inheritance distribution, none twice.
+
+    A source of which nothing is left gives its weight to the others, in proportion.
+
+    Args:
+        parts: What `inheritance_sources` returned.
+        count: How many; fewer come if no more are left.
+        rng: Source of all randomness; it is advanced.
+        exclude: What must not be drawn: the settings that the cell has had already.
+    """
+    taken = set(exclude)
+    left = list(parts)
+    drawn: list[Setting] = []
+    while left and len(drawn) < count:
+        weights = np.array([source.weight for source in left])
+        source = left[int(rng.choice(len(left), p=weights / weights.sum()))]
+        setting = _pick(source.settings, taken, rng)
+        if setting is None:
+            left.remove(source)
+            continue
+        taken.add(setting)
+        drawn.append(setting)
+    return tuple(drawn)
+
+
+def _pick(
+    settings: Sequence[Setting], taken: AbstractSet[Setting], rng: np.random.Generator
+) -> Setting | None:
+    """A setting that is not taken, each equally likely; None if all are."""
+    if not settings:
+        return None
+    setting = settings[int(rng.integers(len(settings)))]
+    if setting not in taken:  # otherwise drawn again, among those that are free
+        return setting
+    free = [setting for setting in settings if setting not in taken]
+    return free[int(rng.integers(len(free)))] if free else None
+
+
+def probabilities(
+    parts: Sequence[Source], exclude: Collection[Setting] = ()
+) -> Mapping[Setting, float]:
+    """The probability of each setting in the first draw of `inherit`."""
+    free = [
+        source._replace(settings=[s for s in source.settings if s not in exclude])
+        for source in parts
+    ]
+    free = [source for source in free if source.settings]
+    total = sum(source.weight for source in free)
+    found: dict[Setting, float] = {}
+    for source in free:
+        share = source.weight / total / len(source.settings)
+        for setting in source.settings:
+            found[setting] = found.get(setting, 0.0) + share
+    return found

@@ -1,0 +1,185 @@
+"""Both pools behind their interface: the same answers, and failures as answers."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from cells import load_op, parse
+from tasks import TaskError
+from tests.jobs import FIXED, job, lone_runs, settings_of_width
+from workers import InlinePool, JobError, RayPool, Status, TaskSpec
+
+# Ray forks while JAX runs in this process; outside of tests the driver has no JAX.
+pytestmark = pytest.mark.filterwarnings(r"ignore:os.fork\(\):RuntimeWarning")
+
+BAD_OPS = tuple(f"tests.bad_ops:{name}" for name in ("raising", "dying", "hanging"))
+
+
+def drain(pool, *jobs):
+    """Carries out jobs; by job."""
+    for one in jobs:
+        pool.submit(one)
+    answers = {}
+    while len(pool):
+        answer = pool.next(timeout_s=300)
+        assert answer is not None, "nothing in five minutes"
+        answers[answer[0]] = answer[1]
+    assert pool.next() is None
+    return answers
+
+
+def bad_job(op):
+    for spec in BAD_OPS:
+        load_op(spec)
+    cell = parse(f"def f(x, h):\n    return {op}(linear(x) + linear(h))")
+    return job(cell, ops=BAD_OPS)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Ray with room for three workers, for several pools at once."""
+    import ray
+
+    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def two_workers(cluster):
+    pool = RayPool(2)
+    yield pool
+    pool.close()
+
+
+def test_the_most_urgent_job_goes_first_and_equals_in_order():
+    pool, jobs = InlinePool(), [job(budget=1, seed=seed) for seed in range(4)]
+    for one, priority in zip(jobs, (2.0, 1.0, 2.0, 0.0), strict=True):
+        pool.submit(one, priority=priority)
+    order = [pool.next()[0].seed for _ in range(4)]
+    assert order == [3, 1, 0, 2]
+    assert pool.next() is None
+    assert pool.capacity == 1
+
+
+def test_a_closed_pool_has_nothing_left_to_do():
+    pool = InlinePool()
+    pool.submit(job())
+    assert len(pool) == 1
+    pool.close()
+    assert len(pool) == 0
+    assert pool.next() is None
+
+
+def test_no_workers_are_refused():
+    with pytest.raises(JobError, match="at least 1 worker, got 0"):
+        RayPool(0)
+
+
+def test_workers_are_single_threaded_and_on_their_own_cores(two_workers):
+    facts = two_workers.workers
+    assert len({each["pid"] for each in facts}) == 2
+    assert [each["numerics"]["threads"] for each in facts] == [1, 1]
+    if len(os.sched_getaffinity(0)) > 1:
+        cores = [os.sched_getaffinity(each["pid"]) for each in facts]
+        assert [len(each) for each in cores] == [1, 1]
+        assert cores[0] != cores[1]
+
+
+def test_workers_that_find_no_room_are_refused(two_workers, monkeypatch):
+    monkeypatch.setattr("workers.pool.START_S", 3.0)
+    with pytest.raises(JobError, match=r"[12] of 2 workers did not start .* 0 free"):
+        RayPool(2)
+
+
+def test_inline_one_and_two_workers_give_the_same_bits(two_workers):
+    jobs = [
+        job("lstm", setting, budget=budget)
+        for width in (48, 128)
+        for setting in settings_of_width(width)[:2]
+        for budget in (10, 30)
+    ]
+    inline = drain(InlinePool(), *jobs)
+    two = drain(two_workers, *jobs)
+    one_pool = RayPool(1)
+    try:
+        one = drain(one_pool, *jobs)
+    finally:
+        one_pool.close()
+    for each in jobs:
+        (result,) = inline[each].results
+        assert two[each].results == one[each].results == (result,)
+        if each.budget == 30:
+            assert result == lone_runs(result.width)[result.setting]
+    assert {e.numerics for e in two.values()} == {e.numerics for e in inline.values()}
+
+
+def test_a_process_that_dies_twice_is_crashed_and_costs_nothing_else(two_workers):
+    dies, lives = bad_job("dying"), job(budget=12)
+    answers = drain(two_workers, dies, lives)
+    (result,) = answers[dies].results
+    assert result.status is Status.CRASHED
+    assert "died 2 times" in result.ended
+    assert answers[lives].results[0].status is Status.OK
+
+
+def test_an_exception_in_a_worker_is_an_answer(two_workers):
+    (result,) = drain(two_workers, bad_job("raising")).popitem()[1].results
+    assert result.status is Status.CRASHED
+    assert "ZeroDivisionError" in result.ended
+
+
+def test_a_worker_killed_from_outside_costs_a_repeat_of_its_job(cluster):
+    pool = RayPool(1)
+    try:
+        pool.submit(job(budget=8_000, training=FIXED))
+        assert pool.next(timeout_s=1.0) is None
+        os.kill(pool.workers[0]["pid"], signal.SIGKILL)
+        wanted = job(budget=30)
+        pool.submit(wanted, priority=1.0)
+        answers = [pool.next(timeout_s=300), pool.next(timeout_s=300)]
+    finally:
+        pool.close()
+    assert [e.results[0].updates for _, e in answers] == [8_000, 30]
+    assert {e.results[0].status for _, e in answers} == {Status.OK}
+
+
+def test_a_job_that_hangs_is_killed_and_costs_nothing_else(two_workers, monkeypatch):
+    monkeypatch.setattr("workers.pool.GRACE_S", 1.0)
+    hangs, lives = bad_job("hanging"), job(budget=30, seed=5)
+    two_workers.submit(hangs, deadline_s=1.0)
+    answers = drain(two_workers, lives)
+    (result,) = answers[hangs].results
+    assert result.status is Status.TIMEOUT
+    assert "killed" in result.ended
+    assert answers[lives].results[0].status is Status.OK
+
+
+def test_a_deadline_that_the_worker_keeps_itself_needs_no_killing(two_workers):
+    long = job(budget=10**8, training=FIXED)
+    two_workers.submit(long, deadline_s=4.0)
+    _, evaluation = two_workers.next(timeout_s=120)
+    (result,) = evaluation.results
+    assert (result.status, result.ended) == (Status.TIMEOUT, "deadline")
+    assert evaluation.numerics
+
+
+def test_faults_of_the_task_are_errors_in_both_pools(two_workers):
+    """They are the person's to mend, and would fail every candidate alike."""
+    broken = job(task=TaskSpec("tests.tiny_frames:Broken"))
+    for pool in (InlinePool(), two_workers):
+        pool.submit(broken)
+        with pytest.raises(TaskError, match="the disk is gone"):
+            pool.next(timeout_s=120)
+
+
+def test_waiting_ends_in_time_and_loses_nothing(two_workers):
+    one = job(budget=1500, seed=9, training=FIXED)
+    two_workers.submit(one)
+    start = time.monotonic()
+    assert two_workers.next(timeout_s=0.2) is None
+    assert time.monotonic() - start < 1.0
+    assert len(two_workers) == 1
+    assert two_workers.next(timeout_s=120)[0] == one

@@ -1,0 +1,47 @@
+"""How wide a job's model is and what the job is expected to cost."""
+
+from typing import Final
+
+from cells import Cell, flops, width_for
+from tasks import Task
+from workers.job import Job, Shape
+
+FLOPS_PER_SECOND: Final = 40e9
+"""What one core reaches in the products of a recurrent cell, roughly."""
+
+COMPILE_S: Final = 3.0
+"""Tracing and compiling a model's programs on one core, roughly."""
+
+
+def model_width(cell: Cell, shape: Shape, task: Task) -> int:
+    """H: the largest width whose model fits the budget of parameters.
+
+    Raises:
+        CellError: Not even width 1 fits.
+    """
+    width: int = width_for(
+        cell,
+        shape.parameters,
+        num_layers=shape.num_layers,
+        num_inputs=task.num_inputs,
+        num_outputs=task.num_outputs,
+    )
+    return width
+
+
+def nominal_cost(job: Job) -> float:
+    """Nominal core-seconds of a job: the same number on every machine.
+
+    Training FLOPs of all settings over the whole budget at a fixed speed, and
+    compilation once. Validation, which adds a few percent, and an early end are not
+    counted.
+
+    Raises:
+        CellError: No width fits the job's budget of parameters.
+    """
+    task = job.task.task
+    width = model_width(job.cell, job.shape, task)
+    position = job.shape.num_layers * flops(job.cell, width, training=True)
+    position += 6 * width * task.num_outputs
+    update = task.batch_size * task.num_steps * position
+    return COMPILE_S + len(job.settings) * job.budget * update / FLOPS_PER_SECOND
