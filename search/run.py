@@ -16,7 +16,15 @@ from search.results import Results
 from search.scores import ratio
 from search.settings import draw
 from search.tournament import Entry, Tournament, settings_per_job
-from workers import InlinePool, Pool, Schedule, TaskSpec, Training, numerics_class
+from workers import (
+    FILTER_TARGET,
+    InlinePool,
+    Pool,
+    Schedule,
+    TaskSpec,
+    Training,
+    numerics_class,
+)
 
 HELP = "search for cells: mutate, filter, score, and print the ranked table"
 
@@ -26,7 +34,6 @@ SEEDS: Final = ("gru", "lstm")
 TASKS: Final = ("arithmetic",)
 FILTER: Final = "memorization"
 FILTER_SCHEDULE: Final = Schedule("filter")
-PASSED: Final = 0.95
 GATE: Final = 0.9
 """Share of the baseline that a cell must reach on a task to be given the next one."""
 
@@ -80,7 +87,7 @@ class Scorer:
     def passes(self, name: str, cell: Cell) -> bool:
         """Whether a cell learns memorization with one setting."""
         plan = replace(self.preset.plan(FILTER), schedule=FILTER_SCHEDULE)
-        return self.best(name, cell, FILTER, plan, 1) >= PASSED
+        return self.best(name, cell, FILTER, plan, 1) >= FILTER_TARGET
 
     def score(self, name: str, cell: Cell) -> Candidate:
         """A cell's ratios to the baseline, task by task until one is below the gate."""

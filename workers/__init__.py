@@ -11,6 +11,7 @@ from workers.cost import model_width, nominal_cost
 from workers.filter import (
     FILTER_BUDGETS,
     FILTER_GRID,
+    FILTER_TARGET,
     filter_job,
     filter_setting,
     passed,
@@ -46,6 +47,7 @@ __all__ = [
     "BUDGET",
     "FILTER_BUDGETS",
     "FILTER_GRID",
+    "FILTER_TARGET",
     "OPTIMIZERS",
     "PRODUCTS",
     "SCHEDULES",
