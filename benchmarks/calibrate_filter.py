@@ -2,37 +2,45 @@
 
     python -m benchmarks.calibrate_filter record [--cells 220] [--workers 2]
     python -m benchmarks.calibrate_filter derive
+    python -m benchmarks.calibrate_filter check
 
 `record` trains every cell of the zoo, and mutants of LSTM and GRU drawn as a search
 draws them, on the filter's first setting with its whole budget, and appends a line a
 cell to the file; what is there already is not trained again, so it may be stopped and
-started at any time. `derive` reads the file, prints the constants for
-`workers/filter.py`, what they save, and how often they would stop a cell that passes,
-on the curves themselves and by leaving parts of them out.
+started at any time. With `--attempt N` it is each cell's setting of that attempt; give
+another `--file`. `derive` reads the file, prints the constants for `workers/filter.py`,
+what they save, and how often they would stop a cell that passes, on the curves
+themselves and by leaving parts of them out. `check` says the same of the rule in use.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from cells import ZOO, Cell, canonical, dead, digest, mutate
-from workers import InlinePool, Pool, RayPool, filter_job
-from workers.job import Evaluation
+from workers import FILTERS, Evaluation, Filter, InlinePool, Pool, RayPool
 from workers.schedule import PASSED
 
-FILE = Path(__file__).parent / "data" / "filter_curves.jsonl"
-CHECKPOINTS = (1200, 1800, 2400, 3000, 3600, 4200, 4800)
+WHOLE: Final = replace(FILTERS["small"], give_up=())
+"""The filter that is calibrated, without its rule."""
+
+FILE: Final = Path(__file__).parent / "data" / "filter_curves.jsonl"
+CHECKPOINTS: Final = (1200, 1800, 2400, 3000, 3600, 4200, 4800)
 """Updates at which a loss may be judged: ends of epochs of 300 updates."""
 
-SLACK_NATS = 0.1
+SLACK_NATS: Final = 0.1
 """How far above the worst passing curve a bound lies: a new cell may be worse."""
 
-PARTS = 10
+PARTS: Final = 10
+
+Bounds = tuple[tuple[float, float], ...]
+"""Updates, and the loss above which a cell is given up from then on."""
 
 
 class Curve(NamedTuple):
@@ -85,14 +93,16 @@ def zoo_then_mutants(rng: np.random.Generator) -> Iterator[tuple[str, Cell]]:
         number += 1
 
 
-def record(path: Path, count: int, pool: Pool) -> None:
+def record(
+    path: Path, count: int, pool: Pool, allowed: Filter = WHOLE, attempt: int = 0
+) -> None:
     """Appends the curves that are missing, as they come."""
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {curve.digest for curve in read(path)}
     names = {}
     for name, cell in cells(count):
         if digest(cell) not in known:
-            job = filter_job(cell, early=False)
+            job = allowed.job(cell, attempt)
             names[job.id] = name
             pool.submit(job)
     print(f"{len(known)} curves are there, {len(pool)} to record", flush=True)
@@ -133,12 +143,12 @@ def read(path: Path) -> list[Curve]:
     return curves
 
 
-def derive(curves: Sequence[Curve]) -> tuple[tuple[int, float], ...]:
+def derive(curves: Sequence[Curve]) -> Bounds:
     """Bounds above every curve that passes, by `SLACK_NATS`; only those that fall.
 
     A bound that is no lower than an earlier one says nothing new and is left out.
     """
-    bounds: list[tuple[int, float]] = []
+    bounds: list[tuple[float, float]] = []
     for updates in CHECKPOINTS:
         later = [
             max(curve.losses[updates // curve.every - 1 :])
@@ -151,7 +161,7 @@ def derive(curves: Sequence[Curve]) -> tuple[tuple[int, float], ...]:
     return tuple(bounds)
 
 
-def stopped(curve: Curve, bounds: Sequence[tuple[int, float]]) -> int:
+def stopped(curve: Curve, bounds: Bounds) -> int:
     """Updates after which the rule gives a curve up; 0 if it never does."""
     for index, loss in enumerate(curve.losses, 1):
         updates = index * curve.every
@@ -161,47 +171,60 @@ def stopped(curve: Curve, bounds: Sequence[tuple[int, float]]) -> int:
     return 0
 
 
-def report(curves: Sequence[Curve]) -> None:
-    """Prints the constants and what they do."""
-    bounds = derive(curves)
+def summarize(curves: Sequence[Curve]) -> None:
+    """Prints how many pass, and when."""
     passing = [curve for curve in curves if curve.passed]
     failing = [curve for curve in curves if not curve.passed and curve.losses]
-    lost = [curve.name for curve in passing if stopped(curve, bounds)]
-    total = sum(curve.updates for curve in curves)
-    saved = sum(c.updates - stopped(c, bounds) for c in curves if stopped(c, bounds))
     print(f"{len(curves)} curves: {len(passing)} pass, {len(failing)} fail,", end=" ")
     print(f"{len(curves) - len(passing) - len(failing)} diverge before an epoch")
     first = sorted(curve.updates for curve in passing)
     print(f"updates until passing: median {first[len(first) // 2]}, last {first[-1]}")
-    print(f'GIVE_UP["small"] = {bounds}')
+
+
+def judge(curves: Sequence[Curve], bounds: Bounds) -> None:
+    """Prints what a rule does to the curves."""
+    passing = [curve for curve in curves if curve.passed]
+    lost = [curve.name for curve in passing if stopped(curve, bounds)]
+    total = sum(curve.updates for curve in curves)
+    saved = sum(c.updates - stopped(c, bounds) for c in curves if stopped(c, bounds))
     print(f"stops {len(lost)} of {len(passing)} that pass: {', '.join(lost) or 'none'}")
     print(f"saves {saved / total:.0%} of {total:,} updates")
-    left_out = 0
+
+
+def leave_out(curves: Sequence[Curve]) -> int:
+    """How many that pass are stopped by a rule derived without their tenth."""
+    lost = 0
     for part in range(PARTS):
         rest = [curve for i, curve in enumerate(curves) if i % PARTS != part]
-        held = [curve for i, curve in enumerate(curves) if i % PARTS == part]
         rule = derive(rest)
-        left_out += sum(curve.passed and stopped(curve, rule) > 0 for curve in held)
-    print(f"derived without a tenth at a time, stops {left_out} of those left out")
+        lost += sum(c.passed and stopped(c, rule) > 0 for c in curves[part::PARTS])
+    return lost
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("action", choices=("record", "derive"))
+    parser.add_argument("action", choices=("record", "derive", "check"))
     parser.add_argument("--cells", type=int, default=220, help="how many to record")
     parser.add_argument("--workers", type=int, default=0, help="Ray actors; 0: none")
+    parser.add_argument("--attempt", type=int, default=0, help="which setting (0)")
     parser.add_argument("--file", type=Path, default=FILE)
     options = parser.parse_args(arguments)
-    if options.action == "derive":
+    if options.action != "record":
         curves = read(options.file)
         if not any(curve.passed for curve in curves):
             sys.exit(f"{options.file}: no curves that pass; run `record` first")
-        report(curves)
+        summarize(curves)
+        derived = options.action == "derive"
+        bounds = derive(curves) if derived else FILTERS["small"].give_up
+        print(f"GIVE_UP = {bounds}")
+        judge(curves, bounds)
+        if derived:
+            print(f"without a tenth at a time, stops {leave_out(curves)} of those")
         return
     pool: Pool = RayPool(options.workers) if options.workers else InlinePool()
     try:
-        record(options.file, options.cells, pool)
+        record(options.file, options.cells, pool, attempt=options.attempt)
     finally:
         pool.close()
 

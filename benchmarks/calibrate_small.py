@@ -15,13 +15,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.calibrate_racing import race
 from search.evaluate import carry_out
+from search.pools import add_pool_arguments, make_pool
 from search.presets import get_preset
 from search.progress import make_progress
 from search.request import Request, make_entries, read_cells
 from search.results import Results
 from search.tournament import Entry
-from workers import Racing, Result, Setting, due
+from workers import Result
 
 CELLS = ("gru", "lstm", "lstm_b", "mut1", "lstm_f", "tanh")
 POINTS = 9
@@ -37,7 +39,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", type=int)
     parser.add_argument("--parameters", type=int)
-    parser.add_argument("--workers", type=int)
+    add_pool_arguments(parser)
     parser.add_argument("--out", type=Path, default=Path("runs/calibrate"))
     options = parser.parse_args()
     request = Request(
@@ -53,7 +55,7 @@ def main() -> None:
     entries = make_entries(request)
     with Results(options.out) as results:
         with make_progress() as progress:
-            carry_out(entries, results, options.workers, progress)
+            carry_out(entries, results, lambda: make_pool(options), progress)
         for task in request.tasks:
             report(task, [entry for entry in entries if entry.task == task], results)
         spent = results.spent()
@@ -121,30 +123,15 @@ def pick(entry: Entry, values: Iterable[float | None]) -> float | None:
 def race_loss(entry: Entry, results: Results) -> str:
     """The metric that a race would have ended with, had it been run on these curves."""
     contest, tried = entry.contest, race_results(entry, results)
-    racing = Racing()
-    known: dict[tuple[Setting, int], Result] = {}
-    by_setting = {run.setting: run for run in tried}
-    while True:
-        missing = due(
-            racing,
-            contest.settings,
-            contest.budget,
-            known,
-            higher_is_better=contest.higher_is_better,
-        )
-        if not missing:
-            break
-        for setting, updates in missing:
-            run = by_setting[setting]
-            cut = run if run.over else replace(run, best=reached(entry, run, updates))
-            known[setting, updates] = cut
-    last = [
-        run.best for (_, updates), run in known.items() if updates == contest.budget
-    ]
-    trained = sum(updates for _, updates in known)
-    share = len(contest.settings) * contest.budget / trained
+    ended = race(
+        contest.settings,
+        contest.budget,
+        {run.setting: run for run in tried},
+        higher_is_better=contest.higher_is_better,
+    )
+    share = sum(run.updates for run in tried) / ended.updates
     return (
-        f"a race ends with {show(pick(entry, last))}, all trainings with "
+        f"a race ends with {show(ended.best)}, all trainings with "
         f"{show(pick(entry, (run.best for run in tried)))}; {share:.1f} x less work"
     )
 

@@ -9,8 +9,8 @@ MAX_WIDTH = 1 << 16
 
 def cell_params(cell: Cell, width: int) -> int:
     """Number of weights of one layer of the cell."""
-    ranks = [rank for node in cell.nodes for _, rank in get_op(node.op).weights]
-    return sum(width**rank for rank in ranks)
+    matrices, vectors = _weights(cell)
+    return matrices * width * width + vectors * width
 
 
 def num_params(
@@ -51,14 +51,12 @@ def width_for(
         CellError: Not even width 1 fits.
     """
 
-    def size(width: int) -> int:
-        return num_params(
-            cell,
-            width,
-            num_layers=num_layers,
-            num_inputs=num_inputs,
-            num_outputs=num_outputs,
-        )
+    matrices, vectors = _weights(cell)
+    square = num_layers * matrices
+    straight = num_layers * vectors + num_inputs + num_outputs
+
+    def size(width: int) -> int:  # `num_params`, without counting weights each time
+        return (square * width + straight) * width + num_outputs
 
     if size(1) > parameters:
         raise CellError(
@@ -84,3 +82,9 @@ def flops(cell: Cell, width: int, *, training: bool = False) -> int:
         forward += 2 * width * width if 2 in ranks else 0
         forward += width
     return 3 * forward if training else forward
+
+
+def _weights(cell: Cell) -> tuple[int, int]:
+    """How many weights are `[H, H]`, and how many `[H]`."""
+    ranks = [rank for node in cell.nodes for _, rank in get_op(node.op).weights]
+    return ranks.count(2), ranks.count(1)

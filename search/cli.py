@@ -15,6 +15,9 @@ from workers import JobError
 
 COMMANDS: Final = {
     "run": "search.run",
+    "resume": "search.resume",
+    "top": "search.top",
+    "status": "search.status",
     "evaluate": "search.evaluate",
     "show": "search.show",
     "tasks": "search.describe",

@@ -1,26 +1,30 @@
 """`cellsearch evaluate`: named cells or files scored on tasks, without a search."""
 
 import argparse
-import contextlib
 import json
 import os
 import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from cells import dead
-from search.errors import UserError
+from search.pools import (
+    add_pool_arguments,
+    check_workers,
+    make_pool,
+    platform_of,
+)
 from search.presets import PRESETS
 from search.progress import Progress, duration, make_progress
 from search.request import BASELINE, Request, make_entries, make_request
 from search.results import Results
 from search.scoreboard import Scoreboard, make_scoreboard, print_scoreboard
 from search.tournament import Entry, Tournament, settings_per_job
-from workers import InlinePool, Pool, RayPool, numerics_class
+from workers import Pool
 
 HELP = "score cells on tasks, and print the table of the 2015 paper for them"
 
@@ -47,12 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--parameters", "weights of a model"),
     ):
         add(flag, type=int, metavar="N", help=f"{text} (the preset's)")
-    add(
-        "--workers",
-        default="inline",
-        metavar="N",
-        help="local worker processes, or inline: in this process (inline)",
-    )
+    add_pool_arguments(parser)
     add(
         "--out",
         type=Path,
@@ -78,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Scores cells and prints the table; returns the exit status."""
     start = time.monotonic()
-    workers = _workers(options.workers)
+    check_workers(options)
     request = make_request(options)
     entries = make_entries(request)
     with Results(options.out) as results:
@@ -86,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             with progress:
                 _warn(request, progress)
-                carry_out(entries, results, workers, progress)
+                carry_out(entries, results, lambda: make_pool(options), progress)
         except KeyboardInterrupt:
             _show(_board(request, entries, results), sys.stderr)
             command = shlex.join(["cellsearch", *sys.argv[1:]])
@@ -113,7 +112,7 @@ def _warn(request: Request, progress: Progress) -> None:
 def carry_out(
     entries: Sequence[Entry],
     results: Results,
-    workers: int | None,
+    pool: Callable[[], Pool],
     progress: Progress,
 ) -> None:
     """Trains what is not known yet.
@@ -121,40 +120,17 @@ def carry_out(
     Args:
         entries: The contests.
         results: What is known; new results are stored as they arrive.
-        workers: Number of worker processes; None: this process.
+        pool: Makes the pool, if there is anything to be trained.
         progress: Is told.
     """
     tournament = Tournament(entries, results)
     if tournament.over:
         return
-    with _pool(workers) as (pool, device):
-        tournament.play(pool, progress, settings_per_job(device))
-
-
-@contextlib.contextmanager
-def _pool(workers: int | None) -> Iterator[tuple[Pool, str]]:
-    """A pool and the platform it computes on."""
-    pool: Pool
-    if workers is None:
-        pool, device = InlinePool(), numerics_class().platform
-    else:
-        pool, device = RayPool(workers, platforms="cpu"), "cpu"
+    made = pool()
     try:
-        yield pool, device
+        tournament.play(made, progress, settings_per_job(platform_of(made)))
     finally:
-        pool.close()
-
-
-def _workers(text: str) -> int | None:
-    if text == "inline":
-        return None
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise UserError(f"--workers must be 1 or more, or inline, got {text!r}")
-    return number
+        made.close()
 
 
 def _board(request: Request, entries: Sequence[Entry], results: Results) -> Scoreboard:

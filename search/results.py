@@ -1,76 +1,68 @@
-"""Results that are kept: an SQLite file of evaluations, so that none is made twice.
-
-Two tables, meant to be queried. `evaluations` has a row for each job carried out: what
-it was, and what it took. `runs` has a row for each training of a setting: `run_id` says
-what was trained on what and how (cell, task, setting, seed and training; not the
-budget), and `(run_id, budget)` is unique. `job`, `setting` and `curve` are JSON.
-
-    SELECT task, digest, max(best) FROM runs JOIN evaluations ON evaluation = id
-    WHERE status = 'OK' GROUP BY task, digest;
-"""
+"""Results that are kept, so that no training is made twice; see `search.tables`."""
 
 import json
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from cells import to_text
+from search.database import RUN_FILE, Database, open_database, read_database
 from search.errors import UserError
-from workers import Evaluation, Job, Point, Result, Setting, Status
+from search.tables import RESULTS
+from workers import (
+    Evaluation,
+    Job,
+    Point,
+    Result,
+    Setting,
+    Status,
+    TaskSpec,
+    Training,
+)
 
 FILE: Final = "results.db"
-APPLICATION: Final = 0x63656C6C  # "cell"; SQLite's application_id
-FORMAT: Final = 1
 
 FAULTS: Final = (Status.TIMEOUT, Status.CRASHED)
 """Ends that say more of the machine than of the cell: kept, but tried again later."""
 
-SCHEMA: Final = """
-CREATE TABLE evaluations (
-    id         INTEGER PRIMARY KEY,
-    job_id     TEXT NOT NULL,  -- what the job is: equal ids, equal results
-    digest     TEXT NOT NULL,  -- of the cell
-    task       TEXT NOT NULL,
-    budget     INTEGER NOT NULL,  -- updates
-    seed       INTEGER NOT NULL,
-    job        TEXT NOT NULL,  -- JSON: the whole job
-    numerics   TEXT NOT NULL,  -- key of the numerics class that computed it
-    machine    TEXT NOT NULL,
-    compile_s  REAL NOT NULL,
-    train_s    REAL NOT NULL,
-    compiled   INTEGER NOT NULL,  -- programs
-    stored_at  TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP  -- UTC
-);
-CREATE TABLE runs (
-    run_id     TEXT NOT NULL,
-    budget     INTEGER NOT NULL,  -- updates
-    evaluation INTEGER NOT NULL REFERENCES evaluations (id),
-    setting    TEXT NOT NULL,  -- JSON
-    status     TEXT NOT NULL,  -- OK, DIVERGED, TIMEOUT, OOM or CRASHED
-    best       REAL,  -- validation metric
-    test       REAL,  -- test metric at the weights of `best`, if asked for
-    updates    INTEGER NOT NULL,  -- done
-    ended      TEXT NOT NULL,  -- why
-    width      INTEGER NOT NULL,
-    num_params INTEGER NOT NULL,
-    curve      TEXT NOT NULL,  -- JSON: [updates, train_loss, valid_loss, metric], ...
-    PRIMARY KEY (run_id, budget)
-);
+COLUMNS: Final = """
+budget, evaluation, setting, status, best, test, updates, ended, width, num_params
 """
+FIND: Final = f"""
+SELECT {COLUMNS}, NULL, lower(hex(run_id)) FROM runs
+WHERE run_id IN (%s) AND budget <= ? ORDER BY run_id, budget
+"""
+FIND_CURVES: Final = f"SELECT {COLUMNS}, curve FROM runs WHERE run_id = ?"
 
-FIND: Final = """
-SELECT budget, evaluation, setting, status, best, test, updates, ended, width,
-    num_params, curve FROM runs WHERE run_id = ?
+MADE: Final = """
+SELECT digest, text, t.value, a.value, budget, seed, 0.0, 0.0, compiled, n.value,
+    m.value, stored_at
+FROM evaluations e JOIN cells c ON c.id = cell JOIN tasks t ON t.id = task
+    JOIN trainings a ON a.id = training JOIN words n ON n.id = numerics
+    JOIN words m ON m.id = machine
+WHERE e.id = ?
 """
 
 ADD: Final = """
-INSERT INTO evaluations (job_id, digest, task, budget, seed, job, numerics, machine,
-    compile_s, train_s, compiled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO evaluations (cell, task, training, budget, seed, compile_s, train_s,
+    compiled, numerics, machine, source, stored_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 ADD_RUN: Final = """
 INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+
+SPENT: Final = """
+SELECT sum(compile_s), sum(train_s), value FROM evaluations
+JOIN words ON words.id = numerics GROUP BY numerics
+"""
+
+UNREADABLE: Final = (UserError, sqlite3.Error, ValueError, LookupError, TypeError)
+"""What comes of rows on damaged pages."""
 
 
 class Spent(NamedTuple):
@@ -81,25 +73,61 @@ class Spent(NamedTuple):
     numerics: tuple[str, ...]
 
 
-class Results:
-    """The evaluations of a folder.
+class Row(NamedTuple):
+    """A training as it is stored.
 
-    An evaluation is one transaction: a process that is killed loses nothing but the
-    jobs that it was carrying out. Several processes may use a folder at once.
+    Attributes:
+        budget: Most updates.
+        evaluation: Number of the evaluation that it was part of.
+        result: What it came to.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    budget: int
+    evaluation: int
+    result: Result
+
+
+class Made(NamedTuple):
+    """An evaluation apart from its results, in the order of `ADD`."""
+
+    digest: bytes
+    text: str | None
+    task: str
+    training: str
+    budget: int
+    seed: int
+    compile_s: float
+    train_s: float
+    compiled: int
+    numerics: str
+    machine: str
+    stored_at: int
+
+
+class Results:
+    """The evaluations of a file.
+
+    An evaluation is one transaction: a process that is killed loses nothing but the
+    jobs that it was carrying out. Several processes may use a file at once.
+    """
+
+    def __init__(self, folder: Path | Database | None, *, cache: bool = True) -> None:
         """Opens the file of a folder, or makes both.
 
         Args:
-            folder: None: nothing is written to disk.
+            folder: Or a file that is open; None: nothing is written to disk.
+            cache: Whether what was added or asked for stays in memory.
 
         Raises:
             UserError: The folder cannot be used.
         """
+        if not isinstance(folder, Database):
+            folder = open_database(folder / FILE if folder else None, RESULTS)
+        self._file = folder
+        self._cache = cache
         self._kept: dict[str, dict[int, Result]] = {}
         self._used: dict[int, tuple[float, float, str]] = {}
-        self._file = _open(folder)
+        self._sources: list[Database] = []
 
     def __enter__(self) -> "Results":
         """Itself; leaving closes the file."""
@@ -107,56 +135,84 @@ class Results:
 
     def __exit__(self, *_: object) -> None:
         """Closes the file."""
-        self._file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file, and those that it takes results from."""
+        for file in (self._file, *self._sources):
+            file.close()
+
+    def reuse(self, path: Path) -> None:
+        """Has `of` and `find` take over results of another file, if it has them.
+
+        They are copied into this file when they are first asked for, so that it is
+        complete without the other, and with no seconds, for they took none here.
+        Faults are not taken over. Of a damaged file, rows that can be read are.
+
+        Args:
+            path: A run folder, one of `cellsearch evaluate`, or a file of either.
+
+        Raises:
+            UserError: There is no such file, or it is of another format.
+        """
+        self._sources.append(read_database(_file_of(path), damaged=True))
 
     def of(self, run_id: str) -> Mapping[int, Result]:
         """The results of one training, by budget in updates; without `FAULTS`."""
-        if run_id not in self._kept:
-            rows = self._file.execute(FIND, (run_id,)).fetchall()
-            found = {row["budget"]: _result(row) for row in rows}
-            self._kept[run_id] = {
-                budget: result
-                for budget, result in found.items()
-                if result.status not in FAULTS
-            }
-            for evaluation in {row["evaluation"] for row in rows}:
+        if run_id in self._kept:
+            return self._kept[run_id]
+        self._take_over([run_id])
+        rows = list(_rows(self._file, FIND_CURVES, run_id))
+        found = {row.budget: row.result for row in rows}
+        found = {
+            b: result for b, result in found.items() if result.status not in FAULTS
+        }
+        if self._cache:
+            self._kept[run_id] = found
+            for evaluation in {row.evaluation for row in rows}:
                 self._count(evaluation)
-        return self._kept[run_id]
+        return found
 
-    def add(self, job: Job, evaluation: Evaluation) -> None:
-        """Stores an evaluation, in one transaction."""
-        with self._file:
-            number = self._file.execute(
-                ADD,
-                (
-                    evaluation.job_id,
-                    job.digest,
-                    job.task.name,
-                    job.budget,
-                    job.seed,
-                    job.to_json(),
-                    evaluation.numerics,
-                    evaluation.machine,
-                    evaluation.compile_s,
-                    evaluation.train_s,
-                    evaluation.compiled,
-                ),
-            ).lastrowid
-            self._file.executemany(
-                ADD_RUN,
-                [
-                    (job.run_id(result.setting), job.budget, number, *_row(result))
-                    for result in evaluation.results
-                ],
-            )
-        for result in evaluation.results:
-            run_id = job.run_id(result.setting)
-            self._kept[run_id] = {**self.of(run_id), job.budget: result}
-        self._count(int(number or 0))
+    def find(self, run_ids: Sequence[str], budget: int) -> dict[str, Result]:
+        """What is known of trainings with a budget, faults included, without curves.
+
+        Args:
+            run_ids: Those asked for; the answer has those of them that are known.
+            budget: In updates. A result with a smaller one counts if training was over
+                by then, so that a larger one would change nothing.
+        """
+        found = dict(self._find(run_ids, budget))
+        missing = [run_id for run_id in run_ids if run_id not in found]
+        if missing and self._take_over(missing):
+            found.update(self._find(missing, budget))
+        return found
+
+    def add(self, job: Job, evaluation: Evaluation, *, curves: bool = True) -> None:
+        """Stores an evaluation in one transaction, with or without learning curves.
+
+        Raises:
+            StorageError: It could not be written.
+        """
+        with self._file.transaction():
+            number = self.write(job, evaluation, curves=curves)
+        if self._cache:
+            for result in evaluation.results:
+                run_id = job.run_id(result.setting)
+                self._kept[run_id] = {**self.of(run_id), job.budget: result}
+            self._count(number)
+
+    def write(self, job: Job, evaluation: Evaluation, *, curves: bool = True) -> int:
+        """As `add`, within a transaction and past the cache; returns a row's number."""
+        runs = [(job.run_id(r.setting), job.budget, r) for r in evaluation.results]
+        made = _made(job, evaluation, known=self._file.known("cells"))
+        return self._write(made, runs, None, curves)
 
     def spent(self) -> Spent:
-        """What the evaluations took of which results were added or asked for."""
-        used = list(self._used.values())
+        """What the evaluations took of which results were added or asked for.
+
+        Without a cache: what all evaluations of the file took.
+        """
+        used = list(self._used.values()) if self._cache else self._file.rows(SPENT)
         return Spent(
             compile_s=sum(row[0] for row in used),
             train_s=sum(row[1] for row in used),
@@ -164,88 +220,205 @@ class Results:
         )
 
     def _count(self, evaluation: int) -> None:
-        row = self._file.execute(
-            "SELECT compile_s, train_s, numerics FROM evaluations WHERE id = ?",
-            (evaluation,),
-        ).fetchone()
-        self._used[evaluation] = tuple(row)
+        query = "SELECT compile_s, train_s, numerics FROM evaluations WHERE id = ?"
+        [(compile_s, train_s, numerics)] = self._file.rows(query, (evaluation,))
+        name = self._file.value("words", numerics)
+        self._used[evaluation] = (compile_s, train_s, name)
 
+    def _find(
+        self, run_ids: Sequence[str], budget: int
+    ) -> Iterator[tuple[str, Result]]:
+        query = FIND % ",".join("?" * len(run_ids))
+        keys = map(bytes.fromhex, run_ids)
+        for *row, run_id in self._file.rows(query, (*keys, budget)):
+            result = _result(self._file, *row[2:])
+            if row[0] == budget or result.over:
+                yield run_id, result
 
-def _open(folder: Path | None) -> sqlite3.Connection:
-    """The file, with its tables."""
-    name = ":memory:"
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise UserError(f"cannot use {folder} as a folder ({reason})") from None
-        name = str(folder / FILE)
-    try:
-        return _connect(name)
-    except sqlite3.Error as error:
-        raise UserError(f"cannot use {name} for results ({error})") from None
-
-
-def _connect(name: str) -> sqlite3.Connection:
-    file = sqlite3.connect(name, timeout=60, isolation_level="IMMEDIATE")
-    file.row_factory = sqlite3.Row
-    try:
-        _prepare(file, name)
-    except (UserError, sqlite3.Error):
-        file.close()
-        raise
-    return file
-
-
-def _prepare(file: sqlite3.Connection, name: str) -> None:
-    """Refuses a file that is something else; makes the tables of a new one."""
-    marks = [_pragma(file, "application_id"), _pragma(file, "user_version")]
-    if _pragma(file, "schema_version") and marks != [APPLICATION, FORMAT]:
-        raise UserError(
-            f"{name} is no file of results of this version (format {FORMAT}); "
-            "name another folder"
+    def _write(
+        self,
+        made: Made,
+        runs: Iterable[tuple[str, int, Result]],
+        source: str | None,
+        curves: bool = True,
+    ) -> int:
+        file, words = self._file, partial(self._file.number, "words")
+        values = (
+            cell_number(file, made.digest, made.text),
+            file.number("tasks", made.task),
+            file.number("trainings", made.training),
+            *made[4:9],
+            words(made.numerics),
+            words(made.machine),
+            None if source is None else words(source),
+            made.stored_at,
         )
-    file.execute("PRAGMA journal_mode = WAL")
-    file.execute("PRAGMA synchronous = NORMAL")
-    with file:
-        file.execute("BEGIN IMMEDIATE")
-        if not _pragma(file, "schema_version"):
-            for statement in SCHEMA.split(";\n"):
-                file.execute(statement)
-            file.execute(f"PRAGMA application_id = {APPLICATION}")
-            file.execute(f"PRAGMA user_version = {FORMAT}")
+        number = int(file.execute(ADD, values).lastrowid or 0)
+        rows = [
+            (bytes.fromhex(run_id), budget, number, *_columns(file, result, curves))
+            for run_id, budget, result in runs
+        ]
+        file.executemany(ADD_RUN, rows)
+        return number
+
+    def _take_over(self, run_ids: Sequence[str]) -> bool:
+        """Copies what other files know of trainings; returns whether that was any."""
+        any_taken = False
+        for source in self._sources:
+            taken: dict[int, list[tuple[str, int, Result]]] = {}
+            for run_id in run_ids:
+                for row in self._missing(source, run_id):
+                    runs = taken.setdefault(row.evaluation, [])
+                    runs.append((run_id, row.budget, row.result))
+            for evaluation, runs in taken.items():
+                made = _made_elsewhere(source, evaluation)
+                if made is not None:
+                    with self._file.transaction():
+                        self._write(made, runs, str(source.path))
+                    any_taken = True
+        return any_taken
+
+    def _missing(self, source: Database, run_id: str) -> list[Row]:
+        """What another file knows of a training and this one does not."""
+        query = "SELECT budget FROM runs WHERE run_id = ?"
+        own = {row[0] for row in self._file.rows(query, (bytes.fromhex(run_id),))}
+        try:
+            rows = list(_rows(source, FIND_CURVES, run_id))
+        except UNREADABLE:
+            return []
+        return [
+            row
+            for row in rows
+            if row.budget not in own and row.result.status not in FAULTS
+        ]
 
 
-def _pragma(file: sqlite3.Connection, name: str) -> int:
-    return int(file.execute(f"PRAGMA {name}").fetchone()[0])
+def cell_number(
+    file: Database, digest: str | bytes, text: str | None = None
+) -> int | None:
+    """The id of a cell, which is put into `cells` if new; None without a digest."""
+    if not digest:
+        return None
+    key = bytes.fromhex(digest) if isinstance(digest, str) else digest
+    known = file.known("cells")
+    if key in known:
+        return known[key]
+    query = "SELECT id, text FROM cells WHERE digest = ?"
+    number, old = file.execute(query, (key,)).fetchone() or (None, None)
+    if number is None:
+        add = "INSERT INTO cells (digest, text) VALUES (?, ?)"
+        number = int(file.execute(add, (key, text)).lastrowid or 0)
+    elif old is None and text is not None:
+        file.execute("UPDATE cells SET text = ? WHERE id = ?", (text, number))
+    if old is not None or text is not None:
+        known[key] = number
+    return int(number)
 
 
-def _row(result: Result) -> tuple[Any, ...]:
+def _file_of(path: Path) -> Path:
+    """The file of results that a path means."""
+    if path.is_file():
+        return path
+    for name in (RUN_FILE, FILE):
+        if (path / name).is_file():
+            return path / name
+    raise UserError(f"{path} has no results: neither {RUN_FILE} nor {FILE} is there")
+
+
+def _made(job: Job, evaluation: Evaluation, known: Container[bytes]) -> Made:
+    """An evaluation apart from its results; without the text of a cell that is known.
+
+    Args:
+        job: The job.
+        evaluation: Its answer.
+        known: Digests of cells whose text is stored.
+    """
+    digest = bytes.fromhex(job.digest)
+    return Made(
+        digest=digest,
+        text=None if digest in known else to_text(job.cell),
+        task=_task_text(job.task),
+        training=_training_text(job.training),
+        budget=job.budget,
+        seed=job.seed,
+        compile_s=evaluation.compile_s,
+        train_s=evaluation.train_s,
+        compiled=evaluation.compiled,
+        numerics=evaluation.numerics,
+        machine=evaluation.machine,
+        stored_at=int(time.time()),
+    )
+
+
+@lru_cache(maxsize=64)
+def _task_text(task: TaskSpec) -> str:
+    return _dumps(task.identity)
+
+
+@lru_cache(maxsize=64)
+def _training_text(training: Training) -> str:
+    return _dumps(training.to_dict())
+
+
+def _made_elsewhere(source: Database, evaluation: int) -> Made | None:
+    """An evaluation of another file, without seconds; None if it cannot be read."""
+    try:
+        [row] = source.rows(MADE, (evaluation,))
+        return Made(*row)
+    except UNREADABLE:
+        return None
+
+
+def _columns(file: Database, result: Result, curves: bool) -> tuple[Any, ...]:
     """The columns of `runs` from `setting` on."""
     return (
-        json.dumps(result.setting.to_dict(), sort_keys=True),
+        file.number("settings", result.setting.text),
         result.status.value,
         result.best,
         result.test,
         result.updates,
-        result.ended,
+        file.number("words", result.ended),
         result.width,
         result.num_params,
-        json.dumps(result.curve, allow_nan=False),
+        _dumps(result.curve) if curves and result.curve else None,
     )
 
 
-def _result(row: sqlite3.Row) -> Result:
-    """A row of `runs` as a result."""
+def _rows(file: Database, query: str, run_id: str, *values: int) -> Iterator[Row]:
+    """What a file has of a training, smaller budgets first."""
+    for row in file.rows(query, (bytes.fromhex(run_id), *values)):
+        yield Row(row[0], row[1], _result(file, *row[2:]))
+
+
+def _result(
+    file: Database,
+    setting: int,
+    status: str,
+    best: float | None,
+    test: float | None,
+    updates: int,
+    ended: int,
+    width: int,
+    num_params: int,
+    curve: str | None,
+) -> Result:
     return Result(
-        setting=Setting.from_dict(json.loads(row["setting"])),
-        status=Status(row["status"]),
-        best=row["best"],
-        test=row["test"],
-        updates=row["updates"],
-        ended=row["ended"],
-        width=row["width"],
-        num_params=row["num_params"],
-        curve=tuple(Point(*point) for point in json.loads(row["curve"])),
+        setting=_setting(file.value("settings", setting)),
+        status=Status(status),
+        best=best,
+        updates=updates,
+        ended=file.value("words", ended),
+        curve=tuple(Point(*point) for point in json.loads(curve)) if curve else (),
+        width=width,
+        num_params=num_params,
+        test=test,
     )
+
+
+@lru_cache(maxsize=10_000)
+def _setting(text: str) -> Setting:
+    return Setting.from_dict(json.loads(text))
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, allow_nan=False)

@@ -1,152 +1,254 @@
-"""`cellsearch run`: mutate, filter, score, rank, in this process."""
+"""`cellsearch run` and `resume`: a search in a run folder, begun or gone on with."""
 
 import argparse
-from dataclasses import dataclass, replace
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Any, Final
 
-import numpy as np
-
-from cells import ZOO, Cell, canonical, dead, digest, mutate, to_text
-from search.contest import Contest
-from search.errors import UserError
-from search.presets import Plan, Preset, get_preset
-from search.progress import Notes, Progress
-from search.results import Results
-from search.scores import ratio
-from search.settings import draw
-from search.tournament import Entry, Tournament, settings_per_job
-from workers import (
-    FILTER_TARGET,
-    InlinePool,
-    Pool,
-    Schedule,
-    TaskSpec,
-    Training,
-    numerics_class,
+from search.config import SEARCH_PRESETS, Config
+from search.config_file import (
+    Document,
+    assign,
+    from_document,
+    read_document,
+    to_document,
 )
+from search.deadlines import FACTOR
+from search.dry_run import dry_run
+from search.engine import Ending, Engine, Limits
+from search.errors import UserError
+from search.leaderboard import Leaderboard
+from search.live import LEGEND, counts, details, make_table, make_watcher
+from search.locks import RunLock
+from search.numerics import admit, class_of
+from search.pools import add_pool_arguments, check_workers, make_pool
+from search.procedure import Procedure
+from search.progress import duration
+from search.runs import (
+    Run,
+    branch_document,
+    create_run,
+    holds_run,
+    make_folder,
+    open_run,
+)
+from workers import Pool
 
-HELP = "search for cells: mutate, filter, score, and print the ranked table"
+HELP = "search for cells, or go on with a search, and print the ranked table"
 
-SEEDS: Final = ("gru", "lstm")
-"""The first cells of the table; the first of them is the baseline."""
-
-TASKS: Final = ("arithmetic",)
-FILTER: Final = "memorization"
-FILTER_SCHEDULE: Final = Schedule("filter")
-GATE: Final = 0.9
-"""Share of the baseline that a cell must reach on a task to be given the next one."""
-
-PARENTS: Final = 10
-"""The best so many cells have mutants."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A cell that was scored, and its ratio to the baseline on each task it saw."""
-
-    name: str
-    cell: Cell
-    ratios: tuple[float, ...]
-
-    @property
-    def fitness(self) -> float:
-        """The least ratio; nothing for a cell that was stopped at a gate."""
-        return min(self.ratios) if len(self.ratios) == len(TASKS) else 0.0
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """Trains cells as a preset says, `size` settings a job, and keeps the results."""
-
-    preset: Preset
-    seed: int
-    results: Results
-    pool: Pool
-    progress: Progress
-    size: int
-
-    def best(self, name: str, cell: Cell, task: str, plan: Plan, count: int) -> float:
-        """The best metric over some settings; 0 if all of them failed."""
-        rng = np.random.default_rng([self.seed, *task.encode()])
-        contest = Contest(
-            cell=cell,
-            task=TaskSpec(task, self.preset.size, plan.overrides),
-            settings=draw(plan.grid, count, rng),
-            budget=plan.budget,
-            seed=self.seed,
-            repeats=0,
-            training=Training(schedule=plan.schedule),
-            racing=self.preset.racing,
-        )
-        tournament = Tournament([Entry(task, name, contest)], self.results)
-        tournament.play(self.pool, self.progress, self.size)
-        winner = contest.outcome(self.results.of).winner
-        return 0.0 if winner is None else float(winner.best or 0.0)
-
-    def passes(self, name: str, cell: Cell) -> bool:
-        """Whether a cell learns memorization with one setting."""
-        plan = replace(self.preset.plan(FILTER), schedule=FILTER_SCHEDULE)
-        return self.best(name, cell, FILTER, plan, 1) >= FILTER_TARGET
-
-    def score(self, name: str, cell: Cell) -> Candidate:
-        """A cell's ratios to the baseline, task by task until one is below the gate."""
-        found: list[float] = []
-        for task in TASKS:
-            plan, count = self.preset.plan(task), self.preset.settings
-            base = self.best(SEEDS[0], ZOO[SEEDS[0]], task, plan, count)
-            own = self.best(name, cell, task, plan, count)
-            found.append(ratio(own, base, higher_is_better=True))
-            if found[-1] < GATE:
-                break
-        return Candidate(name, cell, tuple(found))
-
-
-def search(scorer: Scorer, candidates: int) -> list[Candidate]:
-    """The scored cells, best first, after so many mutants; a function of the seed."""
-    rng = np.random.default_rng(scorer.seed)
-    table = [scorer.score(name, ZOO[name]) for name in SEEDS]
-    seen = {digest(row.cell) for row in table}
-    born = 0
-    while born < candidates:
-        parent = table[int(rng.integers(min(PARENTS, len(table))))]
-        cell = canonical(mutate(parent.cell, rng).cell)
-        if digest(cell) in seen or dead(cell):
-            continue
-        seen.add(digest(cell))
-        born += 1
-        name, said = f"cell_{born}", f"does not learn {FILTER}"
-        if scorer.passes(name, cell):
-            row = scorer.score(name, cell)
-            said = f"reaches {min(row.ratios):.3f} of {SEEDS[0]}"
-            table = sorted([*table, row], key=lambda row: -row.fitness)
-        scorer.progress.note(f"{born} of {candidates}: {name} {said}")
-    return table
+ROWS: Final = 10
+PIPE_COLUMNS: Final = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
+    """Declares the arguments of `run`."""
     add = parser.add_argument
-    add("--preset", default="demo", choices=("demo",), help="sizes and grids (demo)")
-    add("--candidates", type=int, default=12, metavar="N", help="mutants to try (12)")
-    add("--seed", type=int, default=0, metavar="N", help="seed of everything (0)")
-    add("--out", type=Path, metavar="DIR", help="where results are kept (runs/PRESET)")
+    add("config", nargs="?", type=Path, metavar="CONFIG.toml", help="a configuration")
+    add("--preset", help=f"{', '.join(SEARCH_PRESETS)} (the configuration's, or small)")
+    add("--out", type=Path, metavar="RUN", help="the run's folder (runs/PRESET)")
+    add("--seed", type=int, metavar="N", help="seed of everything (0)")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one option of the configuration, such as rules.gate=0.8",
+    )
+    add(
+        "--reuse",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="RUN",
+        help="take results of another run instead of training again; may be repeated",
+    )
+    add(
+        "--branch",
+        type=Path,
+        metavar="RUN",
+        help="start from the table of another run: its cells are the seeds",
+    )
+    add("--dry-run", action="store_true", help="say what the search would cost")
+    add_limits(parser)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Declares what `run` and `resume` share."""
+    add = parser.add_argument
+    add("--candidates", type=int, metavar="N", help="stop after N new cells")
+    add("--hours", type=float, metavar="H", help="stop after H hours")
+    add("--fitness", type=float, metavar="F", help="stop at a mutant of fitness F")
+    add("--curves", action="store_true", help="store learning curves, too")
+    add(
+        "--deadline",
+        type=float,
+        default=FACTOR,
+        metavar="X",
+        help="a job that takes X times as long as it should is stopped; 0: none "
+        f"({FACTOR:g})",
+    )
+    add_pool_arguments(parser)
+    add("--json", action="store_true", help="print the table as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Searches and prints the ranked table; returns the exit status."""
-    preset = get_preset(options.preset)
-    for name, least in (("candidates", 1), ("seed", 0)):
-        if getattr(options, name) < least:
-            value = getattr(options, name)
-            raise UserError(f"--{name} must be at least {least}, got {value}")
-    pool = InlinePool()
-    size = settings_per_job(numerics_class().platform)
-    out = options.out or Path("runs") / preset.name
-    with Results(out) as results:
-        scorer = Scorer(preset, options.seed, results, pool, Notes(), size)
-        table = search(scorer, options.candidates)
-    for rank, row in enumerate(table, start=1):
-        print(f"{rank:>4}  {row.fitness:.3f}  {digest(row.cell)[:8]}  {row.name}")
-    print(f"\n{to_text(table[0].cell, table[0].name)}")
-    return 0
+    """Begins a search, or goes on with it; returns the exit status."""
+    check_workers(options)
+    document = _document(options)
+    preset = document.get("preset", "small")
+    folder = options.out or Path("runs") / str(preset)
+    planned = _at_least(options.candidates, "--candidates", 1)
+    if options.dry_run:
+        config = from_document(document, candidates=planned)
+        return dry_run(config, _candidates(planned, config), options)
+    if not holds_run(folder):
+        config = from_document(document, candidates=planned)
+        make_folder(folder)
+        with RunLock(folder):
+            limit = _candidates(planned, config)
+            with create_run(folder, config, limit, options.reuse) as found:
+                return search(found, options)
+    with RunLock(folder), open_run(folder) as found:
+        wanted = from_document(document, candidates=found.planned)
+        found.check(to_document(wanted), "the configuration asked for")
+        return search(found, options)
+
+
+def search(found: Run, options: argparse.Namespace) -> int:
+    """Goes on with an open run until a limit; prints the table."""
+    limits = _limits(found, options)
+    watcher = make_watcher(limits)
+    procedure = Procedure(found.config)
+
+    def pool() -> Pool:
+        made = make_pool(options, class_of(found.store.history))
+        pools.append(made)
+        admit(made.workers(), found.store.history, mixed=options.mixed)
+        return made
+
+    pools: list[Pool] = []
+    engine = Engine(
+        procedure,
+        found.store,
+        pool,
+        watcher,
+        limits,
+        curves=options.curves,
+        deadline_factor=_at_least(options.deadline, "--deadline", 0),
+    )
+    try:
+        with watcher, stopping(engine, watcher.note):
+            ending = engine.run()
+    except KeyboardInterrupt:
+        print(f"stopped at once. {_go_on(found.folder)}", file=sys.stderr)
+        return 130
+    finally:
+        for each in pools:
+            each.close()
+    _say_end(found, engine, ending, options)
+    return 130 if ending is Ending.STOPPED else 0
+
+
+@contextlib.contextmanager
+def stopping(engine: Engine, note: Callable[[str], None]) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) drains and saves, the second stops at once."""
+
+    def first(number: int, frame: FrameType | None) -> None:
+        engine.stop()
+        note("finishing what is being trained; Ctrl-C again stops at once")
+        signal.signal(number, signal.default_int_handler)
+
+    before = {each: signal.signal(each, first) for each in _SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def _document(options: argparse.Namespace) -> Document:
+    """What a person wants: file, branch, flags, in this order."""
+    document: Document = {}
+    if options.branch is not None:
+        document = branch_document(options.branch)
+        options.reuse = [options.branch, *options.reuse]
+    if options.config is not None:
+        document.update(read_document(options.config))
+    if options.preset is not None:
+        document["preset"] = options.preset
+    if options.seed is not None:
+        document["seed"] = options.seed
+    for assignment in options.set:
+        assign(document, assignment)
+    return document
+
+
+def _candidates(wanted: int | None, config: Config) -> int:
+    return wanted or SEARCH_PRESETS[config.preset].candidates
+
+
+def _limits(found: Run, options: argparse.Namespace) -> Limits:
+    """Limits of this process; the number of candidates is kept for the next one."""
+    candidates = _at_least(options.candidates, "--candidates", 1)
+    if candidates is None:
+        candidates = found.candidates
+    done = found.store.history.counts().get("propose", 0)
+    if candidates < done:
+        raise UserError(
+            f"--candidates must be at least {done}, which {found.folder} has, "
+            f"got {candidates}"
+        )
+    found.store.history.set("candidates", candidates)
+    return Limits(
+        candidates=candidates,
+        hours=_at_least(options.hours, "--hours", 0),
+        fitness=_at_least(options.fitness, "--fitness", 0),
+    )
+
+
+def _at_least(value: Any, name: str, least: float) -> Any:
+    if value is not None and not value >= least:
+        raise UserError(f"{name} must be at least {least}, got {value}")
+    return value
+
+
+def _say_end(
+    found: Run, engine: Engine, ending: Ending, options: argparse.Namespace
+) -> None:
+    board = Leaderboard(engine.procedure)
+    if options.json:
+        import json
+
+        print(json.dumps([row.to_dict() for row in board.rows()], indent=2))
+        return
+    print_table(board, sys.stdout, ROWS)
+    for line in (*LEGEND, "", *details(engine)):
+        print(line)
+    kinds = counts(engine.tally.decisions)
+    print(f"moves   {kinds}; {duration(engine.elapsed_s)} in this process")
+    print(f"{ending}. {_go_on(found.folder)}")
+
+
+def print_table(board: Leaderboard, stream: Any, count: int) -> None:
+    """Prints the best rows, and seeds and references below."""
+    from rich.console import Console
+
+    rows = board.rows(count)
+    shown = {row.member.digest for row in rows}
+    rest = [row for row in board.named() if row.member.digest not in shown]
+    if not rows and not rest:
+        print("no cell has been evaluated yet", file=stream)
+        return
+    width = None if stream.isatty() else PIPE_COLUMNS
+    Console(file=stream, width=width).print(make_table(rows, rest))
+
+
+def _go_on(folder: Path) -> str:
+    return f"Go on: cellsearch resume {folder} [--candidates N]"

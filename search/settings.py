@@ -3,18 +3,22 @@
 Jozefowicz et al. 2015, sections 3.4 (inheritance) and 3.7 (grids).
 """
 
+import bisect
 import dataclasses
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from search.errors import UserError
 from workers import Setting
+
+T = TypeVar("T", bound=Hashable)
+"""A setting, or what stands for it, such as its index in a grid."""
 
 SCALES: Final = (0.3, 0.7, 1.0, 1.4, 2.0, 2.8)
 RATES: Final = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
@@ -151,7 +155,7 @@ class Inheritance:
     best: int = 100
 
 
-class Source(NamedTuple):
+class Source(NamedTuple, Generic[T]):
     """One part of the inheritance distribution.
 
     Attributes:
@@ -162,15 +166,15 @@ class Source(NamedTuple):
 
     name: str
     weight: float
-    settings: Sequence[Setting]
+    settings: Sequence[T]
 
 
 def inheritance_sources(
-    grid: Grid,
-    parent: Sequence[Setting],
-    baselines: Sequence[Setting],
+    allowed: Sequence[T],
+    parent: Sequence[T],
+    baselines: Sequence[T],
     rule: Inheritance = Inheritance(),
-) -> tuple[Source, ...]:
+) -> tuple[Source[T], ...]:
     """The distribution from which the settings of a cell are drawn on a task.
 
     Jozefowicz et al. 2015, section 3.4. Each draw first picks a source, then one of
@@ -179,33 +183,32 @@ def inheritance_sources(
     and from those tried on the parent.
 
     Args:
-        grid: What is allowed.
+        allowed: All settings.
         parent: The settings evaluated on the parent, best first.
         baselines: Those evaluated on LSTM and GRU, best first; a setting that both
             have had counts where it comes first.
         rule: Its numbers.
     """
     tried = tuple(dict.fromkeys(parent))
-    fully_random = grid.settings
     if len(tried) > rule.many:
         return (
             Source("parent", 0.8, tried[: rule.best]),
-            Source("random", 0.2, fully_random),
+            Source("random", 0.2, allowed),
         )
     good = tuple(dict.fromkeys(baselines))[: rule.best]
     return (
-        Source("random", 1 / 3, fully_random),
+        Source("random", 1 / 3, allowed),
         Source("baselines", 1 / 3, good),
         Source("parent", 1 / 3, tried),
     )
 
 
 def inherit(
-    parts: Sequence[Source],
+    parts: Sequence[Source[T]],
     count: int,
     rng: np.random.Generator,
-    exclude: AbstractSet[Setting] = frozenset(),
-) -> tuple[Setting, ...]:
+    exclude: AbstractSet[T] = frozenset(),
+) -> tuple[T, ...]:
     """Draws settings from the inheritance distribution, none twice.
 
     A source of which nothing is left gives its weight to the others, in proportion.
@@ -218,22 +221,29 @@ def inherit(
     """
     taken = set(exclude)
     left = list(parts)
-    drawn: list[Setting] = []
+    ends = _ends(left)
+    drawn: list[T] = []
     while left and len(drawn) < count:
-        weights = np.array([source.weight for source in left])
-        source = left[int(rng.choice(len(left), p=weights / weights.sum()))]
-        setting = _pick(source.settings, taken, rng)
+        part = bisect.bisect(ends, rng.random())
+        setting = _pick(left[part].settings, taken, rng)
         if setting is None:
-            left.remove(source)
+            del left[part]
+            ends = _ends(left)
             continue
         taken.add(setting)
         drawn.append(setting)
     return tuple(drawn)
 
 
+def _ends(parts: Sequence[Source[T]]) -> list[float]:
+    """Where each source's share of [0, 1) ends."""
+    ends = list(itertools.accumulate(source.weight for source in parts))
+    return [end / ends[-1] for end in ends]
+
+
 def _pick(
-    settings: Sequence[Setting], taken: AbstractSet[Setting], rng: np.random.Generator
-) -> Setting | None:
+    settings: Sequence[T], taken: AbstractSet[T], rng: np.random.Generator
+) -> T | None:
     """A setting that is not taken, each equally likely; None if all are."""
     if not settings:
         return None
@@ -245,8 +255,8 @@ def _pick(
 
 
 def probabilities(
-    parts: Sequence[Source], exclude: Collection[Setting] = ()
-) -> Mapping[Setting, float]:
+    parts: Sequence[Source[T]], exclude: Collection[T] = ()
+) -> Mapping[T, float]:
     """The probability of each setting in the first draw of `inherit`."""
     free = [
         source._replace(settings=[s for s in source.settings if s not in exclude])
@@ -254,7 +264,7 @@ def probabilities(
     ]
     free = [source for source in free if source.settings]
     total = sum(source.weight for source in free)
-    found: dict[Setting, float] = {}
+    found: dict[T, float] = {}
     for source in free:
         share = source.weight / total / len(source.settings)
         for setting in source.settings:

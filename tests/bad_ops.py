@@ -26,6 +26,14 @@ def _hang(xp, a):
     return a
 
 
+def _devour(xp, a):
+    if xp is not np:
+        many = xp.zeros((2**21, 2**21), a.dtype) + a[0, 0]  # 16 TiB
+        return a + xp.sort(many, axis=0)[0, 0]
+    return a
+
+
 raising = Op("raising", "activation", 1, _raise)
 dying = Op("dying", "activation", 1, _die)
 hanging = Op("hanging", "activation", 1, _hang)
+hungry = Op("hungry", "activation", 1, _devour)

@@ -64,6 +64,15 @@ class FakePool:
             test=metric - 0.01 if job.training.test else None,
         )
 
+    def workers(self):
+        return []
+
+    def news(self):
+        return []
+
+    def cancel(self) -> None:
+        self._queue.clear()
+
     def close(self) -> None:
         self._queue.clear()
 

@@ -3,10 +3,12 @@
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cells import ZOO
+from cells import ZOO, parse
+from search import tables
 from search.errors import UserError
 from search.results import FILE, Results
 from tests.fake_pool import FakePool
@@ -30,7 +32,7 @@ def test_what_is_stored_is_found_again_by_another_process(tmp_path: Path) -> Non
     with Results(tmp_path / "new" / "folder") as results:
         for expected in evaluation(one).results:
             assert results.of(one.run_id(expected.setting)) == {30: expected}
-        assert results.of("nothing") == {}
+        assert results.of("0" * 32) == {}
 
 
 def test_results_are_found_in_the_process_that_added_them() -> None:
@@ -50,22 +52,38 @@ def test_seeds_are_kept_apart() -> None:
         assert results.of(job(seed=2).run_id(SETTINGS[0])) == {}
 
 
-def test_the_file_can_be_queried_and_its_columns_are_json(tmp_path: Path) -> None:
+def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:
+    file = sqlite3.connect(folder / FILE)
+    try:
+        return file.execute(sql).fetchall()
+    finally:
+        file.close()
+
+
+def test_the_file_can_be_queried_in_plain_columns(tmp_path: Path) -> None:
     one = job()
     with Results(tmp_path) as results:
         results.add(one, evaluation(one))
-    file = sqlite3.connect(tmp_path / FILE)
-    rows = file.execute(
-        "SELECT task, digest, status, setting, curve, job, test FROM runs "
-        "JOIN evaluations ON evaluation = id ORDER BY setting"
-    ).fetchall()
-    file.close()
+    columns = "task, digest, status, setting, curve, run_id, test, machine, training"
+    rows = query(tmp_path, f"SELECT {columns} FROM results ORDER BY setting")
     assert len(rows) == 2
-    task, digest, status, setting, curve, text, test = rows[0]
+    task, digest, status, setting, curve, run_id, test, machine, training = rows[0]
     assert (task, digest, status, test) == ("xml", one.digest, "OK", None)
     assert Setting.from_dict(json.loads(setting)) == SETTINGS[0]
     assert json.loads(curve)[0][0] == 30
-    assert Job.from_json(text) == one
+    assert (run_id, machine, training) == (one.run_id(SETTINGS[0]), "fake", "{}")
+    [(text,)] = query(tmp_path, "SELECT text FROM cells")
+    assert parse(text) == one.cell
+
+
+def test_the_documented_queries_work(tmp_path: Path) -> None:
+    one = job()
+    with Results(tmp_path) as results:
+        results.add(one, evaluation(one))
+    queries = [text for text in str(tables.__doc__).split("\n\n") if "FROM results" in text]
+    best, by_rate = [query(tmp_path, text) for text in queries[:2]]
+    assert best[0][:2] == ("xml", one.digest)
+    assert by_rate[0][0] == 0.5
 
 
 @pytest.mark.parametrize("status", [Status.TIMEOUT, Status.CRASHED])
@@ -131,7 +149,7 @@ def test_files_that_are_something_else_are_refused_and_left_alone(
     file = sqlite3.connect(path)
     file.execute("CREATE TABLE mine (a)")
     file.close()
-    with pytest.raises(UserError, match="no file of results of this version"):
+    with pytest.raises(UserError, match="was not made by cellsearch"):
         Results(tmp_path)
 
 
@@ -141,7 +159,7 @@ def test_a_file_of_a_later_format_is_refused(tmp_path: Path) -> None:
     file = sqlite3.connect(tmp_path / FILE)
     file.execute("PRAGMA user_version = 99")
     file.close()
-    with pytest.raises(UserError, match="format 1"):
+    with pytest.raises(UserError, match=r"of format 99, which .* reads format 2"):
         Results(tmp_path)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cells import parse
+from cells import load_op, parse
 from tasks import TaskError
 from tests.jobs import (
     FIXED,
@@ -275,6 +275,18 @@ def test_a_loss_far_above_uniform_is_diverged_within_the_epoch():
     assert 1 < result.updates < 400
 
 
+@pytest.mark.parametrize("budget", [5, 12, 24])
+def test_a_short_epoch_is_judged_where_it_is_validated(budget):
+    """It has too few windows to be judged while it is trained on."""
+    strict = Training(divergence=1.5, schedule=Schedule("fixed"))
+    wild = dataclasses.replace(SETTING, scale=30, rate=1e-6)
+    bad = job("tanh", wild, budget=budget, training=strict)
+    (result,) = scratch().evaluate(bad).results
+    assert result.status is Status.DIVERGED
+    assert result.updates == min(budget, 12)
+    assert result.best is None
+
+
 def test_the_deadline_ends_what_is_unfinished_as_timeout():
     other = dataclasses.replace(SETTING, rate=2)
     long = job("tanh", SETTING, other, budget=10**7, training=FIXED)
@@ -318,19 +330,37 @@ def test_a_job_within_the_limit_is_trained_as_without_it():
 
 
 def test_an_op_that_raises_is_a_crash_with_its_cause():
-    own = parse_with_ops("def f(x, h):\n    return raising(linear(x) + linear(h))")
-    (result,) = evaluate(own).results
+    (result,) = evaluate(job_with_op("raising")).results
     assert result.status is Status.CRASHED
     assert "ZeroDivisionError: only under JAX" in result.ended
 
 
-def parse_with_ops(text):
-    from cells import load_op
+def test_a_program_that_asks_for_more_memory_than_there_is_is_oom():
+    (result,) = evaluate(job_with_op("hungry")).results
+    assert result.status is Status.OOM
+    assert "RESOURCE_EXHAUSTED: Out of memory" in result.ended
 
-    ops = ("tests.bad_ops:raising", "tests.bad_ops:dying")
-    for op in ops:
-        load_op(op)
-    return job(parse(text), ops=ops)
+
+def job_with_op(name):
+    """A job of a cell with one of `bad_ops`."""
+    op = f"tests.bad_ops:{name}"
+    load_op(op)
+    cell = parse(f"def f(x, h):\n    return {name}(linear(x) + linear(h))")
+    return job(cell, ops=(op,))
+
+
+def test_every_status_is_reached():
+    jobs = {
+        Status.OK: job(),
+        Status.DIVERGED: job(EXPLODING, WILD),
+        Status.TIMEOUT: job("tanh", budget=10**8, training=FIXED),
+        Status.OOM: job(training=Training(memory_limit_bytes=1000)),
+        Status.CRASHED: job_with_op("raising"),
+    }
+    assert set(jobs) == set(Status)
+    for status, one in jobs.items():
+        (result,) = scratch().evaluate(one, deadline_s=5.0).results
+        assert result.status is status, result
 
 
 def test_a_budget_that_no_width_fits_is_a_failure_with_its_cause():

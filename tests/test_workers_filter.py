@@ -1,5 +1,7 @@
 """The memorization filter: its settings, its rule, and the curves behind the rule."""
 
+import dataclasses
+
 import pytest
 
 from benchmarks.calibrate_filter import (
@@ -13,56 +15,85 @@ from benchmarks.calibrate_filter import (
     record,
     stopped,
 )
-from cells import ZOO, dead, digest
+from cells import ZOO, dead, digest, parse
 from tests.jobs import TINY
 from workers import (
-    FILTER_BUDGETS,
-    FILTER_GRID,
+    FILTERS,
     Evaluation,
+    Evaluator,
+    Filter,
     InlinePool,
     Point,
     Result,
+    Setting,
     Status,
-    filter_job,
-    filter_setting,
     passed,
 )
-from workers.filter import FIRST_SETTING, GIVE_UP
+
+SMALL = FILTERS["small"]
 
 
-def test_every_attempt_has_another_setting_and_the_first_is_the_same_for_all():
-    for cell in (ZOO["gru"], ZOO["mut1"]):
-        drawn = [filter_setting(cell, attempt) for attempt in range(len(FILTER_GRID))]
-        assert drawn[0] == FIRST_SETTING
-        assert set(drawn) == set(FILTER_GRID)
-        assert drawn == [filter_setting(cell, attempt) for attempt in range(27)]
-    orders = {
-        tuple(filter_setting(ZOO[name], attempt).scale for attempt in range(27))
-        for name in ("gru", "lstm", "mut1")
-    }
-    assert len(orders) == 3
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_attempt_has_another_setting_and_the_first_is_the_same_for_all(name):
+    known = FILTERS[name]
+    digests = [digest(ZOO[cell]) for cell in ("gru", "lstm", "mut1", "mut2", "mut3")]
+    drawn = [[known.setting(d, n) for n in range(known.attempts)] for d in digests]
+    for row in drawn:
+        assert row[0] == known.first
+        assert set(row) == set(known.grid)
+    assert len({tuple(setting.text for setting in row) for row in drawn}) > 1
+    for each, row in zip(digests, drawn, strict=True):
+        assert known.setting(each, known.attempts) == row[0]
+        assert known.setting(each, known.attempts + 1) == row[1]
 
 
-@pytest.mark.parametrize("preset", FILTER_BUDGETS)
-def test_a_filters_job_has_one_setting_and_the_presets_budget(preset):
-    job = filter_job(ZOO["gru"], preset=preset)
-    assert job.settings == (FIRST_SETTING,)
-    assert job.budget == FILTER_BUDGETS[preset]
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filters_job_has_one_setting_and_the_filters_budget(name):
+    known = FILTERS[name]
+    job = known.job(ZOO["gru"], seed=3)
+    assert job.settings == (known.first,)
+    assert (job.budget, job.seed, job.training) == (known.budget, 3, known.training)
     assert job.task.task.name == "memorization"
-    assert filter_job(ZOO["gru"], preset=preset, attempt=1).settings != job.settings
+    assert known.job(ZOO["gru"], attempt=1).settings != job.settings
+
+
+def test_the_order_of_attempts_depends_on_the_digest_and_the_grid_alone():
+    paper = FILTERS["paper"]
+    for attempt in range(SMALL.attempts):
+        setting = SMALL.setting("0" * 32, attempt)
+        assert setting == paper.setting("0" * 32, attempt)
+
+
+def test_a_first_setting_outside_of_the_grid_is_refused():
+    with pytest.raises(ValueError, match="first must be a setting of the grid"):
+        Filter(SMALL.task, SMALL.grid, Setting(9, 9, 9, 1, 9), 10)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "mut1"])
+def test_published_cells_pass_the_demos_filter_at_every_setting(cell):
+    evaluator, demo = Evaluator(), FILTERS["demo"]
+    for attempt in range(demo.attempts):
+        evaluation = evaluator.evaluate(demo.job(ZOO[cell], attempt))
+        assert passed(evaluation.results), evaluation.results
+
+
+def test_a_cell_that_cannot_learn_does_not_pass_the_demos_filter():
+    still = parse("def f(x, h):\n    return linear(x) + linear(h)")
+    evaluation = Evaluator().evaluate(FILTERS["demo"].job(still))
+    assert not passed(evaluation.results)
 
 
 @pytest.mark.parametrize(
     ("ended", "expected"), [("passed", True), ("gave up", False), ("budget", False)]
 )
 def test_only_a_cell_that_reached_the_target_has_passed(ended, expected):
-    result = Result(FIRST_SETTING, Status.OK, 0.94, 100, ended)
-    assert passed(Evaluation("id", (result,))) is expected
+    result = Result(SMALL.first, Status.OK, 0.94, 100, ended)
+    assert passed((result,)) is expected
 
 
 def curve(name, losses, ended="budget"):
     points = tuple(Point(300 * (i + 1), x, x, 0.5) for i, x in enumerate(losses))
-    result = Result(FIRST_SETTING, Status.OK, 0.5, points[-1].updates, ended, points)
+    result = Result(SMALL.first, Status.OK, 0.5, points[-1].updates, ended, points)
     row = line(name, name, Evaluation("id", (result,)))
     lists = {key: tuple(row[key]) for key in ("losses", "metrics")}
     return Curve(**{**row, **lists})
@@ -89,17 +120,16 @@ def test_the_recorded_cells_are_distinct_and_alive_and_always_the_same():
     assert {name for name, _ in found[:5]} <= set(ZOO)
 
 
-def test_recording_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
+def test_recording_goes_on_where_it_stopped(tmp_path, capsys):
     path = tmp_path / "data" / "curves.jsonl"
-    monkeypatch.setattr("workers.filter.FILTER_TASK", TINY)
-    monkeypatch.setitem(FILTER_BUDGETS, "small", 24)
-    record(path, 1, InlinePool())
+    tiny = dataclasses.replace(SMALL, task=TINY, budget=24)
+    record(path, 1, InlinePool(), tiny)
     with path.open("a") as file:
         file.write('{"name": "cut o')
     assert len(read(path)) == 1
     with path.open("a") as file:
         file.write("\n")
-    record(path, 2, InlinePool())
+    record(path, 2, InlinePool(), tiny)
     curves = read(path)
     assert len(curves) == 2
     assert [len(each.losses) for each in curves] == [2, 2]
@@ -111,14 +141,14 @@ def test_deriving_from_nothing_is_refused(tmp_path):
         main(["derive", "--file", str(tmp_path / "none")])
 
 
-@pytest.mark.skipif(not FILE.exists(), reason="no curves have been recorded")
 def test_the_rule_stops_at_most_one_recorded_cell_that_passes():
     curves = read(FILE)
     assert len(curves) >= 200
     assert FILE.stat().st_size < 200_000
     passing = [each for each in curves if each.passed]
     assert len(passing) > 20
-    rule = GIVE_UP["small"]
+    rule = SMALL.give_up
+    assert rule == derive(curves)
     assert sum(stopped(each, rule) > 0 for each in passing) <= 1
     failing = [each for each in curves if not each.passed]
     assert sum(stopped(each, rule) > 0 for each in failing) > len(failing) / 10

@@ -42,7 +42,7 @@ def cluster():
     """Ray with room for three workers, for several pools at once."""
     import ray
 
-    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
@@ -74,12 +74,12 @@ def test_a_closed_pool_has_nothing_left_to_do():
 
 
 def test_no_workers_are_refused():
-    with pytest.raises(JobError, match="at least 1 worker, got 0"):
+    with pytest.raises(JobError, match="at least 1 worker, or auto, got 0"):
         RayPool(0)
 
 
 def test_workers_are_single_threaded_and_on_their_own_cores(two_workers):
-    facts = two_workers.workers
+    facts = two_workers.workers()
     assert len({each["pid"] for each in facts}) == 2
     assert [each["numerics"]["threads"] for each in facts] == [1, 1]
     if len(os.sched_getaffinity(0)) > 1:
@@ -89,9 +89,21 @@ def test_workers_are_single_threaded_and_on_their_own_cores(two_workers):
 
 
 def test_workers_that_find_no_room_are_refused(two_workers, monkeypatch):
-    monkeypatch.setattr("workers.pool.START_S", 3.0)
-    with pytest.raises(JobError, match=r"[12] of 2 workers did not start .* 0 free"):
-        RayPool(2)
+    monkeypatch.setattr("workers.ray_pool.START_S", 3.0)
+    full = RayPool(1)
+    try:
+        with pytest.raises(JobError, match=r"no worker has been ready .* 0 CPUs free"):
+            RayPool(2)
+    finally:
+        full.close()
+
+
+def test_a_pool_begins_with_the_workers_that_there_is_room_for(two_workers):
+    pool = RayPool(2)
+    try:
+        assert pool.capacity == 1
+    finally:
+        pool.close()
 
 
 def test_inline_one_and_two_workers_give_the_same_bits(two_workers):
@@ -136,7 +148,7 @@ def test_a_worker_killed_from_outside_costs_a_repeat_of_its_job(cluster):
     try:
         pool.submit(job(budget=8_000, training=FIXED))
         assert pool.next(timeout_s=1.0) is None
-        os.kill(pool.workers[0]["pid"], signal.SIGKILL)
+        os.kill(pool.workers()[0]["pid"], signal.SIGKILL)
         wanted = job(budget=30)
         pool.submit(wanted, priority=1.0)
         answers = [pool.next(timeout_s=300), pool.next(timeout_s=300)]
@@ -147,7 +159,7 @@ def test_a_worker_killed_from_outside_costs_a_repeat_of_its_job(cluster):
 
 
 def test_a_job_that_hangs_is_killed_and_costs_nothing_else(two_workers, monkeypatch):
-    monkeypatch.setattr("workers.pool.GRACE_S", 1.0)
+    monkeypatch.setattr("workers.ray_pool.GRACE_S", 1.0)
     hangs, lives = bad_job("hanging"), job(budget=30, seed=5)
     two_workers.submit(hangs, deadline_s=1.0)
     answers = drain(two_workers, lives)

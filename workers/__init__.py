@@ -7,37 +7,32 @@ jobs and reads evaluations starts fast, and so that `prepare` comes before JAX.
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.cost import model_width, nominal_cost
-from workers.filter import (
-    FILTER_BUDGETS,
-    FILTER_GRID,
-    FILTER_TARGET,
-    filter_job,
-    filter_setting,
-    passed,
-)
-from workers.inline import InlinePool
-from workers.job import (
+from workers.cost import COMPILE_S, model_width, nominal_cost, update_cost
+from workers.evaluation import (
     BUDGET,
-    OPTIMIZERS,
-    PRODUCTS,
     Evaluation,
-    Job,
-    JobError,
     Point,
     Result,
-    Setting,
-    Shape,
     Status,
-    TaskSpec,
-    Training,
     failed,
-    make_job,
 )
-from workers.pool import Pool, RayPool
+from workers.filter import FILTERS, Filter, passed
+from workers.inline import InlinePool
+from workers.job import Job, make_job, run_id, study_id
+from workers.pool import Pool
 from workers.racing import Racing, Rung, by_shape, due, ranked, rungs
+from workers.ray_pool import RayPool
 from workers.runtime import Numerics, numerics_class, prepare
 from workers.schedule import SCHEDULES, Schedule
+from workers.spec import (
+    OPTIMIZERS,
+    PRODUCTS,
+    JobError,
+    Setting,
+    Shape,
+    TaskSpec,
+    Training,
+)
 
 if TYPE_CHECKING:
     from workers.evaluator import Evaluator, evaluate
@@ -45,14 +40,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUDGET",
-    "FILTER_BUDGETS",
-    "FILTER_GRID",
-    "FILTER_TARGET",
+    "COMPILE_S",
+    "FILTERS",
     "OPTIMIZERS",
     "PRODUCTS",
     "SCHEDULES",
     "Evaluation",
     "Evaluator",
+    "Filter",
     "InlinePool",
     "Job",
     "JobError",
@@ -74,8 +69,6 @@ __all__ = [
     "due",
     "evaluate",
     "failed",
-    "filter_job",
-    "filter_setting",
     "make_job",
     "make_model",
     "model_width",
@@ -84,7 +77,10 @@ __all__ = [
     "passed",
     "prepare",
     "ranked",
+    "run_id",
     "rungs",
+    "study_id",
+    "update_cost",
 ]
 
 _JAX: Final = {

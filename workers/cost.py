@@ -4,7 +4,8 @@ from typing import Final
 
 from cells import Cell, flops, width_for
 from tasks import Task
-from workers.job import Job, Shape
+from workers.job import Job
+from workers.spec import Shape
 
 FLOPS_PER_SECOND: Final = 40e9
 """What one core reaches in the products of a recurrent cell, roughly."""
@@ -29,19 +30,28 @@ def model_width(cell: Cell, shape: Shape, task: Task) -> int:
     return width
 
 
+def update_cost(cell: Cell, shape: Shape, task: Task) -> float:
+    """Nominal core-seconds of one update of one setting.
+
+    Training FLOPs at a fixed speed: the same number on every machine.
+
+    Raises:
+        CellError: No width fits the budget of parameters.
+    """
+    width = model_width(cell, shape, task)
+    position = shape.num_layers * flops(cell, width, training=True)
+    position += 6 * width * task.num_outputs
+    return float(task.batch_size * task.num_steps * position / FLOPS_PER_SECOND)
+
+
 def nominal_cost(job: Job) -> float:
     """Nominal core-seconds of a job: the same number on every machine.
 
-    Training FLOPs of all settings over the whole budget at a fixed speed, and
-    compilation once. Validation, which adds a few percent, and an early end are not
-    counted.
+    All settings over the whole budget, and compilation once. Validation, which adds a
+    few percent, and an early end are not counted.
 
     Raises:
         CellError: No width fits the job's budget of parameters.
     """
-    task = job.task.task
-    width = model_width(job.cell, job.shape, task)
-    position = job.shape.num_layers * flops(job.cell, width, training=True)
-    position += 6 * width * task.num_outputs
-    update = task.batch_size * task.num_steps * position
-    return COMPILE_S + len(job.settings) * job.budget * update / FLOPS_PER_SECOND
+    update = update_cost(job.cell, job.shape, job.task.task)
+    return COMPILE_S + len(job.settings) * job.budget * update

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from tasks import Split, TaskError, Windows, windows
-from workers.job import TaskSpec
+from workers.spec import TaskSpec
 
 
 class Data(NamedTuple):

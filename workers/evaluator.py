@@ -14,11 +14,14 @@ import jax
 
 from tasks import TaskError
 from workers.data import DataCache
-from workers.job import Evaluation, Job, JobError, Result, Setting, Status
+from workers.evaluation import Evaluation, Result, Status
+from workers.job import Job
 from workers.model import make_model
+from workers.progress import Progress
 from workers.runtime import COMPILER_OPTIONS, DEFAULT_LANES, numerics_class, prepare
+from workers.spec import JobError, Setting
 from workers.train import Program
-from workers.trainer import Progress, Trainer
+from workers.trainer import Trainer
 
 CLEAR_AFTER: Final = 50
 """Models dropped before JAX's own caches are emptied: each mapped memory."""

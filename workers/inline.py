@@ -3,10 +3,13 @@
 import heapq
 import itertools
 import math
-from typing import TYPE_CHECKING
+import os
+import platform
+from typing import TYPE_CHECKING, Any
 
-from workers.job import Evaluation, Job
-from workers.runtime import prepare
+from workers.evaluation import Evaluation
+from workers.job import Job
+from workers.runtime import numerics_class, prepare
 
 if TYPE_CHECKING:
     from workers.evaluator import Evaluator
@@ -67,6 +70,19 @@ class InlinePool:
         evaluation = self._evaluator.evaluate(job, deadline_s=deadline_s)
         heapq.heappop(self._queue)
         return job, evaluation
+
+    def cancel(self) -> None:
+        """Drops what waits; see `Pool.cancel`."""
+        self._queue.clear()
+
+    def workers(self) -> list[dict[str, Any]]:
+        """This process, as a worker says it; starts JAX."""
+        numerics = numerics_class(self._lanes).to_dict()
+        return [{"machine": platform.node(), "pid": os.getpid(), "numerics": numerics}]
+
+    def news(self) -> list[str]:
+        """Nothing ever happens here; see `Pool.news`."""
+        return []
 
     def close(self) -> None:
         """Drops what was not carried out, and all that was kept."""

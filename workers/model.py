@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cells import OPS, Cell, Layer, lower, num_params
 from tasks import Task
 from workers.cost import model_width
-from workers.job import Shape
+from workers.spec import Shape
 
 Params = Mapping[str, Any]
 """`embedding` [V, H] or [F, H]; `layers`, the cell's weights L times; `readout` with

@@ -5,13 +5,13 @@ is defined as training from scratch with its budget, so that nothing here depend
 who holds which state; a worker that can continue gives the same results sooner.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from workers.job import Result, Setting, Status
+from workers.evaluation import Result, Status
+from workers.spec import Setting
 
 Runs = Mapping[tuple[Setting, int], Result]
 """Results so far, by setting and budget in updates."""
@@ -105,7 +105,7 @@ def ranked(results: Iterable[Result], higher_is_better: bool) -> list[Result]:
     """The results, best first; failures come last, and equal ones in order of text."""
 
     def rank(result: Result) -> tuple[bool, bool, float, str]:
-        text = json.dumps(result.setting.to_dict(), sort_keys=True)
+        text = result.setting.text
         if result.best is None:
             return (True, True, 0.0, text)
         value = -result.best if higher_is_better else result.best

@@ -5,11 +5,12 @@ import json
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 COMPILER_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "cpu": {"xla_backend_optimization_level": "1"},
@@ -96,6 +97,46 @@ def available_cores() -> list[int]:
     if not hasattr(os, "sched_getaffinity"):
         return []
     return sorted(os.sched_getaffinity(0))
+
+
+@dataclass
+class Claim:
+    """A core that this process alone has claimed, until it ends."""
+
+    core: int
+    file: IO[str]
+
+
+def claim_core() -> Claim | None:
+    """A core of this machine that no other worker process has; None: there is none.
+
+    Ray keeps workers to a number of CPUs, and not to any CPU. A claim is a lock on a
+    file of the core, which vanishes with the process however it ends.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on Windows, where processes are not kept to a core
+        return None
+    user = os.getuid()
+    folder = Path(tempfile.gettempdir()) / f"cellsearch-cores-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for core in available_cores():
+        file = (folder / str(core)).open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            continue
+        return Claim(core, file)
+    return None
+
+
+def process_facts() -> dict[str, int]:
+    """Bytes of memory and number of memory maps of this process; 0 where unknown."""
+    pages = (_read(Path("/proc/self/statm")).split() or ["0", "0"])[1]
+    maps = _read(Path("/proc/self/maps")).count("\n")
+    size = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+    return {"rss_bytes": int(pages) * size, "maps": maps}
 
 
 def compute_threads() -> int | None:

@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from workers.job import Point, Setting
+    from workers.evaluation import Point
+    from workers.spec import Setting
 
 Option = float | tuple[tuple[float, float], ...]
 """A number, or pairs of numbers."""

@@ -11,9 +11,9 @@ import numpy as np
 import optax
 
 from tasks import Windows
-from workers.job import Training
 from workers.losses import READOUTS
 from workers.model import Carry, Model, Params
+from workers.spec import Training
 
 JUDGED_AFTER: Final = 50
 """Windows of an epoch before its mean loss is compared with the divergence bound."""

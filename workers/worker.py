@@ -1,5 +1,6 @@
 """What runs in the process of a Ray actor: text of a job in, of an evaluation out."""
 
+import json
 import math
 import os
 import platform
@@ -11,30 +12,46 @@ class Worker:
 
     def __init__(
         self,
-        core: int | None = None,
+        own_core: bool = False,
         platforms: str | None = None,
         memory_share: float | None = None,
         lanes: int | None = None,
     ) -> None:
         """Prepares the process, then starts JAX; see `prepare` and `Evaluator`."""
-        from workers.runtime import prepare
+        from workers.runtime import claim_core, prepare
 
+        self._claim = claim_core() if own_core else None
+        core = None if self._claim is None else self._claim.core
         prepare(core=core, platforms=platforms, memory_share=memory_share)
         from workers.evaluator import Evaluator
 
         self._evaluator = Evaluator(lanes=lanes)
 
     def evaluate(self, job: str, deadline_s: float = math.inf) -> str:
-        """Carries out a job; both sides are JSON text."""
+        """Carries out a job; both sides are JSON text.
+
+        Returns:
+            `evaluation`, as text, and `process`: what the process has come to hold.
+        """
         from workers.job import Job
+        from workers.runtime import process_facts
 
         evaluation = self._evaluator.evaluate(Job.from_json(job), deadline_s=deadline_s)
-        return evaluation.to_json()
+        return json.dumps(
+            {"evaluation": evaluation.to_json(), "process": process_facts()}
+        )
 
     def about(self) -> dict[str, Any]:
-        """Machine, process id and numerics class of this process."""
+        """Machine, Ray's node, process id, core and numerics class of this process."""
+        import ray
+
+        import workers
+
         return {
             "machine": platform.node(),
+            "node": ray.get_runtime_context().get_node_id(),
             "pid": os.getpid(),
+            "core": None if self._claim is None else self._claim.core,
             "numerics": self._evaluator.numerics.to_dict(),
+            "code": os.path.dirname(os.path.abspath(str(workers.__file__))),
         }

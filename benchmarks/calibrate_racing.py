@@ -1,0 +1,281 @@
+"""How often a race drops the setting that would have won, on recorded curves.
+
+    python -m benchmarks.calibrate_racing record [--cells gru ...] [--workers 2]
+    python -m benchmarks.calibrate_racing report
+
+`record` trains each cell to the end with every setting of the preset `small`, on
+arithmetic and on XML, and writes the curves, a line a cell and task; what is there is
+not trained again. `report` races subsets of the settings, as many as the preset gives a
+cell, drawn at random, and compares who wins with who would have won without a race. A
+curve has a point for each epoch; a rung that ends within one is taken at its start.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from cells import ZOO, digest
+from search.presets import get_preset
+from workers import (
+    InlinePool,
+    Point,
+    Pool,
+    Racing,
+    RayPool,
+    Result,
+    Setting,
+    Status,
+    TaskSpec,
+    Training,
+    due,
+    make_job,
+)
+
+FILE: Final = Path(__file__).parent / "data" / "race_curves.jsonl"
+CELLS: Final = ("gru", "lstm", "mut1", "tanh")
+TASKS: Final = ("arithmetic", "xml")
+SMALL: Final = get_preset("small")
+FIELDS: Final = ("scale", "rate", "clip", "num_layers", "parameters")
+RACES: Final = 100
+"""Subsets drawn for each cell and task."""
+
+
+class Field(NamedTuple):
+    """All settings of a cell on a task, trained to the end.
+
+    Attributes:
+        task: Name of the task.
+        cell: Name of the cell.
+        budget: Updates.
+        results: By setting.
+    """
+
+    task: str
+    cell: str
+    budget: int
+    results: Mapping[Setting, Result]
+
+
+class Race(NamedTuple):
+    """What a race came to.
+
+    Attributes:
+        best: The best metric at the end; None if all settings failed.
+        updates: Updates done, where larger budgets go on from smaller ones.
+        from_scratch: Updates done, where each rung starts anew.
+    """
+
+    best: float | None
+    updates: int
+    from_scratch: int
+
+
+def race(
+    settings: Sequence[Setting],
+    budget: int,
+    results: Mapping[Setting, Result],
+    *,
+    higher_is_better: bool = True,
+    racing: Racing | None = Racing(),  # noqa: B008 - frozen
+) -> Race:
+    """A race as it would have gone, were these its settings' trainings to the end."""
+    known: dict[tuple[Setting, int], Result] = {}
+    while missing := due(
+        racing, settings, budget, known, higher_is_better=higher_is_better
+    ):
+        for setting, updates in missing:
+            result = results[setting]
+            known[setting, updates] = cut(result, updates, higher_is_better)
+    pick = max if higher_is_better else min
+    last = [
+        result.best
+        for (_, updates), result in known.items()
+        if updates == budget and result.best is not None
+    ]
+    furthest: dict[Setting, int] = {}
+    for (setting, _), result in known.items():
+        furthest[setting] = max(result.updates, furthest.get(setting, 0))
+    return Race(
+        best=pick(last, default=None),
+        updates=sum(furthest.values()),
+        from_scratch=sum(result.updates for result in known.values()),
+    )
+
+
+def cut(result: Result, updates: int, higher_is_better: bool) -> Result:
+    """A training as its result would be with a smaller budget."""
+    if result.updates <= updates:
+        return result
+    curve = tuple(point for point in result.curve if point.updates <= updates)
+    pick = max if higher_is_better else min
+    best = pick((point.metric for point in curve), default=None)
+    return Result(result.setting, Status.OK, best, updates, "budget", curve)
+
+
+def record(path: Path, cells: Sequence[str], pool: Pool) -> None:
+    """Trains what is missing, and writes a line when a cell is done on a task."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = {(field.task, field.cell) for field in read(path)}
+    for task in TASKS:
+        for cell in cells:
+            if (task, cell) not in known:
+                row = line(task, cell, train(task, cell, pool))
+                with path.open("a") as file:
+                    file.write(json.dumps(row, separators=(",", ":")) + "\n")
+                print(f"{task} {cell}", flush=True)
+
+
+def train(task: str, cell: str, pool: Pool) -> list[Result]:
+    """The results of all settings."""
+    plan = SMALL.plan(task)
+    settings = plan.grid.settings
+    for setting in settings:
+        job = make_job(
+            ZOO[cell],
+            TaskSpec(task, SMALL.size, plan.overrides),
+            (setting,),
+            plan.budget,
+            training=Training(schedule=plan.schedule),
+        )
+        pool.submit(job)
+    results = {}
+    while (answer := pool.next()) is not None:
+        (result,) = answer[1].results
+        results[result.setting] = result
+    return [results[setting] for setting in settings]
+
+
+def line(task: str, cell: str, results: Sequence[Result]) -> dict[str, Any]:
+    """What is kept of a cell's results."""
+    return {
+        "task": task,
+        "cell": cell,
+        "digest": digest(ZOO[cell]),
+        "budget": SMALL.plan(task).budget,
+        "epoch": next((r.curve[0].updates for r in results if r.curve), 0),
+        "settings": [[getattr(r.setting, name) for name in FIELDS] for r in results],
+        "status": [str(result.status) for result in results],
+        "updates": [result.updates for result in results],
+        "metrics": [[round(p.metric, 4) for p in r.curve] for r in results],
+    }
+
+
+def read(path: Path) -> list[Field]:
+    """The recorded curves."""
+    if not path.exists():
+        return []
+    rows = [json.loads(text) for text in path.read_text().splitlines()]
+    return [
+        Field(
+            task=row["task"],
+            cell=row["cell"],
+            budget=row["budget"],
+            results={result.setting: result for result in results(row)},
+        )
+        for row in rows
+    ]
+
+
+def results(row: Mapping[str, Any]) -> Iterator[Result]:
+    """The results of a line; only metrics and updates of their points are true."""
+    columns = (row[name] for name in ("settings", "status", "updates", "metrics"))
+    for values, status, updates, metrics in zip(*columns, strict=True):
+        yield Result(
+            setting=Setting(**dict(zip(FIELDS, values, strict=True))),
+            status=Status(status),
+            best=max(metrics, default=None),
+            updates=updates,
+            ended="budget" if status == Status.OK else "failed",
+            curve=tuple(
+                Point(min(row["epoch"] * (index + 1), updates), 0.0, 0.0, metric)
+                for index, metric in enumerate(metrics)
+            ),
+        )
+
+
+class Losses(NamedTuple):
+    """What races of a cell on a task lost, one value a race.
+
+    Attributes:
+        metric: The best metric without the race, less the race's.
+        best: The best metric without the race.
+        saved: Updates of all trainings to the end over those of the race.
+        saved_anew: The same where each rung starts anew.
+    """
+
+    metric: tuple[float, ...]
+    best: tuple[float, ...]
+    saved: float
+    saved_anew: float
+
+
+def losses(field: Field, count: int = SMALL.settings, races: int = RACES) -> Losses:
+    """Races subsets of `count` settings, always the same ones."""
+    rng = np.random.default_rng([len(field.cell), *field.cell.encode()])
+    settings = tuple(field.results)
+    lost, best, continued, anew, whole = [], [], 0, 0, 0
+    for _ in range(races):
+        order = rng.permutation(len(settings))[:count]
+        drawn = [settings[index] for index in order]
+        ended = race(drawn, field.budget, field.results)
+        metrics = [field.results[setting].best or 0.0 for setting in drawn]
+        best.append(max(metrics))
+        lost.append(max(metrics) - (ended.best or 0.0))
+        whole += sum(field.results[setting].updates for setting in drawn)
+        continued += ended.updates
+        anew += ended.from_scratch
+    return Losses(tuple(lost), tuple(best), whole / continued, whole / anew)
+
+
+def report(fields: Sequence[Field]) -> None:
+    """Prints what races lose, cell by cell and in all."""
+    print(f"races of {SMALL.settings} settings, {RACES} a cell and task")
+    print(
+        f"{'':22}{'best':>8}{'winner lost':>13}{'mean loss':>11}{'largest':>9}"
+        f"{'less work':>11}{'anew':>7}"
+    )
+    everything: list[float] = []
+    for field in fields:
+        found = losses(field)
+        everything += found.metric
+        name = f"{field.task} {field.cell}"
+        print(
+            f"{name:22}{np.mean(found.best):>8.4f}{share(found.metric):>13.0%}"
+            f"{np.mean(found.metric):>11.4f}{max(found.metric):>9.4f}"
+            f"{found.saved:>9.1f} x{found.saved_anew:>5.1f} x"
+        )
+    print(
+        f"{'all':22}{'':8}{share(everything):>13.0%}"
+        f"{np.mean(everything):>11.4f}{max(everything):>9.4f}"
+    )
+
+
+def share(metric: Sequence[float]) -> float:
+    """The share of races that lost the winner."""
+    return sum(lost > 0 for lost in metric) / len(metric)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("action", choices=("record", "report"))
+    parser.add_argument("--cells", nargs="+", choices=tuple(ZOO), default=CELLS)
+    parser.add_argument("--workers", type=int, default=0, help="Ray actors; 0: none")
+    parser.add_argument("--file", type=Path, default=FILE)
+    options = parser.parse_args(arguments)
+    if options.action == "report":
+        report(read(options.file))
+        return
+    pool: Pool = RayPool(options.workers) if options.workers else InlinePool()
+    try:
+        record(options.file, options.cells, pool)
+    finally:
+        pool.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,385 @@
+"""The loop of a search: procedure, logical clock, store and pool, and the only clock.
+
+What comes out is decided by the procedure and the logical clock alone. The engine has
+jobs carried out, stores each evaluation before it is applied, and answers what is
+stored already from the store: to resume is to run the same search again.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Protocol
+
+from search.clock import Clock, Ticket
+from search.deadlines import FACTOR, Deadlines
+from search.errors import UserError
+from search.history import Decision, Issued
+from search.numerics import class_of
+from search.orders import Orders
+from search.population import Member
+from search.procedure import Procedure
+from search.store import Store
+from search.tally import Tally
+from search.visits import Order
+from workers import Pool, Result, Setting
+
+VERIFIED: Final = 100
+"""Of the stored decisions every hundredth and the last hundred are derived again."""
+
+BARREN: Final = 10
+"""Moves in a row without a new cell, and with nothing under way, that end a search."""
+
+TELL_S: Final = 10.0
+"""Seconds between two notes in the store of who works."""
+
+TICK_S: Final = 0.5
+"""Seconds after which the engine looks whether it is to stop."""
+
+
+class Ending(StrEnum):
+    """Why a search ended; all but `BARREN` can go on."""
+
+    CANDIDATES = "all candidates are done"
+    HOURS = "time is up"
+    FITNESS = "the fitness wanted was reached"
+    STOPPED = "stopped by hand"
+    BARREN = "no cell is left to be proposed"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What ends a search; no part of what is searched.
+
+    Attributes:
+        candidates: Mutants, each a cell that was not known; None: no limit.
+        hours: Of this process.
+        fitness: That the best mutant reaches.
+    """
+
+    candidates: int | None = None
+    hours: float | None = None
+    fitness: float | None = None
+
+
+@dataclass
+class Pending:
+    """An order in flight, and the results it has so far."""
+
+    order: Order
+    results: dict[Setting, Result] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all its settings have a result."""
+        return len(self.results) == len(self.order.settings)
+
+
+class Watcher(Protocol):
+    """Who is told of the course of events."""
+
+    def update(self, engine: "Engine") -> None:
+        """Something has changed."""
+
+    def note(self, text: str) -> None:
+        """Something a person should know."""
+
+
+class Engine:
+    """One search in one process.
+
+    Attributes:
+        procedure: Who is known and under way.
+        clock: Jobs in flight by logical time.
+        store: The run's file.
+        tally: What happened and what it took.
+        restored: Decisions taken from the store.
+        requeued: Jobs that an earlier process was carrying out.
+        draining: Whether a limit has been reached, and only what is under way goes on.
+    """
+
+    def __init__(
+        self,
+        procedure: Procedure,
+        store: Store,
+        pool: Callable[[], Pool],
+        watcher: Watcher,
+        limits: Limits,
+        *,
+        reading: bool = False,
+        curves: bool = False,
+        deadline_factor: float = FACTOR,
+    ) -> None:
+        """A search that is started or gone on with by `run`.
+
+        Args:
+            procedure: A new one.
+            store: Of the run; what it holds is applied first.
+            pool: Makes the pool, once a job has to be carried out.
+            watcher: Is told.
+            limits: What ends the search.
+            reading: Whether what the store holds is all there is: nothing is decided,
+                trained or written.
+            curves: Whether learning curves are stored.
+            deadline_factor: How many times the usual time a job is given; 0: for ever.
+        """
+        self.procedure = procedure
+        self.clock: Clock[Pending] = Clock(procedure.config.rules.slots)
+        self.store = store
+        self.tally = Tally()
+        self.draining = False
+        self.requeued = 0
+        self.restored = 0
+        self._orders = Orders(procedure.config)
+        self._make_pool = pool
+        self._pool: Pool | None = None
+        self._watcher = watcher
+        self._limits = limits
+        self._stop: Ending | None = None
+        self._waiting: dict[str, list[Pending]] = {}
+        self._costs: dict[str, float] = {}
+        self._deadlines = Deadlines(deadline_factor)
+        self._told = -math.inf
+        self._class: str | None = None
+        self._start = time.monotonic()
+        self._barren = 0
+        self._reading = reading
+        self._curves = curves
+        if not reading:
+            store.history.drop_drain()
+        self._known = store.history.last_decision() + 1
+        self._decisions = store.history.decisions()
+        self._issued: Iterator[Issued] = store.history.jobs()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since this process took up the search."""
+        return time.monotonic() - self._start
+
+    @property
+    def replaying(self) -> bool:
+        """Whether what happens now has happened in an earlier process."""
+        return self.procedure.decisions < self._known
+
+    def stop(self, why: Ending = Ending.STOPPED) -> None:
+        """Has the search end soon: what workers are doing is finished and stored."""
+        self._stop = self._stop or why
+
+    def run(self) -> Ending:
+        """Searches until a limit is reached, or until it is stopped.
+
+        Raises:
+            UserError: The stored history is not that of this configuration and
+                version, the disk is full, or the baseline has learned nothing.
+        """
+        while True:
+            self._look()
+            if self._stop is None:
+                self._fill()
+            self._watcher.update(self)
+            if self._stop is not None:
+                self._wind_up()
+                break
+            if not len(self.clock):
+                break
+            self._apply_next()
+        if not self._reading:
+            self.store.history.flush()
+        self._watcher.update(self)
+        return self._stop or Ending.CANDIDATES
+
+    # One turn
+
+    def _look(self) -> None:
+        """Stops at the limits of time and fitness."""
+        limits, ranked = self._limits, self.procedure.population.ranked
+        if limits.hours is not None and self.elapsed_s >= limits.hours * 3600:
+            self.stop(Ending.HOURS)
+        if limits.fitness is not None:
+            best = next((one for one in ranked if one.origin == "mutant"), None)
+            if best is not None and best.fitness >= limits.fitness:
+                self.stop(Ending.FITNESS)
+
+    def _fill(self) -> None:
+        """Fills free slots: jobs of moves under way first, then new moves."""
+        while self.clock.free:
+            order = self.procedure.next_order()
+            if order is not None:
+                self._issue(order)
+            elif not self._move():
+                return
+
+    def _move(self) -> bool:
+        """Makes the next move; returns whether there may be more to issue."""
+        procedure, most = self.procedure, self._limits.candidates
+        if not procedure.may_decide:
+            return False
+        if procedure.would_propose and most is not None and procedure.proposed >= most:
+            self.draining = True
+        if self.draining or (self._reading and not self.replaying):
+            return False
+        decision = self._decision()
+        self.tally.decided(decision, procedure)
+        procedure.start(decision)
+        if decision.kind != "none":
+            self._barren = 0
+            return True
+        self._barren += not procedure.visits
+        if self._barren >= BARREN:
+            self.stop(Ending.BARREN)
+        return not procedure.visits and self._stop is None
+
+    def _decision(self) -> Decision:
+        """The next decision: as stored, or drawn now."""
+        number, now = self.procedure.decisions, self.clock.now
+        if number >= self._known:
+            decision = self.procedure.decide(now)
+            self.store.history.record(decision)
+            return decision
+        stored = next(self._decisions)
+        self.restored += 1
+        if number % VERIFIED == 0 or number >= self._known - VERIFIED:
+            derived = self.procedure.decide(now)
+            if _essence(derived) != _essence(stored):
+                raise _mismatch(
+                    f"decision {number}", _essence(stored), _essence(derived)
+                )
+        elif stored.at != now:
+            raise _mismatch(f"the time of decision {number}", stored.at, now)
+        return stored
+
+    def _issue(self, order: Order) -> None:
+        """Gives an order to the clock, and what is not known of it to the pool."""
+        member = self.procedure.member(order)
+        stored = next(self._issued, None)
+        if stored is None:
+            end = self.clock.now + self._orders.cost(order, self.procedure.cell(member))
+        else:
+            end = stored.end
+        pending = Pending(order)
+        ticket = self.clock.issue(pending, end)
+        row = Issued(
+            ticket.number,
+            order.decision,
+            order.digest,
+            self._orders.name(order.stage),
+            order.stage,
+            len(order.settings),
+            ticket.start,
+            ticket.end,
+            self.draining,
+        )
+        if stored is None:
+            if not self._reading:
+                self.store.history.issue(row)
+        elif stored != row:
+            raise _mismatch(f"job {ticket.number}", stored, row)
+        self._look_up(pending, ticket, member, again=stored is not None)
+
+    def _look_up(
+        self, pending: Pending, ticket: Ticket[Pending], member: Member, *, again: bool
+    ) -> None:
+        """Takes the results that are stored, and has the others made."""
+        order = pending.order
+        run_ids = self._orders.run_ids(order)
+        found = self.store.results.find(run_ids, order.budget)
+        for run_id, setting in zip(run_ids, order.settings, strict=True):
+            if run_id in found:
+                pending.results[setting] = found[run_id]
+        self.tally.known(len(pending.results), self.replaying)
+        missing = [s for s in order.settings if s not in pending.results]
+        if not missing or self._reading:
+            return
+        self.requeued += again
+        job = self._orders.job(order, self.procedure.cell(member), missing)
+        waiting = self._waiting.setdefault(job.id, [])
+        waiting.append(pending)
+        if len(waiting) == 1:
+            cost = ticket.end - ticket.start
+            self._costs[job.id] = cost * len(missing) / len(order.settings)
+            deadline_s = self._deadlines.of(cost)
+            self.pool.submit(job, priority=ticket.end, deadline_s=deadline_s)
+
+    def _apply_next(self) -> None:
+        """Waits for the job that ends first, and applies its results."""
+        while not self.clock.first().content.complete:
+            if self._reading:
+                self.stop()
+                return
+            self._receive()
+            self._look()
+            if self._stop is not None:
+                return
+        order, results = _answer(self.clock.take().content)
+        self.procedure.tell(order, results)
+        self.tally.applied(order, results)
+
+    def _receive(self) -> None:
+        """Waits for an evaluation, stores it, and hands it to who waits for it."""
+        answer = self.pool.next(TICK_S)
+        self._tell_workers()
+        if answer is None:
+            self._watcher.update(self)
+            return
+        job, evaluation = answer
+        self.store.commit(job, evaluation, curves=self._curves)
+        self.tally.trained(job, evaluation)
+        self._check_class(evaluation.numerics)
+        seconds = evaluation.compile_s + evaluation.train_s
+        self._deadlines.observe(self._costs.pop(job.id), seconds)
+        for pending in self._waiting.pop(job.id):
+            pending.results.update({r.setting: r for r in evaluation.results})
+        self._watcher.update(self)
+
+    def _tell_workers(self) -> None:
+        """Passes on what happened to workers; stores who they are, now and then."""
+        for text in self.pool.news():
+            self._watcher.note(text)
+        if self.elapsed_s - self._told >= TELL_S:
+            self._told = self.elapsed_s
+            machines = Counter(each["machine"] for each in self.pool.workers())
+            self.store.history.set("workers", dict(machines))
+
+    def _check_class(self, key: str) -> None:
+        """Marks the run once it has results of several numerics classes."""
+        known = class_of(self.store.history) if self._class is None else self._class
+        self._class = known
+        if key and known and key != known:
+            self.store.history.set("mixed", True)
+
+    def _wind_up(self) -> None:
+        """Finishes and stores what workers are doing; starts nothing."""
+        if self._pool is None:
+            return
+        self._pool.cancel()
+        while len(self._pool):
+            self._receive()
+
+    @property
+    def pool(self) -> Pool:
+        """The pool, made when it is first needed."""
+        if self._pool is None:
+            self._pool = self._make_pool()
+        return self._pool
+
+
+def _answer(pending: Pending) -> tuple[Order, tuple[Result, ...]]:
+    order = pending.order
+    return order, tuple(pending.results[setting] for setting in order.settings)
+
+
+def _essence(decision: Decision) -> tuple[object, ...]:
+    """What two derivations of one decision must agree in."""
+    return decision._replace(text="", drain=False)
+
+
+def _mismatch(what: str, stored: object, derived: object) -> UserError:
+    """The stored history is another search's."""
+    return UserError(
+        f"{what} was stored as {stored}, and is {derived} by this version and "
+        "configuration: the run was made by others, or its file was edited. Go on with "
+        "the version that made it, start a branch from its table with `cellsearch run "
+        "--branch RUN --out NEW`, or start a new run"
+    )

@@ -1,0 +1,127 @@
+"""Who else may use a folder: a lock for one process, and whether machines share it."""
+
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import IO, Final
+
+from search.errors import UserError
+
+LOCK_FILE: Final = "run.lock"
+NETWORK: Final = (
+    *("nfs", "cifs", "smb", "fuse.sshfs", "fuse.glusterfs", "lustre", "gpfs"),
+    *("beegfs", "ceph", "fuse.ceph", "9p", "afs", "fuse.s3fs", "fuse.gcsfuse"),
+)
+"""How the types of file systems begin that other machines may share."""
+
+MOUNTS: Final = Path("/proc/self/mounts")
+
+_FAR: Final = 1 << 20
+"""The byte that is locked on Windows, where a locked byte cannot be read."""
+
+
+class RunLock:
+    """Holds a run folder for this process, until it is left or the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Names the folder; entering takes the lock."""
+        self._folder = folder
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> "RunLock":
+        """Takes the lock.
+
+        Raises:
+            UserError: Another process holds it, or the folder takes no file.
+        """
+        path = self._folder / LOCK_FILE
+        try:
+            file = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"cannot write {path} ({error.strerror})") from None
+        try:
+            _take(file)
+        except OSError as error:
+            holder = _holder(file)
+            file.close()
+            if not isinstance(error, BlockingIOError | PermissionError):
+                raise UserError(f"cannot lock {path} ({error.strerror})") from None
+            raise UserError(
+                f"{self._folder} is in use by {holder}; wait until it ends or stop it, "
+                "or name another folder with --out"
+            ) from None
+        self._file = file
+        with contextlib.suppress(OSError):  # a full disk: held all the same, unnamed
+            file.truncate(0)
+            os.write(file.fileno(), f"{os.getpid()} {socket.gethostname()}\n".encode())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Gives the lock back; the file stays, for without it there would be a race."""
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.close()
+            self._file = None
+
+
+def holder(folder: Path) -> str | None:
+    """Who holds a run folder, in words; None: nobody, as far as can be told."""
+    try:
+        file = (folder / LOCK_FILE).open("r+", encoding="utf-8")
+    except OSError:
+        return None
+    with file:
+        try:
+            _take(file)
+        except OSError:
+            return _holder(file)
+        return None
+
+
+def read_mounts() -> str:
+    """What is mounted where on this machine; empty where Linux does not tell."""
+    try:
+        return MOUNTS.read_text()
+    except OSError:
+        return ""
+
+
+def on_network(folder: Path, mounts: str) -> bool:
+    """Whether other machines may share a folder, on which WAL does not work.
+
+    Args:
+        folder: An absolute path without links.
+        mounts: The text of `/proc/self/mounts`; of the mounts that hold the folder the
+            deepest counts, and of these the last.
+    """
+    depth, kind = -1, ""
+    for line in mounts.splitlines():
+        fields = line.split()
+        if len(fields) < 3:
+            continue
+        point = Path(fields[1].replace("\\040", " "))
+        if folder.is_relative_to(point) and len(point.parts) >= depth:
+            depth, kind = len(point.parts), fields[2]
+    return kind.startswith(NETWORK)
+
+
+def _holder(file: IO[str]) -> str:
+    file.seek(0)
+    number, _, host = file.read(200).strip().partition(" ")
+    return f"process {number} on {host}" if host else "another process"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(file: IO[str]) -> None:
+        file.seek(_FAR)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _take(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

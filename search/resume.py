@@ -1,0 +1,25 @@
+"""`cellsearch resume`: goes on with a run where it was."""
+
+import argparse
+from pathlib import Path
+
+from search.locks import RunLock
+from search.pools import check_workers
+from search.run import add_limits, search
+from search.runs import open_run
+
+HELP = "go on with a run: the same search, and what it has is not trained again"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    add_limits(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Goes on with the run; returns the exit status."""
+    check_workers(options)
+    open_run(options.run, reading=True).store.__exit__()  # a mistake before the lock
+    with RunLock(options.run), open_run(options.run) as found:
+        return search(found, options)

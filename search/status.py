@@ -1,0 +1,111 @@
+"""`cellsearch status`: how far a run is, what it spent, saved and lost."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from search.engine import Engine
+from search.live import counts
+from search.locks import holder
+from search.progress import duration
+from search.runs import Run, metadata, open_run, replay
+
+HELP = "say how far a run is, what it spent and saved, and what failed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the status; returns the exit status."""
+    with open_run(options.run, reading=True) as found:
+        facts = describe(found, replay(found))
+    if options.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        print(render(facts))
+    return 0
+
+
+def describe(found: Run, engine: Engine) -> dict[str, Any]:
+    """What there is to say of a run; times and machines are under keys of their own."""
+    procedure, tally = engine.procedure, engine.tally
+    ranked = procedure.population.ranked
+    spent, last = found.store.results.spent(), found.store.history.last_result()
+    return {
+        "run": str(found.folder),
+        "preset": found.config.preset,
+        "seed": found.config.seed,
+        "candidates": {"proposed": procedure.proposed, "limit": found.candidates},
+        "decisions": dict(tally.decisions),
+        "under_way": [visit.member.name for visit in procedure.visits],
+        "filter": {"runs": tally.filtered, "passed": tally.passed},
+        "settings": tally.settings,
+        "population": len(ranked),
+        "best": {"name": ranked[0].name, "fitness": ranked[0].fitness}
+        if ranked
+        else None,
+        "rejects": dict(tally.rejects),
+        "failures": dict(tally.failures),
+        "saved": {
+            "filters": tally.saved_filters,
+            "settings": tally.saved_settings,
+            "dead": tally.dead,
+        },
+        "faults": tally.faults,
+        "seconds": {
+            "compilation": spent.compile_s,
+            "training": spent.train_s,
+            "since_last_result": None if last is None else max(0.0, time.time() - last),
+        },
+        "machine": {**metadata(found), "in_use_by": holder(found.folder)},
+    }
+
+
+def render(facts: dict[str, Any]) -> str:
+    """The facts as text for a terminal."""
+    candidates, seconds, best = facts["candidates"], facts["seconds"], facts["best"]
+    user = facts["machine"]["in_use_by"]
+    state = f"running: {user}" if user else "not running"
+    if not user and candidates["proposed"] >= candidates["limit"]:
+        state += ", all candidates done" if not facts["under_way"] else ", stopped"
+    idle = seconds["since_last_result"]
+    spent = seconds["compilation"] + seconds["training"]
+    rows = [
+        ("run", f"{facts['run']} (preset {facts['preset']}, seed {facts['seed']})"),
+        ("state", state + (f", last result {duration(idle)} ago" if idle else "")),
+        (
+            "candidates",
+            f"{candidates['proposed']:,} of {candidates['limit']:,}, "
+            f"{len(facts['under_way'])} moves under way",
+        ),
+        ("filter", f"{facts['filter']['passed']} of {facts['filter']['runs']} passed"),
+        ("settings", f"{facts['settings']:,} applied"),
+        ("population", f"{facts['population']:,}"),
+        ("best", f"{best['name']}, fitness {best['fitness']:.4f}" if best else "-"),
+        ("moves", counts(facts["decisions"]) or "-"),
+        ("rejects", counts(facts["rejects"]) or "-"),
+        ("failures", counts(facts["failures"]) or "-"),
+        (
+            "saved",
+            f"{facts['saved']['filters']} filter runs and {facts['saved']['settings']} "
+            f"trainings of known cells, {facts['saved']['dead']} dead mutants",
+        ),
+        (
+            "work",
+            f"{duration(spent)} in workers, "
+            f"{seconds['compilation'] / spent if spent else 0:.0%} of it compiling",
+        ),
+    ]
+    if facts["faults"]:
+        rows.append(
+            ("faults", f"{facts['faults']}: another run may differ, see failures")
+        )
+    if facts["machine"]["mixed"]:
+        rows.append(("mixed", "several numerics classes: not reproducible to the bit"))
+    return "\n".join(f"{label:<11} {value}" for label, value in rows)
