@@ -27,7 +27,6 @@ from search.config import make_config
 from search.database import RUN_FILE
 from search.engine import Engine, Limits
 from search.history import Decision
-from search.store import Store
 from search.procedure import Procedure
 from search.store import Store
 from workers import BUDGET, Evaluation, Job, Result, Setting, Status
@@ -52,7 +51,7 @@ class Spent(NamedTuple):
     propose_s: float = 0.0
     pool_s: float = 0.0
 
-    def __sub__(self, other: "Spent") -> "Spent":  # type: ignore[override]
+    def __sub__(self, other: "Spent") -> "Spent":
         """What was spent in between."""
         return Spent(*(a - b for a, b in zip(self, other, strict=True)))
 
@@ -103,9 +102,7 @@ class Meter:
     def spent(self) -> Spent:
         """CPU seconds since the start."""
         total = time.process_time() - self._start
-        return Spent(
-            total - self.propose_s - self.pool_s, self.propose_s, self.pool_s
-        )
+        return Spent(total - self.propose_s - self.pool_s, self.propose_s, self.pool_s)
 
 
 class MeteredProcedure(Procedure):
@@ -199,7 +196,7 @@ def result(job: Job, setting: Setting) -> Result:
 
 def fraction(name: str) -> float:
     """A number in [0, 1) that hexadecimal digits stand for."""
-    return int(name[:12], 16) / 16**12
+    return int(name[-12:], 16) / 16**12
 
 
 class Watcher:
@@ -288,7 +285,9 @@ def peak_mb() -> float:
     """Most resident megabytes so far; 0 where there is no /proc."""
     path = Path("/proc/self/status")
     lines = path.read_text().splitlines() if path.exists() else []
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    return (
+        sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    )
 
 
 def file_bytes(folder: Path) -> int:
@@ -310,48 +309,56 @@ def report(size: int, candidates: int, slots: int) -> None:
         first = alone(measure, *arguments)
         written = file_bytes(Path(name))
         again = alone(measure, *arguments)
-    opening, last = first.marks[0], first.marks[-1]
-    whole = last.spent - opening.spent
-    print(f"\nsettings_per_job = {size}: {last.trainings / candidates:.1f} trainings and")
-    print(f"{first.jobs / candidates:.1f} jobs a candidate, {last.trainings:,} in all")
-    print(f"{'CPU ms a candidate':<28}{'driver':>9}{'proposing':>11}{'in all':>9}")
-    print(row("all", whole, candidates))
-    for title, (start, end) in tenths(first.marks).items():
-        print(row(title, end.spent - start.spent, end.candidates - start.candidates))
-    print(f"opening ({opening.trainings:,} trainings){opening.spent.driver_s:14.1f} s")
-    print(f"file {written / candidates:,.0f} bytes a candidate")
-    middle = first.marks[len(first.marks) // 2]
-    growth = 1024 * (last.memory_mb - middle.memory_mb)
-    growth /= max(1, last.candidates - middle.candidates)
+    opening, last, resumed = first.marks[0], first.marks[-1], again.marks[-1].spent
+    jobs = first.jobs / candidates
+    print(f"\nsettings_per_job = {size}: {jobs:.1f} jobs a candidate")
+    print(f"{'':12}{'trainings':>10}{'driver':>8}{'proposing':>11}", end="")
+    print(f"{'in all':>8}  CPU ms a candidate; driver us a training")
+    for title, start, end in parts(first.marks):
+        print(row(title, start, end))
     print(
-        f"memory {opening.memory_mb:.0f} MiB after the opening, {last.memory_mb:.0f} at "
-        f"the end, {growth:.2f} KiB a candidate in the second half, peak "
-        f"{first.peak_mb:.0f} MiB; resumed {again.peak_mb:.0f} MiB"
-    )
-    resumed = again.marks[-1].spent
-    print(
-        f"resume {sum(resumed):.1f} CPU s ({resumed.propose_s:.1f} of them checks of "
-        f"decisions), {again.wall_s:.1f} s by the clock; the run took "
-        f"{sum(last.spent):.0f} CPU s ({last.spent.pool_s:.0f} of the formula), "
-        f"{first.wall_s:.0f} s by the clock",
+        f"opening     {opening.trainings:,} trainings, {sum(opening.spent):.1f} CPU s\n"
+        f"file        {written / candidates:,.0f} bytes a candidate\n"
+        f"memory      {opening.memory_mb:.0f} MiB after the opening, then "
+        f"{growth_kb(first.marks):.2f} KiB a candidate; at most {first.peak_mb:.0f} MiB\n"
+        f"run         {sum(last.spent):.1f} CPU s, {last.spent.pool_s:.1f} of them of "
+        f"the formula; {first.wall_s:.0f} s by the clock\n"
+        f"resume      {sum(resumed):.1f} CPU s, {resumed.propose_s:.1f} of them checks "
+        f"of decisions; {again.wall_s:.0f} s by the clock; at most "
+        f"{again.peak_mb:.0f} MiB",
         flush=True,
     )
 
 
-def tenths(marks: Sequence[Mark]) -> dict[str, tuple[Mark, Mark]]:
-    """The first tenth and the last one of all candidates."""
-    return {
-        "first tenth": (marks[0], marks[1]),
-        "last tenth": (marks[-2], marks[-1]),
-    }
+def parts(marks: Sequence[Mark]) -> list[tuple[str, Mark, Mark]]:
+    """What is compared: all candidates, and tenths of them."""
+    return [
+        ("all", marks[0], marks[-1]),
+        ("1st tenth", marks[0], marks[1]),
+        ("2nd tenth", marks[1], marks[2]),
+        ("last tenth", marks[-2], marks[-1]),
+    ]
 
 
-def row(title: str, spent: Spent, candidates: int) -> str:
-    """Milliseconds a candidate."""
+def row(title: str, start: Mark, end: Mark) -> str:
+    """What candidates took between two marks."""
+    candidates = end.candidates - start.candidates
+    trainings = end.trainings - start.trainings
+    spent = end.spent - start.spent
     driver, propose = (
         1000 * seconds / candidates for seconds in (spent.driver_s, spent.propose_s)
     )
-    return f"{title:<28}{driver:>9.2f}{propose:>11.2f}{driver + propose:>9.2f}"
+    return (
+        f"{title:<12}{trainings / candidates:>10.1f}{driver:>8.2f}{propose:>11.2f}"
+        f"{driver + propose:>8.2f}  {1e6 * spent.driver_s / trainings:.0f} us"
+    )
+
+
+def growth_kb(marks: Sequence[Mark]) -> float:
+    """Kibibytes a candidate by which memory grew in the second half."""
+    middle, last = marks[len(marks) // 2], marks[-1]
+    grown = last.memory_mb - middle.memory_mb
+    return 1024 * grown / (last.candidates - middle.candidates)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ whatever only reads, compares or mutates cells starts fast.
 
 from typing import TYPE_CHECKING, Any
 
-from cells.check import check
+from cells.check import MAX_NODES, check
 from cells.equations import equations, latex
 from cells.ir import Cell, Node
 from cells.json_form import from_json, to_json
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cells.lowering import Layer, Stack, lower, lower_stack
 
 __all__ = [
+    "MAX_NODES",
     "OPS",
     "OP_SETS",
     "PUBLISHED",

@@ -45,9 +45,10 @@ def load_op(spec: str) -> Op:
     module_name, _, attribute = spec.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, SyntaxError, ValueError) as error:
+        reason = " ".join(str(error).split())
         raise CellError(
-            f"op {spec!r}: cannot import {module_name!r}: {error}"
+            f"op {spec!r}: cannot import {module_name!r}: {reason}"
         ) from None
     row = getattr(module, attribute, None)
     if not isinstance(row, Op):

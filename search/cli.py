@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = " ".join(str(error).splitlines())
         print(f"cellsearch {options.command}: {message}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # where a command has nothing to keep
+        print(f"cellsearch {options.command}: stopped", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader of a pipe has gone: nothing left to do
         sys.stderr.close()
         return 0

@@ -1,18 +1,19 @@
 """What a search is: cells to start from, tasks, filter and rules, all of it a value."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from cells import Cell, digest
+from cells import Cell, CellError, digest
 from search.errors import UserError, unknown
 from search.presets import Plan, Preset, get_preset
 from search.request import read_cells
 from search.rules import Rules, default_in_flight, default_slots
-from workers import FILTERS, Filter, JobError, TaskSpec, Training
+from workers import FILTERS, Filter, JobError, TaskSpec, Training, model_width
 
 Named = tuple[str, Cell]
 
@@ -94,6 +95,8 @@ class Config:
             raise UserError(f"tasks has {twice!r} twice")
         known: dict[str, str] = {}
         for name, cell in (*self.seeds, *self.references):
+            if name in known.values():
+                raise UserError(f"seeds and references: {name!r} is there twice")
             other = known.setdefault(digest(cell), name)
             if other != name:
                 raise UserError(f"seeds and references: {name} is the cell {other}")
@@ -123,12 +126,15 @@ class SearchPreset:
         rules: The numbers of the procedure, apart from `slots` and `in_flight`.
         candidates: How many there are unless a person says otherwise.
         filter: A key of `FILTERS`.
+        share: Of the budget that `cellsearch evaluate` gives a setting: a search has
+            to rank cells, not to find out what they are worth in the end.
     """
 
     tasks: tuple[str, ...]
     rules: Rules
     candidates: int
     filter: str
+    share: float = 1.0
 
 
 SEARCH_PRESETS: Final[Mapping[str, SearchPreset]] = {
@@ -148,13 +154,14 @@ SEARCH_PRESETS: Final[Mapping[str, SearchPreset]] = {
         tasks=("arithmetic", "xml"),
         rules=Rules(
             list_size=20,
-            settings=4,
-            baseline_settings=12,
+            settings=2,
+            baseline_settings=8,
             reexamine=0.05,
             settings_per_job=2,
         ),
         candidates=300,
         filter="small",
+        share=0.5,
     ),
     "paper": SearchPreset(
         tasks=("arithmetic", "xml", "ptb"),
@@ -233,11 +240,22 @@ def make_config(
     )
 
 
+def search_plan(preset: str, task: str) -> Plan:
+    """How a preset's search trains on a task.
+
+    Raises:
+        UserError: The preset has no plan for it.
+    """
+    plan = get_preset(preset).plan(task)
+    budget = max(1, round(plan.budget * SEARCH_PRESETS[preset].share))
+    return dataclasses.replace(plan, budget=budget)
+
+
 def make_stage(
     preset: Preset, task: str, seed: int, plan: Plan | None, training: Training
 ) -> Stage:
     """A task as a preset trains it, or as another plan says."""
-    chosen = preset.plan(task) if plan is None else plan
+    chosen = search_plan(preset.name, task) if plan is None else plan
     overrides = tuple(sorted(chosen.overrides))
     chosen = dataclasses.replace(chosen, overrides=overrides)
     # Of a cell's two forms of randomness the seed decides both: data and weights.
@@ -258,6 +276,28 @@ def _check_stage(stage: Stage) -> None:
         _ = stage.plan.grid.settings
     except JobError as error:
         raise UserError(f"grid of {stage.name}: {error}") from None
+
+
+def check_trainable(config: Config) -> None:
+    """Finds what would fail only when a cell is trained: missing data, no width.
+
+    Raises:
+        TaskError: A task has no data.
+        UserError: A seed or reference is too large for a budget of parameters.
+    """
+    for stage in config.tasks:
+        task = stage.task.task
+        task.stream("valid", 0, config.seed)
+        shapes = {setting.shape for setting in stage.plan.grid.settings}
+        for (name, cell), shape in itertools.product(
+            (*config.seeds, *config.references), sorted(shapes)
+        ):
+            try:
+                model_width(cell, shape, task)
+            except CellError as error:
+                raise UserError(
+                    f"{name} on {stage.name}: {error}; see plans.{stage.name}.grid"
+                ) from None
 
 
 def oriented(value: float, *, higher_is_better: bool) -> float:

@@ -7,9 +7,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from cells import CellError, load_op, parse_named, to_text
-from search.config import BASELINE, SEARCH_PRESETS, SEEDS, Config, make_config
+from search.config import (
+    BASELINE,
+    SEARCH_PRESETS,
+    SEEDS,
+    Config,
+    make_config,
+    search_plan,
+)
 from search.errors import UserError, unknown
-from search.presets import Plan, get_preset
+from search.presets import Plan
 from search.request import read_cells
 from search.rules import Rules
 from search.settings import Inheritance
@@ -281,7 +288,7 @@ def _plans(document: Document, preset: str, tasks: Sequence[str]) -> dict[str, P
     tables = _table(document, "plans")
     _check_keys(tables, tasks, "plans.")
     return {
-        task: _plan(get_preset(preset).plan(task), table, f"plans.{task}")
+        task: _plan(search_plan(preset, task), table, f"plans.{task}")
         for task, table in tables.items()
     }
 

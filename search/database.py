@@ -47,6 +47,10 @@ class StorageError(UserError):
     """The disk does not take what is to be written; what was committed is kept."""
 
 
+class EmptyError(UserError):
+    """There is a file, but nothing was begun in it."""
+
+
 class Database:
     """A file that is open, with its mistakes as one line each.
 
@@ -191,6 +195,7 @@ def read_database(path: Path, *, damaged: bool = False) -> Database:
             the rest are errors of single rows.
 
     Raises:
+        EmptyError: Nothing was begun in it.
         UserError: It cannot be read, is something else or of another format.
     """
     try:
@@ -208,7 +213,7 @@ def _read(path: Path, mode: str, damaged: bool) -> Database:
             if damaged:  # else SQLite refuses every row of a file that is cut off
                 file.execute("PRAGMA writable_schema = ON")
             if not _pragma(file, "schema_version"):
-                raise UserError(f"{path} is empty: nothing was begun there")
+                raise EmptyError(f"{path} is empty: nothing was begun there")
             _check_format(file)
     except BaseException:
         file.close()

@@ -16,12 +16,16 @@ import numpy as np
 
 from cells import Cell, canonical, dead, digest, mutate
 from search.config import Config
-from search.pools import make_pool
+from search.errors import UserError
+from search.pools import Workers
 from search.progress import duration
 from search.settings import draw
 from workers import Evaluation, Job, Pool, make_job
 
 PROBES: Final = 6
+DRAWS: Final = 300
+"""Mutants that are drawn for them at most."""
+
 TRAINED: Final = 2
 SHARE: Final = 10
 """A probe is given one in so many updates of a task's budget."""
@@ -60,12 +64,10 @@ class Estimate(NamedTuple):
 def dry_run(config: Config, candidates: int, options: argparse.Namespace) -> int:
     """Trains the probes and prints what the search would cost; the exit status."""
     start = time.monotonic()
-    pool = make_pool(options)
-    try:
+    with Workers(options) as workers:
+        pool = workers.pool()
         found, number = estimate(config, pool), pool.capacity
-    finally:
-        pool.close()
-    print(f"{PROBES} probes took {duration(time.monotonic() - start)}")
+    print(f"probes took {duration(time.monotonic() - start)}")
     for line in render(found, config, candidates, number):
         print(line)
     return 0
@@ -122,11 +124,18 @@ def render(found: Estimate, config: Config, candidates: int, workers: int) -> li
 
 
 def probes(config: Config) -> list[Cell]:
-    """Living mutants of the seeds, drawn as the search draws them."""
+    """Living mutants of the seeds, drawn as the search draws them.
+
+    Raises:
+        CellError: The rules give none of a seed.
+        UserError: All that they give are dead.
+    """
     rng = np.random.default_rng([config.seed, PROBES])
     found: dict[str, Cell] = {}
     rules = config.rules
-    while len(found) < PROBES:
+    for _ in range(DRAWS):
+        if len(found) == PROBES:
+            break
         _, parent = config.seeds[int(rng.integers(len(config.seeds)))]
         mutant = mutate(
             canonical(parent),
@@ -139,6 +148,8 @@ def probes(config: Config) -> list[Cell]:
         cell = canonical(mutant.cell)
         if dead(cell) is None:
             found[digest(cell)] = cell
+    if not found:
+        raise UserError(f"{DRAWS} mutants of the seeds are dead, and none is alive")
     return list(found.values())
 
 

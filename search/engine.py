@@ -8,8 +8,8 @@ stored already from the store: to resume is to run the same search again.
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -27,7 +27,8 @@ from search.visits import Order
 from workers import Pool, Result, Setting
 
 VERIFIED: Final = 100
-"""Of the stored decisions every hundredth and the last hundred are derived again."""
+"""Of the stored decisions every hundredth and the last hundred are derived again, and
+the ends of their jobs."""
 
 BARREN: Final = 10
 """Moves in a row without a new cell, and with nothing under way, that end a search."""
@@ -66,15 +67,27 @@ class Limits:
 
 @dataclass
 class Pending:
-    """An order in flight, and the results it has so far."""
+    """An order in flight.
+
+    Attributes:
+        order: The order.
+        results: Of each of its settings; None where there is none yet.
+    """
 
     order: Order
-    results: dict[Setting, Result] = field(default_factory=dict)
+    results: list[Result | None]
 
     @property
-    def complete(self) -> bool:
-        """Whether all its settings have a result."""
-        return len(self.results) == len(self.order.settings)
+    def missing(self) -> list[Setting]:
+        """The settings without a result."""
+        pairs = zip(self.order.settings, self.results, strict=True)
+        return [setting for setting, result in pairs if result is None]
+
+    def fill(self, found: Iterable[Result]) -> None:
+        """Adds the results that were missing."""
+        known = {result.setting: result for result in found}
+        pairs = zip(self.order.settings, self.results, strict=True)
+        self.results = [known[s] if r is None else r for s, r in pairs]
 
 
 class Watcher(Protocol):
@@ -216,8 +229,8 @@ class Engine:
         procedure, most = self.procedure, self._limits.candidates
         if not procedure.may_decide:
             return False
-        if procedure.would_propose and most is not None and procedure.proposed >= most:
-            self.draining = True
+        if most is not None and procedure.would_propose and not self.replaying:
+            self.draining = self.draining or procedure.proposed >= most
         if self.draining or (self._reading and not self.replaying):
             return False
         decision = self._decision()
@@ -240,7 +253,7 @@ class Engine:
             return decision
         stored = next(self._decisions)
         self.restored += 1
-        if number % VERIFIED == 0 or number >= self._known - VERIFIED:
+        if self._verifies(number) or not self.procedure.would_propose:
             derived = self.procedure.decide(now)
             if _essence(derived) != _essence(stored):
                 raise _mismatch(
@@ -248,17 +261,20 @@ class Engine:
                 )
         elif stored.at != now:
             raise _mismatch(f"the time of decision {number}", stored.at, now)
+        elif not self.procedure.possible(stored):
+            raise _mismatch(f"decision {number}", _essence(stored), "another")
         return stored
+
+    def _verifies(self, decision: int) -> bool:
+        """Whether a stored decision is held against this version and configuration."""
+        return decision % VERIFIED == 0 or decision >= self._known - VERIFIED
 
     def _issue(self, order: Order) -> None:
         """Gives an order to the clock, and what is not known of it to the pool."""
         member = self.procedure.member(order)
         stored = next(self._issued, None)
-        if stored is None:
-            end = self.clock.now + self._orders.cost(order, self.procedure.cell(member))
-        else:
-            end = stored.end
-        pending = Pending(order)
+        end = self._end(order, member, stored)
+        pending = Pending(order, [None] * len(order.settings))
         ticket = self.clock.issue(pending, end)
         row = Issued(
             ticket.number,
@@ -278,6 +294,13 @@ class Engine:
             raise _mismatch(f"job {ticket.number}", stored, row)
         self._look_up(pending, ticket, member, again=stored is not None)
 
+    def _end(self, order: Order, member: Member, stored: Issued | None) -> float:
+        """When a job ends: as stored, or, where that may be wrong, as it should."""
+        now = self.clock.now
+        if stored and stored.end > now and not self._verifies(order.decision):
+            return stored.end
+        return now + self._orders.cost(order, self.procedure.cell(member))
+
     def _look_up(
         self, pending: Pending, ticket: Ticket[Pending], member: Member, *, again: bool
     ) -> None:
@@ -285,11 +308,9 @@ class Engine:
         order = pending.order
         run_ids = self._orders.run_ids(order)
         found = self.store.results.find(run_ids, order.budget)
-        for run_id, setting in zip(run_ids, order.settings, strict=True):
-            if run_id in found:
-                pending.results[setting] = found[run_id]
-        self.tally.known(len(pending.results), self.replaying)
-        missing = [s for s in order.settings if s not in pending.results]
+        pending.results = [found.get(run_id) for run_id in run_ids]
+        self.tally.known(len(found), self.replaying)
+        missing = pending.missing
         if not missing or self._reading:
             return
         self.requeued += again
@@ -304,7 +325,7 @@ class Engine:
 
     def _apply_next(self) -> None:
         """Waits for the job that ends first, and applies its results."""
-        while not self.clock.first().content.complete:
+        while self.clock.first().content.missing:
             if self._reading:
                 self.stop()
                 return
@@ -330,7 +351,7 @@ class Engine:
         seconds = evaluation.compile_s + evaluation.train_s
         self._deadlines.observe(self._costs.pop(job.id), seconds)
         for pending in self._waiting.pop(job.id):
-            pending.results.update({r.setting: r for r in evaluation.results})
+            pending.fill(evaluation.results)
         self._watcher.update(self)
 
     def _tell_workers(self) -> None:
@@ -366,8 +387,7 @@ class Engine:
 
 
 def _answer(pending: Pending) -> tuple[Order, tuple[Result, ...]]:
-    order = pending.order
-    return order, tuple(pending.results[setting] for setting in order.settings)
+    return pending.order, tuple(one for one in pending.results if one is not None)
 
 
 def _essence(decision: Decision) -> tuple[object, ...]:

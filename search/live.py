@@ -109,7 +109,7 @@ class LiveWatcher:
             shown = board.rows(ROWS)
             ranks = {row.member.digest for row in shown}
             rest = [row for row in board.named() if row.member.digest not in ranks]
-            parts.append(make_table(shown, rest))
+            parts.append(make_table(shown, rest, self._console.width))
         else:
             visits = engine.procedure.visits
             names = ", ".join(visit.member.name for visit in visits)
@@ -197,43 +197,67 @@ def counts(found: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in rows)
 
 
-def make_table(rows: list[Row], rest: list[Row]) -> "Table":
-    """The ranked table, with seeds and references that are not in it below."""
+def make_table(rows: list[Row], rest: list[Row], width: int) -> "Table":
+    """The ranked table, with seeds and references that are not in it below.
+
+    Args:
+        rows: At least one, or one of the rest.
+        rest: Those below.
+        width: Of the terminal; columns for which there is no room are left out.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    lines = [_columns(row) for row in (*rows, *rest)]
+    shown = _fitting(lines, width)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("rank", justify="right")
-    table.add_column("cell")
-    table.add_column("fitness", justify="right")
-    first = (rows or rest)[0]
-    for task in first.scores:
-        table.add_column(task, justify="right")
-        table.add_column("draws", justify="right")
-    for name in ("nodes", "weights", "age"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*_columns(row))
-    if rest:
-        table.add_section()
-        for row in rest:
-            table.add_row(*_columns(row), style="dim")
+    for index in shown:
+        name = lines[0][index][0]
+        table.add_column(name, justify="left" if name == "cell" else "right")
+    for number, line in enumerate(lines):
+        if number == len(rows):
+            table.add_section()
+        style = "dim" if number >= len(rows) else None
+        table.add_row(*(line[index][1] for index in shown), style=style)
     return table
 
 
-def _columns(row: Row) -> list[str]:
-    columns = [
-        str(row.rank) if row.rank else "-",
-        row.member.name,
-        f"{row.fitness:.3f}{'*' if row.pareto else ' '}",
+LEAST_NEEDED: Final = ("draws", "nodes", "age", "weights")
+"""Columns in the order in which they are left out where the terminal is narrow."""
+
+
+def _fitting(lines: list[list[tuple[str, str]]], width: int) -> list[int]:
+    """Indices of the columns for which there is room."""
+    names = [name for name, _ in lines[0]]
+    widths = [
+        max(len(name), *(len(line[index][1]) for line in lines))
+        for index, name in enumerate(names)
     ]
-    for score in row.scores.values():
-        columns.append("-" if score.metric is None else f"{score.metric:.4f}")
-        columns.append(str(score.draws))
-    weights = f"{row.parameters:,}"
+    shown = list(range(len(names)))
+    for name in LEAST_NEEDED:
+        if sum(widths[index] + 3 for index in shown) <= width:
+            break
+        shown = [index for index in shown if names[index] != name]
+    return shown
+
+
+def _columns(row: Row) -> list[tuple[str, str]]:
+    """Name and text of each column of a row."""
+    columns = [
+        ("rank", str(row.rank) if row.rank else "-"),
+        ("cell", row.member.name),
+        ("fitness", f"{row.fitness:.3f}{'*' if row.pareto else ' '}"),
+    ]
+    for task, score in row.scores.items():
+        metric = "-" if score.metric is None else f"{score.metric:.4f}"
+        columns += [(task, metric), ("draws", str(score.draws))]
     age = "seed" if row.member.origin == "seed" else str(row.age)
-    columns += [str(row.nodes), weights, "ref" if not row.rank else age]
-    return columns
+    return [
+        *columns,
+        ("nodes", str(row.nodes)),
+        ("weights", f"{row.parameters:,}"),
+        ("age", age if row.rank else "ref"),
+    ]
 
 
 LEGEND: Final = (

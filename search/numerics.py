@@ -1,16 +1,41 @@
 """Which machines may compute a run's results: those of one numerics class."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from search.errors import UserError
 from search.history import History
+from search.results import classes_of
 
 
 def class_of(history: History) -> str | None:
     """The key of a run's numerics class; None: nothing has been computed yet."""
     known = history.get("numerics")
     return None if known is None else str(known["key"])
+
+
+def check_reused(
+    reuse: Sequence[Path], workers: Sequence[dict[str, Any]], *, mixed: bool
+) -> None:
+    """Refuses results that workers would not have computed to the same bits.
+
+    Args:
+        reuse: Runs whose results a person wants to take.
+        workers: What they say of themselves, as `Pool.workers` has it.
+        mixed: Whether that is allowed.
+
+    Raises:
+        UserError: A run is of another class, or there is none of that name.
+    """
+    own = {each["numerics"]["key"] for each in workers}
+    for other in reuse:
+        if classes_of(other) - own and not mixed:
+            raise UserError(
+                f"results of {other} are of another numerics class: this machine or "
+                "its versions compute other bits. Go on where they were computed, or "
+                "use --mixed, which marks the table as not reproducible"
+            )
 
 
 def admit(workers: Sequence[dict[str, Any]], history: History, *, mixed: bool) -> None:

@@ -1,7 +1,7 @@
 """Pools as the command line has them: this process, or Ray actors near and far."""
 
 import argparse
-from typing import Final
+from typing import Final, Self
 
 from search.errors import UserError
 from workers import InlinePool, Pool, RayPool
@@ -28,6 +28,12 @@ def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
         help="K workers on each GPU instead of one a core",
     )
     add(
+        "--memory",
+        type=float,
+        metavar="GB",
+        help="what a worker may allocate (a core's share of the machine's)",
+    )
+    add(
         "--mixed",
         action="store_true",
         help="allow results of machines that compute other bits",
@@ -45,6 +51,8 @@ def check_workers(options: argparse.Namespace) -> None:
         raise UserError(f"--workers must be 1 or more, auto or inline, got {text!r}")
     if text == INLINE and (options.address or options.per_gpu):
         raise UserError("--workers inline has no use for --address and --per-gpu")
+    if options.memory is not None and not options.memory > 0:
+        raise UserError(f"--memory must be above 0, got {options.memory}")
     if options.per_gpu < 0:
         raise UserError(f"--per-gpu must be at least 0, got {options.per_gpu}")
 
@@ -66,9 +74,34 @@ def make_pool(options: argparse.Namespace, numerics: str | None = None) -> Pool:
         count,
         address=options.address,
         per_gpu=options.per_gpu,
+        memory_bytes=None if options.memory is None else int(options.memory * 1e9),
         numerics=numerics,
         mixed=options.mixed,
     )
+
+
+class Workers:
+    """Makes the pool when it is first needed, and closes it in the end."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Of a person's options, checked."""
+        self._options = options
+        self._pool: Pool | None = None
+
+    def pool(self, numerics: str | None = None) -> Pool:
+        """The pool; see `make_pool`."""
+        if self._pool is None:
+            self._pool = make_pool(self._options, numerics)
+        return self._pool
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the pool, if there is one."""
+        if self._pool is not None:
+            self._pool.close()
 
 
 def platform_of(pool: Pool) -> str:

@@ -191,8 +191,8 @@ class Population:
             self.seeds.append(member)
 
     def find(self, digest: str) -> Member | None:
-        """A member or reference."""
-        return self.members.get(digest) or self.references.get(digest)
+        """A reference, or a member that may be the same cell, drawn as a mutant."""
+        return self.references.get(digest) or self.members.get(digest)
 
     def join(self, member: Member) -> None:
         """A member has passed all gates."""
@@ -223,7 +223,7 @@ class Population:
         improved = self.trials(member, task).add(index, value, higher_is_better=upwards)
         if not improved:
             return
-        if member.digest == self._baseline:
+        if member is self.find(self._baseline):
             self._rank_again()
         elif member.complete:
             self._move(member)

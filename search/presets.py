@@ -90,7 +90,7 @@ SMALL: Final = Preset(
         "arithmetic": Plan(small_grid(30_000), 3_000, CONSTANT),
         "xml": Plan(small_grid(30_000), 6_000, CONSTANT),
         "memorization": Plan(small_grid(25_000), 6_000, CONSTANT),
-        "ptb": Plan(small_grid(200_000), 2_288, CONSTANT),
+        "ptb": Plan(small_grid(200_000), 1_144, CONSTANT),
         "nottingham": Plan(small_grid(50_000), 2_710, CONSTANT),
         "piano_midi": Plan(small_grid(50_000), 1_130, CONSTANT),
         "jsb": Plan(small_grid(50_000), 1_500, CONSTANT),

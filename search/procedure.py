@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from cells import Cell, canonicalize, dead, digest, mutate, parse_named, to_text
+from cells import Cell, CellError, canonicalize, dead, digest, mutate, to_text
 from search.config import Config
 from search.history import Decision, Reject
 from search.population import Grids, Member, Population, best_first
@@ -55,11 +55,12 @@ class Procedure:
         self._grids = Grids(config.tasks)
         self._visits: dict[int, Visit] = {}
         self._ready: list[int] = []  # a heap of the decisions that have jobs to issue
+        self._names: dict[str, str] = {}  # of seeds and references, by digest
         self._opening = self._opening_decisions()
         self._first = len(self._opening)
         self._opened = False
         self._cells: Recent[str, Cell] = Recent(CELLS)
-        self._ranking: dict[int, tuple[int, tuple[int, ...]]] = {}
+        self._ranking: dict[int, tuple[int, ...]] = {}
 
     @property
     def visits(self) -> Sequence[Visit]:
@@ -111,6 +112,14 @@ class Procedure:
                 return Decision(number, "reexamine", at, member.digest, "", "", (), ())
         return self._propose(number, at, rng)
 
+    def possible(self, decision: Decision) -> bool:
+        """Whether a move that was drawn before fits what is known of its cell."""
+        member = self.population.members.get(decision.digest)
+        if decision.kind in ("again", "reexamine"):
+            return member is not None and not member.under_way
+        kind = "propose" if decision.digest else "none"
+        return member is None and decision.kind == kind
+
     def start(self, decision: Decision) -> Visit | None:
         """Makes the move; None if it is none.
 
@@ -151,6 +160,8 @@ class Procedure:
             for result in results:
                 index = self._grids.index(order.stage, result.setting)
                 self.population.observe(member, order.stage, index, result.best)
+            if member.origin == "seed":
+                self._ranking.pop(order.stage, None)
         was_ready = visit.ready
         visit.tell(order, results)
         if visit.over and visit.kind not in IN_PARALLEL:
@@ -183,8 +194,9 @@ class Procedure:
         ):
             for name, cell in named:
                 form = canonicalize(cell)
-                text = to_text(form.cell, name)
+                text = to_text(form.cell)
                 number = len(found)
+                self._names[form.digest] = name
                 found.append(Decision(number, kind, 0.0, form.digest, "", text, (), ()))
         return found
 
@@ -208,14 +220,18 @@ class Procedure:
         rejects: list[Reject] = []
         while len(rejects) < rules.max_redraws:
             parent = population.at(int(rng.integers(population.list_length)))
-            mutant = mutate(
-                self.cell(parent),
-                rng,
-                ops=rules.ops,
-                rounds=rules.rounds,
-                max_nodes=rules.max_nodes,
-                weights=dict(rules.weights),
-            )
+            try:
+                mutant = mutate(
+                    self.cell(parent),
+                    rng,
+                    ops=rules.ops,
+                    rounds=rules.rounds,
+                    max_nodes=rules.max_nodes,
+                    weights=dict(rules.weights),
+                )
+            except CellError:  # none within the rules: another parent may have one
+                rejects.append(Reject("no mutant", parent.digest, ""))
+                continue
             form = canonicalize(mutant.cell)
             own = form.digest
             known = population.members.get(own)
@@ -244,11 +260,20 @@ class Procedure:
         if known.under_way:
             return "under way"
         if known.filtered:
-            return "all settings tried" if self._exhausted(known) else ""
+            return "" if self._has_work(known) else "all settings tried"
         allowed = self.config.filter
         if allowed is not None and known.attempts >= allowed.attempts:
             return "all attempts failed"
         return ""
+
+    def _has_work(self, member: Member) -> bool:
+        """Whether a member that is drawn again as a mutant would be given a setting."""
+        for task, settings in enumerate(self._grids.settings):
+            if len(member.on(task)) < len(settings):
+                return True
+            if not self._passes(member, task):
+                return False
+        return False
 
     # Moves
 
@@ -264,7 +289,7 @@ class Procedure:
             self.proposed += 1
         member = Member(
             digest=decision.digest,
-            name=parse_named(decision.text)[0] if named else f"cell_{self.proposed}",
+            name=self._names[decision.digest] if named else f"cell_{self.proposed}",
             origin=decision.kind if named else "mutant",
             birth=len(self.population.members) + len(self.population.references),
             number=0 if named else self.proposed,
@@ -370,13 +395,11 @@ class Procedure:
         )
 
     def _seeds_best(self, task: int) -> tuple[int, ...]:
-        """The best settings of all seeds; they are sorted when there are more."""
-        seeds = self.population.seeds
-        count = sum(len(member.on(task)) for member in seeds)
-        if task not in self._ranking or self._ranking[task][0] != count:
-            best = self._best_first(seeds, task)[: self.config.rules.inheritance.best]
-            self._ranking[task] = (count, best)
-        return self._ranking[task][1]
+        """The best settings of all seeds; forgotten when a seed has a result."""
+        if task not in self._ranking:
+            best = self._best_first(self.population.seeds, task)
+            self._ranking[task] = best[: self.config.rules.inheritance.best]
+        return self._ranking[task]
 
     def _best_first(self, members: Sequence[Member], task: int) -> tuple[int, ...]:
         return best_first(

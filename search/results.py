@@ -32,7 +32,7 @@ COLUMNS: Final = """
 budget, evaluation, setting, status, best, test, updates, ended, width, num_params
 """
 FIND: Final = f"""
-SELECT {COLUMNS}, NULL, lower(hex(run_id)) FROM runs
+SELECT {COLUMNS}, NULL, run_id FROM runs
 WHERE run_id IN (%s) AND budget <= ? ORDER BY run_id, budget
 """
 FIND_CURVES: Final = f"SELECT {COLUMNS}, curve FROM runs WHERE run_id = ?"
@@ -127,7 +127,7 @@ class Results:
         self._cache = cache
         self._kept: dict[str, dict[int, Result]] = {}
         self._used: dict[int, tuple[float, float, str]] = {}
-        self._sources: list[Database] = []
+        self._sources: list[tuple[Database, str | None]] = []
 
     def __enter__(self) -> "Results":
         """Itself; leaving closes the file."""
@@ -139,10 +139,10 @@ class Results:
 
     def close(self) -> None:
         """Closes the file, and those that it takes results from."""
-        for file in (self._file, *self._sources):
+        for file in (self._file, *(source for source, _ in self._sources)):
             file.close()
 
-    def reuse(self, path: Path) -> None:
+    def reuse(self, path: Path, numerics: str | None = None) -> None:
         """Has `of` and `find` take over results of another file, if it has them.
 
         They are copied into this file when they are first asked for, so that it is
@@ -151,11 +151,12 @@ class Results:
 
         Args:
             path: A run folder, one of `cellsearch evaluate`, or a file of either.
+            numerics: Key of the numerics class whose results are taken; None: of any.
 
         Raises:
             UserError: There is no such file, or it is of another format.
         """
-        self._sources.append(read_database(_file_of(path), damaged=True))
+        self._sources.append((read_database(_file_of(path), damaged=True), numerics))
 
     def of(self, run_id: str) -> Mapping[int, Result]:
         """The results of one training, by budget in updates; without `FAULTS`."""
@@ -228,12 +229,12 @@ class Results:
     def _find(
         self, run_ids: Sequence[str], budget: int
     ) -> Iterator[tuple[str, Result]]:
-        query = FIND % ",".join("?" * len(run_ids))
-        keys = map(bytes.fromhex, run_ids)
-        for *row, run_id in self._file.rows(query, (*keys, budget)):
-            result = _result(self._file, *row[2:])
+        keys = {bytes.fromhex(run_id): run_id for run_id in run_ids}
+        query = FIND % ",".join("?" * len(keys))
+        for row in self._file.rows(query, (*keys, budget)):
+            result = _result(self._file, *row[2:-1])
             if row[0] == budget or result.over:
-                yield run_id, result
+                yield keys[row[-1]], result
 
     def _write(
         self,
@@ -264,7 +265,7 @@ class Results:
     def _take_over(self, run_ids: Sequence[str]) -> bool:
         """Copies what other files know of trainings; returns whether that was any."""
         any_taken = False
-        for source in self._sources:
+        for source, numerics in self._sources:
             taken: dict[int, list[tuple[str, int, Result]]] = {}
             for run_id in run_ids:
                 for row in self._missing(source, run_id):
@@ -272,7 +273,7 @@ class Results:
                     runs.append((run_id, row.budget, row.result))
             for evaluation, runs in taken.items():
                 made = _made_elsewhere(source, evaluation)
-                if made is not None:
+                if made is not None and numerics in (None, made.numerics):
                     with self._file.transaction():
                         self._write(made, runs, str(source.path))
                     any_taken = True
@@ -291,6 +292,22 @@ class Results:
             for row in rows
             if row.budget not in own and row.result.status not in FAULTS
         ]
+
+
+def classes_of(path: Path) -> set[str]:
+    """Keys of the numerics classes that results of a file are of, if it can be read.
+
+    Args:
+        path: See `Results.reuse`.
+
+    Raises:
+        UserError: There is no such file, or it is of another format.
+    """
+    with Results(read_database(_file_of(path), damaged=True), cache=False) as other:
+        try:
+            return set(other.spent().numerics)
+        except UNREADABLE:
+            return set()
 
 
 def cell_number(

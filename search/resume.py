@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from search.locks import RunLock
-from search.pools import check_workers
-from search.run import add_limits, search
+from search.pools import Workers
+from search.run import add_limits, check_limits, search
 from search.runs import open_run
 
 HELP = "go on with a run: the same search, and what it has is not trained again"
@@ -19,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Goes on with the run; returns the exit status."""
-    check_workers(options)
+    check_limits(options)
     open_run(options.run, reading=True).store.__exit__()  # a mistake before the lock
-    with RunLock(options.run), open_run(options.run) as found:
-        return search(found, options)
+    with (
+        Workers(options) as workers,
+        RunLock(options.run),
+        open_run(options.run) as found,
+    ):
+        return search(found, options, workers)

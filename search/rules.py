@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from cells import TRANSFORMATIONS, CellError, op_names
+from cells import MAX_NODES, TRANSFORMATIONS, CellError, op_names
 from search.errors import UserError, unknown
 from search.settings import Inheritance
 from workers import Racing
@@ -75,6 +75,10 @@ class Rules:
             if getattr(self, name) < bound:
                 value = getattr(self, name)
                 raise UserError(f"{name} must be at least {bound}, got {value}")
+        if self.max_nodes > MAX_NODES:
+            raise UserError(
+                f"max_nodes must be at most {MAX_NODES}, got {self.max_nodes}"
+            )
         if not self.gate >= 0:
             raise UserError(f"gate must be at least 0, got {self.gate}")
         if not 0 <= self.reexamine < 1:

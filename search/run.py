@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import math
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from search.config import SEARCH_PRESETS, Config
+from search.config import SEARCH_PRESETS, Config, check_trainable
 from search.config_file import (
     Document,
     assign,
@@ -24,18 +25,19 @@ from search.errors import UserError
 from search.leaderboard import Leaderboard
 from search.live import LEGEND, counts, details, make_table, make_watcher
 from search.locks import RunLock
-from search.numerics import admit, class_of
-from search.pools import add_pool_arguments, check_workers, make_pool
+from search.numerics import admit, check_reused, class_of
+from search.pools import Workers, add_pool_arguments, check_workers
 from search.procedure import Procedure
 from search.progress import duration
 from search.runs import (
     Run,
     branch_document,
     create_run,
-    holds_run,
     make_folder,
     open_run,
+    take_results,
 )
+from search.store import holds_run
 from workers import Pool
 
 HELP = "search for cells, or go on with a search, and print the ranked table"
@@ -95,42 +97,68 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print the table as JSON")
 
 
+def check_limits(options: argparse.Namespace) -> None:
+    """Refuses limits and workers that there cannot be.
+
+    Raises:
+        UserError: Names the option, what came and what is allowed.
+    """
+    for name, least in {
+        "candidates": 1,
+        "hours": 0,
+        "fitness": 0,
+        "deadline": 0,
+    }.items():
+        value = getattr(options, name)
+        if value is not None and not least <= value < math.inf:
+            raise UserError(f"--{name} must be at least {least}, got {value}")
+    check_workers(options)
+
+
 def run(options: argparse.Namespace) -> int:
     """Begins a search, or goes on with it; returns the exit status."""
-    check_workers(options)
+    check_limits(options)
     document = _document(options)
     preset = document.get("preset", "small")
     folder = options.out or Path("runs") / str(preset)
-    planned = _at_least(options.candidates, "--candidates", 1)
+    planned = options.candidates
     if options.dry_run:
         config = from_document(document, candidates=planned)
+        check_trainable(config)
         return dry_run(config, _candidates(planned, config), options)
-    if not holds_run(folder):
-        config = from_document(document, candidates=planned)
-        make_folder(folder)
-        with RunLock(folder):
+    reuse = [*([options.branch] if options.branch else []), *options.reuse]
+    with Workers(options) as workers:
+        if not holds_run(folder):
+            config = from_document(document, candidates=planned)
+            check_trainable(config)
+            _check_reuse(options, workers)
             limit = _candidates(planned, config)
-            with create_run(folder, config, limit, options.reuse) as found:
-                return search(found, options)
-    with RunLock(folder), open_run(folder) as found:
-        wanted = from_document(document, candidates=found.planned)
-        found.check(to_document(wanted), "the configuration asked for")
-        return search(found, options)
+            make_folder(folder)
+            with RunLock(folder), create_run(folder, config, limit, reuse) as found:
+                return search(found, options, workers)
+        with RunLock(folder), open_run(folder) as found:
+            wanted = from_document(document, candidates=found.planned)
+            found.check(to_document(wanted), "the configuration asked for")
+            _check_reuse(options, workers, class_of(found.store.history))
+            found.add_reused(options.reuse)
+            return search(found, options, workers)
 
 
-def search(found: Run, options: argparse.Namespace) -> int:
+def search(found: Run, options: argparse.Namespace, workers: Workers) -> int:
     """Goes on with an open run until a limit; prints the table."""
     limits = _limits(found, options)
     watcher = make_watcher(limits)
-    procedure = Procedure(found.config)
+    procedure, history = Procedure(found.config), found.store.history
 
     def pool() -> Pool:
-        made = make_pool(options, class_of(found.store.history))
-        pools.append(made)
-        admit(made.workers(), found.store.history, mixed=options.mixed)
+        made = workers.pool(class_of(history))
+        admit(made.workers(), history, mixed=options.mixed)
         return made
 
-    pools: list[Pool] = []
+    if history.get("reuse"):
+        pool()  # decides whose results may be taken
+        for note in take_results(found, mixed=options.mixed):
+            print(note, file=sys.stderr)
     engine = Engine(
         procedure,
         found.store,
@@ -138,7 +166,7 @@ def search(found: Run, options: argparse.Namespace) -> int:
         watcher,
         limits,
         curves=options.curves,
-        deadline_factor=_at_least(options.deadline, "--deadline", 0),
+        deadline_factor=options.deadline,
     )
     try:
         with watcher, stopping(engine, watcher.note):
@@ -146,9 +174,6 @@ def search(found: Run, options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"stopped at once. {_go_on(found.folder)}", file=sys.stderr)
         return 130
-    finally:
-        for each in pools:
-            each.close()
     _say_end(found, engine, ending, options)
     return 130 if ending is Ending.STOPPED else 0
 
@@ -159,8 +184,9 @@ def stopping(engine: Engine, note: Callable[[str], None]) -> Iterator[None]:
 
     def first(number: int, frame: FrameType | None) -> None:
         engine.stop()
+        for each in _SIGNALS:
+            signal.signal(each, signal.default_int_handler)
         note("finishing what is being trained; Ctrl-C again stops at once")
-        signal.signal(number, signal.default_int_handler)
 
     before = {each: signal.signal(each, first) for each in _SIGNALS}
     try:
@@ -178,7 +204,6 @@ def _document(options: argparse.Namespace) -> Document:
     document: Document = {}
     if options.branch is not None:
         document = branch_document(options.branch)
-        options.reuse = [options.branch, *options.reuse]
     if options.config is not None:
         document.update(read_document(options.config))
     if options.preset is not None:
@@ -190,15 +215,22 @@ def _document(options: argparse.Namespace) -> Document:
     return document
 
 
+def _check_reuse(
+    options: argparse.Namespace, workers: Workers, numerics: str | None = None
+) -> None:
+    """Refuses results of another numerics class before anything is made or changed."""
+    if options.reuse:
+        about = workers.pool(numerics).workers()
+        check_reused(options.reuse, about, mixed=options.mixed)
+
+
 def _candidates(wanted: int | None, config: Config) -> int:
     return wanted or SEARCH_PRESETS[config.preset].candidates
 
 
 def _limits(found: Run, options: argparse.Namespace) -> Limits:
     """Limits of this process; the number of candidates is kept for the next one."""
-    candidates = _at_least(options.candidates, "--candidates", 1)
-    if candidates is None:
-        candidates = found.candidates
+    candidates = options.candidates or found.candidates
     done = found.store.history.counts().get("propose", 0)
     if candidates < done:
         raise UserError(
@@ -206,17 +238,7 @@ def _limits(found: Run, options: argparse.Namespace) -> Limits:
             f"got {candidates}"
         )
     found.store.history.set("candidates", candidates)
-    return Limits(
-        candidates=candidates,
-        hours=_at_least(options.hours, "--hours", 0),
-        fitness=_at_least(options.fitness, "--fitness", 0),
-    )
-
-
-def _at_least(value: Any, name: str, least: float) -> Any:
-    if value is not None and not value >= least:
-        raise UserError(f"{name} must be at least {least}, got {value}")
-    return value
+    return Limits(candidates, options.hours, options.fitness)
 
 
 def _say_end(
@@ -227,6 +249,7 @@ def _say_end(
         import json
 
         print(json.dumps([row.to_dict() for row in board.rows()], indent=2))
+        print(f"{ending}. {_go_on(found.folder)}", file=sys.stderr)
         return
     print_table(board, sys.stdout, ROWS)
     for line in (*LEGEND, "", *details(engine)):
@@ -247,7 +270,8 @@ def print_table(board: Leaderboard, stream: Any, count: int) -> None:
         print("no cell has been evaluated yet", file=stream)
         return
     width = None if stream.isatty() else PIPE_COLUMNS
-    Console(file=stream, width=width).print(make_table(rows, rest))
+    console = Console(file=stream, width=width)
+    console.print(make_table(rows, rest, console.width))
 
 
 def _go_on(folder: Path) -> str:

@@ -20,7 +20,9 @@ from search.config_file import (
 )
 from search.engine import Engine, Limits
 from search.errors import UserError
+from search.numerics import class_of
 from search.procedure import Procedure
+from search.results import classes_of
 from search.store import Store
 from workers import Pool
 
@@ -71,6 +73,13 @@ class Run:
                 f"A run keeps the configuration it was begun with: {CHOICES}"
             )
 
+    def add_reused(self, others: Sequence[Path]) -> None:
+        """Adds runs to those whose results are taken instead of training again."""
+        known = self.store.history.get("reuse", [])
+        new = [path for path in map(os.path.abspath, others) if path not in known]
+        if new:
+            self.store.history.set("reuse", [*known, *new])
+
 
 def create_run(
     folder: Path, config: Config, candidates: int, reuse: Sequence[Path]
@@ -84,18 +93,15 @@ def create_run(
         reuse: Runs whose results are taken instead of training again.
 
     Raises:
-        UserError: The folder takes no run, or a run to be reused is none.
+        UserError: The folder takes no run.
     """
     document = to_document(config)
-    for other in reuse:
-        Store.read(other).__exit__()  # a mistake in its name shows before anything
     store = Store.create(
         folder,
         {
             "config": document,
             "candidates": candidates,
             "planned": candidates,
-            "reuse": [os.path.abspath(other) for other in reuse],
             "versions": versions(),
             "machine": platform.node(),
         },
@@ -104,7 +110,9 @@ def create_run(
         write_document(folder / CONFIG_FILE, document)
     except OSError as error:
         raise UserError(f"{folder}: cannot write ({error.strerror})") from None
-    return _opened(folder, store, False)
+    found = _opened(folder, store)
+    found.add_reused(reuse)
+    return found
 
 
 def open_run(folder: Path, *, reading: bool = False) -> Run:
@@ -118,7 +126,7 @@ def open_run(folder: Path, *, reading: bool = False) -> Run:
         UserError: There is none, it is damaged, or its `config.toml` was edited.
     """
     store = Store.read(folder) if reading else Store.open(folder)
-    found = _opened(folder, store, reading)
+    found = _opened(folder, store)
     path = folder / CONFIG_FILE
     if not reading and path.is_file():
         try:
@@ -142,22 +150,41 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"cannot make {folder} ({error.strerror})") from None
 
 
-def holds_run(folder: Path) -> bool:
-    """Whether a folder holds a run."""
-    from search.database import RUN_FILE
+def take_results(found: Run, *, mixed: bool) -> list[str]:
+    """Has a run take results of the runs that it reuses, once its class is known.
 
-    path = folder / RUN_FILE
-    return path.is_file() and path.stat().st_size > 0
+    Args:
+        found: The run.
+        mixed: Whether results of another numerics class are allowed; it is marked then.
+
+    Returns:
+        A line for each run of which something is not taken.
+    """
+    history, notes = found.store.history, []
+    own = class_of(history)
+    for other in map(Path, history.get("reuse", [])):
+        try:
+            found.store.results.reuse(other, None if mixed else own)
+            others = classes_of(other) - {own}
+        except UserError as error:
+            notes.append(f"note: {error}; what it had is trained again")
+            continue
+        if others and mixed:
+            history.set("mixed", True)
+        elif others:
+            notes.append(
+                f"note: {other} has results of another numerics class, which are "
+                "trained again"
+            )
+    return notes
 
 
-def _opened(folder: Path, store: Store, reading: bool) -> Run:
+def _opened(folder: Path, store: Store) -> Run:
     history = store.history
     document = history.get("config")
     if not isinstance(document, dict):
         raise UserError(f"{folder} holds results, but no run of `cellsearch run`")
     planned = int(history.get("planned"))
-    for other in [] if reading else history.get("reuse", []):
-        store.results.reuse(Path(other))
     config = from_document(document, candidates=planned)
     return Run(folder, config, store, int(history.get("candidates")), planned)
 

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search.database import RUN_FILE, Database, open_database, read_database
+from search.database import (
+    RUN_FILE,
+    Database,
+    EmptyError,
+    open_database,
+    read_database,
+)
 from search.errors import UserError, unknown
 from search.history import History
 from search.results import Results
@@ -35,13 +41,12 @@ class Store:
         Raises:
             UserError: There is a run already, or the folder takes no file.
         """
-        path = folder / RUN_FILE
-        if path.is_file() and path.stat().st_size:
+        if holds_run(folder):
             raise UserError(
                 f"{folder} holds a run already; `cellsearch resume {folder}` goes on "
                 "with it, or name another folder"
             )
-        return Store(open_database(path, RUN, metadata))
+        return Store(open_database(folder / RUN_FILE, RUN, metadata))
 
     @staticmethod
     def open(folder: Path) -> "Store":
@@ -56,10 +61,14 @@ class Store:
     def read(folder: Path) -> "Store":
         """Opens a run to read in it, whether or not another process goes on with it.
 
+        All that is read is of one moment: of when something was read first.
+
         Raises:
             UserError: There is no run, or it is damaged or of another format.
         """
-        return Store(read_database(_run_file(folder)))
+        file = read_database(_run_file(folder))
+        file.execute("BEGIN")
+        return Store(file)
 
     def __enter__(self) -> "Store":
         """Itself; leaving closes the file."""
@@ -79,6 +88,22 @@ class Store:
             self.history.write()
             self.results.write(job, evaluation, curves=curves)
         self.history.written()
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder holds a run, though perhaps a damaged one."""
+    path = folder / RUN_FILE
+    try:
+        if not path.is_file() or not path.stat().st_size:
+            return False
+        read_database(path).close()
+    except EmptyError:  # a process was killed as it began
+        return False
+    except UserError:
+        return True
+    except OSError as error:
+        raise UserError(f"cannot look into {folder} ({error.strerror})") from None
+    return True
 
 
 def _run_file(folder: Path) -> Path:

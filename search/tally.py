@@ -13,8 +13,8 @@ from workers import Evaluation, Job, Result, Status, passed
 
 @dataclass
 class Tally:
-    """Counts since the search began, but `new_*`, `compile_s` and `train_s`: those are
-    of this process.
+    """Counts since the search began, but `reused`, `new_settings`, `compile_s` and
+    `train_s`: those are of this process.
 
     Attributes:
         decisions: Moves by kind.
@@ -27,7 +27,8 @@ class Tally:
         saved_filters: Filter runs that would have been made for cells known already.
         saved_settings: Settings that would have been trained for them.
         dead: Mutants that were recognised as dead, and never trained.
-        reused: Trainings taken from another run, or made before a limit was raised.
+        reused: Trainings taken from another run, or made before a limit was raised or
+            the search was stopped.
         new_settings: Trainings made by this process.
         compile_s: Seconds of compilation in workers.
         train_s: Other seconds in workers.
@@ -55,7 +56,7 @@ class Tally:
             self.rejects[reject.reason] += 1
             if reject.reason.startswith("ignores"):
                 self.dead += 1
-            else:
+            elif reject.digest:
                 self._saved(reject.digest, procedure)
         if decision.kind == "again":
             self._saved(decision.digest, procedure)

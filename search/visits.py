@@ -40,9 +40,10 @@ class Round:
         budget: Most updates.
         racing: How they compete; None: all are trained to the end.
         higher_is_better: Direction of the task's metric.
-        results: What is known, by setting and budget.
+        results: What is known of a race, by setting and budget.
         waiting: Jobs that are to be issued.
         open: Jobs that were issued and not yet told.
+        begun: Whether any has been due.
     """
 
     stage: int
@@ -53,11 +54,14 @@ class Round:
     results: dict[tuple[Setting, int], Result] = field(default_factory=dict)
     waiting: int = 0
     open: int = 0
+    begun: bool = False
 
     def due(self) -> tuple[tuple[Setting, int], ...]:
         """Settings and budgets to be trained next; none: the round is over."""
-        if self.racing is None and self.results:
-            return ()
+        if self.racing is None:
+            first = () if self.begun else self.settings
+            self.begun = True
+            return tuple((setting, self.budget) for setting in first)
         return due(
             self.racing,
             self.settings,
@@ -119,8 +123,8 @@ class Visit:
         """Applies the results of a job, and goes on with its round."""
         one = next(one for one in self.rounds if one.stage == order.stage)
         one.open -= 1
-        for result in results:
-            one.results[result.setting, order.budget] = result
+        if one.racing is not None:
+            one.results.update({(r.setting, order.budget): r for r in results})
         if one.open or one.waiting:
             return
         self._enqueue(one)

@@ -1,5 +1,6 @@
 """Ops of a person's own that fail only when a cell is trained."""
 
+import ctypes
 import os
 import time
 
@@ -33,7 +34,37 @@ def _devour(xp, a):
     return a
 
 
+def _segfault(xp, a):
+    if xp is not np:
+        ctypes.string_at(0)
+    return a
+
+
+def _hoard(xp, a):
+    if xp is not np:
+        held = []
+        while True:
+            held.append(bytearray(10**8))
+    return a
+
+
+def _stall(xp, a):
+    """Has XLA fold a constant for hours, and heed no signal meanwhile."""
+    if xp is not np:
+        import jax
+
+        row = xp.ones((1 << 17,), a.dtype)
+        window = jax.lax.reduce_window(
+            row, xp.zeros((), a.dtype), jax.lax.add, (1 << 17,), (1,), "SAME"
+        )
+        return a + window[0]
+    return a
+
+
 raising = Op("raising", "activation", 1, _raise)
 dying = Op("dying", "activation", 1, _die)
 hanging = Op("hanging", "activation", 1, _hang)
+segfaulting = Op("segfaulting", "activation", 1, _segfault)
+hoarding = Op("hoarding", "activation", 1, _hoard)
+stalling = Op("stalling", "activation", 1, _stall)
 hungry = Op("hungry", "activation", 1, _devour)

@@ -5,6 +5,7 @@ has fields of `Fake` as JSON.
 """
 
 import heapq
+import importlib
 import itertools
 import json
 import os
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search import cli, run, runs, store
+from search import cli, pools, store
 from search.database import RUN_FILE
 from tests.fake_pool import FakePool, noisy
 from workers import Evaluation, Job, Result, Setting, Status
@@ -33,16 +34,18 @@ class Fake:
         sleep_s: Seconds that a job takes.
         die_at: Number of the commit in which the process kills itself, when all of it
             but its end is done; 0: in none.
-        die_before: A function of `search.runs` at whose call it kills itself.
+        die_in: `module:function` at whose end it kills itself.
         numerics: Key of the numerics class.
         limit: Most bytes of a file: the disk is full; 0: no limit.
+        marker: A file that is made when somebody first waits for a job.
     """
 
     sleep_s: float = 0.0
     die_at: int = 0
-    die_before: str = ""
+    die_in: str = ""
     numerics: str = "fake"
     limit: int = 0
+    marker: str = ""
 
     def environment(self) -> dict[str, str]:
         """Of a process that behaves so."""
@@ -51,7 +54,7 @@ class Fake:
 
 def share(text: str) -> float:
     """A number in [0, 1) that looks random, of hexadecimal digits."""
-    return int(text[:8], 16) / 16**8
+    return int(text[-8:], 16) / 16**8
 
 
 def learned(job: Job, setting: Setting) -> float | None:
@@ -77,7 +80,8 @@ class Trained(FakePool):
         return len(self._waiting) + len(self._queue)
 
     def workers(self) -> list[dict[str, Any]]:
-        numerics = {"key": self._fake.numerics, "jax": "0.0", "device": "abacus"}
+        key = self._fake.numerics
+        numerics = {"key": key, "platform": "cpu", "device": f"{key} abacus"}
         return [{"machine": "fake", "pid": 0, "numerics": numerics}]
 
     def submit(
@@ -87,6 +91,8 @@ class Trained(FakePool):
         self._start()
 
     def next(self, timeout_s: float | None = None) -> tuple[Job, Evaluation] | None:
+        if self._fake.marker:
+            Path(self._fake.marker).touch()
         time.sleep(self._fake.sleep_s)
         random.shuffle(self._queue)
         answer = super().next(timeout_s)
@@ -119,11 +125,12 @@ def make_pool(*_: object) -> Trained:
 def main() -> int:
     """The command, as `FAKE` has it."""
     fake = make_pool()._fake
-    run.make_pool = make_pool
+    pools.make_pool = make_pool
     if fake.die_at:
-        die_in_commit(fake.die_at)
-    if fake.die_before:
-        setattr(runs, fake.die_before, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        die_at_end_of(store.Results, "write", fake.die_at)
+    if fake.die_in:
+        module, _, name = fake.die_in.partition(":")
+        die_at_end_of(importlib.import_module(module), name, 1)
     if fake.limit:
         import resource
 
@@ -131,18 +138,17 @@ def main() -> int:
     return cli.main()
 
 
-def die_in_commit(number: int) -> None:
-    """Has the process kill itself in its n-th transaction."""
-    commits = itertools.count(1)
-    write = store.Results.write
+def die_at_end_of(place: Any, name: str, number: int) -> None:
+    """Has the process kill itself when a function is called the n-th time."""
+    calls, function = itertools.count(1), getattr(place, name)
 
-    def last_write(*arguments: Any, **options: Any) -> int:
-        written = write(*arguments, **options)
-        if next(commits) == number:
+    def last(*arguments: Any, **options: Any) -> Any:
+        found = function(*arguments, **options)
+        if next(calls) == number:
             os.kill(os.getpid(), signal.SIGKILL)
-        return written
+        return found
 
-    store.Results.write = last_write  # type: ignore[method-assign]
+    setattr(place, name, last)
 
 
 # What tests look at

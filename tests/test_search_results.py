@@ -80,7 +80,8 @@ def test_the_documented_queries_work(tmp_path: Path) -> None:
     one = job()
     with Results(tmp_path) as results:
         results.add(one, evaluation(one))
-    queries = [text for text in str(tables.__doc__).split("\n\n") if "FROM results" in text]
+    texts = str(tables.__doc__).split("\n\n")
+    queries = [text for text in texts if "FROM results" in text]
     best, by_rate = [query(tmp_path, text) for text in queries[:2]]
     assert best[0][:2] == ("xml", one.digest)
     assert by_rate[0][0] == 0.5

@@ -1,13 +1,15 @@
 """Jobs and evaluations: identity, seeds, JSON, refusals."""
 
 import dataclasses
+import hashlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from cells import ZOO, parse
+from cells import ZOO, digest, parse
 from tasks import TaskError
 from workers import (
     Evaluation,
@@ -24,6 +26,8 @@ from workers import (
     make_job,
     model_width,
     nominal_cost,
+    run_id,
+    study_id,
 )
 
 SETTING = Setting(scale=1, rate=0.5, clip=5, num_layers=1, parameters=20_000)
@@ -89,6 +93,38 @@ def test_seeds_depend_on_what_is_trained_and_not_on_budget_or_company():
     }
     assert len(seeds) == 4
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_a_study_is_known_without_its_cell_and_a_setting_makes_it_a_run():
+    study = study_id(digest(ZOO["gru"]), TASK, 0, Training())
+    assert JOB.study == study
+    assert len(study) == 32
+    assert JOB.run_id(SETTING) == run_id(study, SETTING)
+    own = hashlib.sha256((study + SETTING.text).encode()).hexdigest()
+    assert run_id(study, SETTING) == study[:16] + own[:16]
+    others = (
+        study_id(digest(ZOO["lstm"]), TASK, 0, Training()),
+        study_id(digest(ZOO["gru"]), TaskSpec("xml"), 0, Training()),
+        study_id(digest(ZOO["gru"]), TASK, 1, Training()),
+        study_id(digest(ZOO["gru"]), TASK, 0, Training("adam")),
+    )
+    assert len({study, *others}) == 5
+    assert run_id(study, OTHER) != run_id(study, SETTING) != run_id(others[0], SETTING)
+
+
+def test_the_seeds_are_what_they_always_were():
+    """Stored results rely on them: what changes them changes every result."""
+    assert JOB.seed_of(SETTING, "weights") == 5704338867565452486
+    assert JOB.seed_of(OTHER, "dropout") == 3812975262350774060
+
+
+def test_many_run_ids_take_little_time():
+    studies = [study_id(f"{index:032}", TASK, 0, Training()) for index in range(500)]
+    settings = [dataclasses.replace(SETTING, rate=1 + i / 8) for i in range(40)]
+    start = time.process_time()
+    ids = {run_id(study, setting) for study in studies for setting in settings}
+    assert len(ids) == 20_000
+    assert time.process_time() - start < 0.5
 
 
 def test_ids_and_seeds_are_the_same_in_another_process():

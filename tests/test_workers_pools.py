@@ -14,7 +14,10 @@ from workers import InlinePool, JobError, RayPool, Status, TaskSpec
 # Ray forks while JAX runs in this process; outside of tests the driver has no JAX.
 pytestmark = pytest.mark.filterwarnings(r"ignore:os.fork\(\):RuntimeWarning")
 
-BAD_OPS = tuple(f"tests.bad_ops:{name}" for name in ("raising", "dying", "hanging"))
+BAD_OPS = tuple(
+    f"tests.bad_ops:{name}"
+    for name in ("raising", "segfaulting", "hanging", "hoarding", "stalling")
+)
 
 
 def drain(pool, *jobs):
@@ -129,7 +132,7 @@ def test_inline_one_and_two_workers_give_the_same_bits(two_workers):
 
 
 def test_a_process_that_dies_twice_is_crashed_and_costs_nothing_else(two_workers):
-    dies, lives = bad_job("dying"), job(budget=12)
+    dies, lives = bad_job("segfaulting"), job(budget=12)
     answers = drain(two_workers, dies, lives)
     (result,) = answers[dies].results
     assert result.status is Status.CRASHED
@@ -167,6 +170,66 @@ def test_a_job_that_hangs_is_killed_and_costs_nothing_else(two_workers, monkeypa
     assert result.status is Status.TIMEOUT
     assert "killed" in result.ended
     assert answers[lives].results[0].status is Status.OK
+
+
+def test_a_job_that_stalls_in_compilation_is_killed(two_workers, monkeypatch):
+    monkeypatch.setattr("workers.ray_pool.GRACE_S", 1.0)
+    stalls = bad_job("stalling")
+    two_workers.submit(stalls, deadline_s=6.0)
+    (result,) = drain(two_workers)[stalls].results
+    assert result.status is Status.TIMEOUT
+    assert "killed" in result.ended
+
+
+def test_a_job_that_allocates_without_end_is_out_of_memory(cluster):
+    hoards, lives = bad_job("hoarding"), job(budget=12, seed=8)
+    pool = RayPool(1, memory_bytes=1 << 30)
+    try:
+        answers = drain(pool, hoards, lives)
+    finally:
+        pool.close()
+    (result,) = answers[hoards].results
+    assert result.status is Status.OOM
+    assert "MemoryError" in result.ended
+    assert answers[lives].results[0].status is Status.OK
+
+
+def test_a_worn_worker_gives_way_to_a_new_one(cluster, monkeypatch):
+    monkeypatch.setattr("workers.seats.RECYCLE_JOBS", 2)
+    pool = RayPool(1)
+    try:
+        before = pool.workers()[0]["pid"]
+        answers = drain(pool, *(job(budget=2, seed=seed) for seed in range(3)))
+        assert pool.workers()[0]["pid"] != before
+    finally:
+        pool.close()
+    assert len(answers) == 3
+
+
+def test_an_idle_worker_repeats_the_oldest_job_and_the_first_answer_wins(
+    two_workers, monkeypatch
+):
+    monkeypatch.setattr("workers.ray_pool.TWICE_S", 0.2)
+    one = job(budget=4000, seed=11, training=FIXED)
+    two_workers.submit(one)
+    assert two_workers.next(timeout_s=1.0) is None
+    until = time.monotonic() + 60
+    while sum(seat.queued is not None for seat in two_workers._seats) < 2:
+        assert time.monotonic() < until
+        assert two_workers.next(timeout_s=0.3) is None
+    assert len(two_workers) == 1
+    assert two_workers.next(timeout_s=300)[0] == one
+    assert two_workers.next() is None
+
+
+def test_workers_that_compute_other_bits_are_refused_unless_mixed(cluster):
+    with pytest.raises(JobError, match=r"computes other bits .* see --mixed"):
+        RayPool(1, numerics="0123456789abcdef")
+    pool = RayPool(1, numerics="0123456789abcdef", mixed=True)
+    try:
+        assert drain(pool, job(budget=2))
+    finally:
+        pool.close()
 
 
 def test_a_deadline_that_the_worker_keeps_itself_needs_no_killing(two_workers):

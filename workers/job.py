@@ -185,8 +185,11 @@ def study_id(digest: str, task: TaskSpec, seed: int, training: Training) -> str:
 def run_id(study: str, setting: Setting) -> str:
     """What the training of one setting is, whatever its budget: 32 hexadecimal digits.
 
+    The first half is the study's, so that its runs lie side by side in a file that is
+    ordered by them.
+
     Args:
         study: See `study_id`.
         setting: The setting.
     """
-    return hash_text(study + setting.text)
+    return study[:16] + hash_text(study + setting.text)[:16]

@@ -61,6 +61,7 @@ class RayPool:
         per_gpu: int = 0,
         lanes: int | None = None,
         platforms: str | None = "cpu",
+        memory_bytes: int | None = None,
         numerics: str | None = None,
         mixed: bool = False,
     ) -> None:
@@ -73,6 +74,7 @@ class RayPool:
             per_gpu: Actors that share a GPU; 0: CPU workers.
             lanes: Settings in one program; None: what the platform has by default.
             platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX.
+            memory_bytes: What a CPU worker may allocate; None: a core's share.
             numerics: Key of the numerics class that workers must have; None: that of
                 the first one.
             mixed: Whether workers of another class are admitted.
@@ -82,7 +84,9 @@ class RayPool:
         """
         self._count = parse_count(workers)
         self._ray, self._owns_ray = start_ray(self._count, address)
-        self._maker = Maker(self._ray, per_gpu, lanes, None if per_gpu else platforms)
+        self._maker = Maker(
+            self._ray, per_gpu, lanes, None if per_gpu else platforms, memory_bytes
+        )
         self._numerics, self._mixed = numerics, mixed
         self._queue: list[Queued] = []
         self._numbers = itertools.count()

@@ -131,6 +131,37 @@ def claim_core() -> Claim | None:
     return None
 
 
+def limit_memory(limit_bytes: int | None = None) -> int | None:
+    """Has this process fail with a `MemoryError` before the machine runs out.
+
+    Without it a candidate that allocates without end takes its neighbours along.
+
+    Args:
+        limit_bytes: What it may allocate from now on; None: this core's share of the
+            machine's memory.
+
+    Returns:
+        The limit; None where the system has none.
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    held = [
+        int(line.split()[1]) * 1024
+        for line in _read(Path("/proc/self/status")).splitlines()
+        if line.startswith("VmData:")
+    ]
+    if not held:
+        return None
+    if limit_bytes is None:
+        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        limit_bytes = pages // (os.cpu_count() or 1)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (held[0] + limit_bytes, hard))
+    return limit_bytes
+
+
 def process_facts() -> dict[str, int]:
     """Bytes of memory and number of memory maps of this process; 0 where unknown."""
     pages = (_read(Path("/proc/self/statm")).split() or ["0", "0"])[1]

@@ -115,12 +115,14 @@ class Maker(NamedTuple):
         per_gpu: Actors that share a GPU; 0: each has a CPU instead.
         lanes: Settings in one program; None: what the platform has by default.
         platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX.
+        memory_bytes: What a worker may allocate; see `limit_memory`.
     """
 
     ray: Any
     per_gpu: int
     lanes: int | None
     platforms: str | None
+    memory_bytes: int | None
 
     def make(self) -> Seat:
         """A new actor that has been asked what it is."""
@@ -133,6 +135,7 @@ class Maker(NamedTuple):
             own_core=not self.per_gpu,
             platforms=self.platforms,
             memory_share=share,
+            memory_bytes=self.memory_bytes,
             lanes=self.lanes,
         )
         return Seat(handle, handle.about.remote())

@@ -13,12 +13,13 @@ class Worker:
     def __init__(
         self,
         own_core: bool = False,
+        memory_bytes: int | None = None,
         platforms: str | None = None,
         memory_share: float | None = None,
         lanes: int | None = None,
     ) -> None:
-        """Prepares the process, then starts JAX; see `prepare` and `Evaluator`."""
-        from workers.runtime import claim_core, prepare
+        """Prepares the process, then starts JAX; see `prepare`, `Evaluator`."""
+        from workers.runtime import claim_core, limit_memory, prepare
 
         self._claim = claim_core() if own_core else None
         core = None if self._claim is None else self._claim.core
@@ -26,6 +27,8 @@ class Worker:
         from workers.evaluator import Evaluator
 
         self._evaluator = Evaluator(lanes=lanes)
+        if self._evaluator.platform == "cpu":
+            limit_memory(memory_bytes)
 
     def evaluate(self, job: str, deadline_s: float = math.inf) -> str:
         """Carries out a job; both sides are JSON text.

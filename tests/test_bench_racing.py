@@ -1,0 +1,66 @@
+"""Races on recorded curves: cut as a race would cut them, kept as they were."""
+
+import dataclasses
+import json
+
+import pytest
+
+from benchmarks.calibrate_racing import cut, line, losses, main, race, read, report
+from workers import BUDGET, Point, Result, Setting, Status
+
+BASE = Setting(scale=1, rate=1, clip=5, num_layers=1, parameters=30_000)
+SETTINGS = tuple(dataclasses.replace(BASE, rate=1 + index) for index in range(20))
+
+
+def training(setting, *metrics):
+    """A training of 900 updates, validated at equal distances."""
+    every = 900 // len(metrics)
+    points = [Point((i + 1) * every, 0.0, 0.0, m) for i, m in enumerate(metrics)]
+    best = max(metrics)
+    return Result(setting, Status.OK, best, 900, BUDGET, tuple(points))
+
+
+def test_a_training_is_cut_to_what_a_smaller_budget_had_shown():
+    whole = training(BASE, 0.1, 0.5, 0.4)
+    assert cut(whole, 300, True).best == 0.1
+    assert cut(whole, 899, True).best == 0.5
+    assert cut(whole, 899, False).best == 0.1
+    assert cut(whole, 299, True).best is None
+    assert cut(whole, 900, True) == whole
+
+
+def test_a_race_keeps_a_winner_that_leads_and_drops_one_that_starts_late():
+    metrics = [[index / 100] * 9 for index in range(20)]
+    results = {s: training(s, *m) for s, m in zip(SETTINGS, metrics, strict=True)}
+    assert race(SETTINGS, 900, results).best == 0.19
+    results[SETTINGS[0]] = training(SETTINGS[0], *[0.0] * 8, 0.9)
+    lost = race(SETTINGS, 900, results)
+    assert lost.best == 0.19
+    assert lost.from_scratch == 20 * 100 + 6 * 300 + 2 * 900
+    assert lost.updates == 14 * 100 + 4 * 300 + 2 * 900
+    assert race(SETTINGS, 900, results, racing=None).best == 0.9
+
+
+def test_recorded_curves_are_read_as_they_were_written(tmp_path, capsys):
+    results = [training(setting, 0.1, 0.2, 0.3) for setting in SETTINGS[:-1]]
+    results.append(Result(SETTINGS[-1], Status.DIVERGED, updates=7, ended="too high"))
+    path = tmp_path / "curves.jsonl"
+    path.write_text(json.dumps(line("arithmetic", "gru", results)) + "\n")
+    (field,) = read(path)
+    assert (field.task, field.cell) == ("arithmetic", "gru")
+    for result in results:
+        found = field.results[result.setting]
+        assert (found.status, found.best) == (result.status, result.best)
+        assert found.updates == result.updates
+        assert [p.metric for p in found.curve] == [p.metric for p in result.curve]
+        assert found.over == result.over
+    found = losses(field, races=10)
+    assert found.metric == (0.0,) * 10
+    assert losses(field, races=10) == found
+    report([field])
+    assert "0%" in capsys.readouterr().out
+
+
+def test_a_report_of_nothing_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match="run `record` first"):
+        main(["report", "--file", str(tmp_path / "none")])
