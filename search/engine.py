@@ -156,6 +156,7 @@ class Engine:
         self._deadlines = Deadlines(deadline_factor)
         self._told = -math.inf
         self._class: str | None = None
+        self._said = False
         self._start = time.monotonic()
         self._barren = 0
         self._reading = reading
@@ -198,6 +199,7 @@ class Engine:
             if not len(self.clock):
                 break
             self._apply_next()
+        self._say_restored()
         if not self._reading:
             self.store.history.flush()
         self._watcher.update(self)
@@ -339,6 +341,7 @@ class Engine:
 
     def _receive(self) -> None:
         """Waits for an evaluation, stores it, and hands it to who waits for it."""
+        self._say_restored()
         answer = self.pool.next(TICK_S)
         self._tell_workers()
         if answer is None:
@@ -353,6 +356,18 @@ class Engine:
         for pending in self._waiting.pop(job.id):
             pending.fill(evaluation.results)
         self._watcher.update(self)
+
+    def _say_restored(self) -> None:
+        """Says once what an earlier process left, before anything is added to it."""
+        if not self.restored or self._said or self._reading:
+            return
+        self._said = True
+        results = self.tally.filtered + self.tally.settings
+        self._watcher.note(
+            f"restored {self.restored} decisions and {results} results that were "
+            f"applied; {self.requeued} jobs that were under way are queued again; "
+            "nothing is lost"
+        )
 
     def _tell_workers(self) -> None:
         """Passes on what happened to workers; stores who they are, now and then."""

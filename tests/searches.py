@@ -1,13 +1,18 @@
-"""Searches in processes of their own, with training by formula unless `real`."""
+"""Searches in processes of their own, with training by formula unless `fake=None`."""
 
+import contextlib
+import io
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
+from unittest import mock
 
-from tests.fake_search import ROOT, Fake, query
+from search import pools
+from search.cli import main
+from tests.fake_search import ROOT, Fake, Trained, query
 
 INSTANT = Fake()
 
@@ -21,7 +26,7 @@ def start(
 ) -> subprocess.Popen[str]:
     """A command that runs; with `fake=None` it trains."""
     module = "search" if fake is None else "tests.fake_search"
-    environment = (fake or Fake()).environment()
+    environment = (fake or INSTANT).environment()
     return subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=cwd,
@@ -41,15 +46,32 @@ def finish(process: subprocess.Popen[str], status: int = 0) -> tuple[str, str]:
     return out, err
 
 
-def command(*arguments: object, status: int = 0, **options: Any) -> str:
-    """What a command prints, or, where it fails, says to standard error."""
-    out, err = finish(start(*arguments, **options), status)
-    return err if status else out
+def command(*arguments: object, **options: Any) -> str:
+    """What a command prints."""
+    return finish(start(*arguments, **options))[0]
 
 
-def refused(*arguments: object, **options: Any) -> str:
+def here(*arguments: object, status: int = 0, fake: Fake = INSTANT) -> tuple[str, str]:
+    """As `start` and `finish`, sooner, for what needs no process of its own."""
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+        mock.patch.object(pools, "make_pool", return_value=Trained(fake)),
+    ):
+        assert main(list(map(str, arguments))) == status
+    return out.getvalue(), err.getvalue()
+
+
+def shown(*arguments: object) -> str:
+    """What `top` or `status` prints."""
+    out, err = here(*arguments)
+    assert err == ""
+    return out
+
+
+def refused(*arguments: object, fake: Fake = INSTANT) -> str:
     """The one line of a command that refuses."""
-    out, err = finish(start(*arguments, **options), 2)
+    out, err = here(*arguments, status=2, fake=fake)
     assert out == ""
     assert err.count("\n") == 1, err
     return err
@@ -57,7 +79,7 @@ def refused(*arguments: object, **options: Any) -> str:
 
 def table(folder: Path) -> str:
     """Every row that there is, to the last bit."""
-    return command("top", folder, "--json", "-k", 1000)
+    return shown("top", folder, "--json", "-k", 1000)
 
 
 def evaluations(folder: Path) -> int:

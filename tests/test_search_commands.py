@@ -20,7 +20,7 @@ from cells import digest, parse
 from search import pools
 from search.cli import main
 from tests.fake_search import Fake, history, make_pool, query
-from tests.searches import command, finish, start, wait_for
+from tests.searches import command, finish, shown, start, table, wait_for
 from workers import Setting
 
 
@@ -41,13 +41,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def rows_of(folder: Path, *more: object) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(command("top", folder, "--json", *more))
-    return rows
+def rows_of(folder: Path, count: int = 10) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(table(folder))
+    return rows[:count]
 
 
 def test_top_has_what_is_promised(whole: Path) -> None:
-    rows = rows_of(whole, "-k", 1000)
+    rows = rows_of(whole)
     assert [row["rank"] for row in rows] == list(range(1, 11))  # the whole list
     fitness = [row["fitness"] for row in rows]
     assert fitness == sorted(fitness, reverse=True)
@@ -69,8 +69,9 @@ def test_top_has_what_is_promised(whole: Path) -> None:
 
 
 def test_top_shows_as_many_rows_as_wanted_and_the_seeds_below(whole: Path) -> None:
-    assert rows_of(whole, "-k", 3) == rows_of(whole)[:3]
-    lines = command("top", whole, "-k", 2).splitlines()
+    three = json.loads(shown("top", whole, "--json", "-k", 3))
+    assert three == rows_of(whole)[:3]
+    lines = shown("top", whole, "-k", 2).splitlines()
     ranks = [line.split()[:2] for line in lines if line.strip()]
     names = [row["name"] for row in rows_of(whole)]
     assert ranks[0] == ["rank", "cell"]
@@ -82,9 +83,9 @@ def test_top_shows_as_many_rows_as_wanted_and_the_seeds_below(whole: Path) -> No
 
 
 def test_top_prints_texts_that_are_cells(whole: Path) -> None:
-    out = command("top", whole, "-k", 2, "--text")
+    out = shown("top", whole, "-k", 2, "--text")
     _, *texts = out.split("\n# ")
-    expected = rows_of(whole, "-k", 2)
+    expected = rows_of(whole, 2)
     assert [digest(parse(t.partition("\n")[2])) for t in texts] == [
         row["digest"] for row in expected
     ]
@@ -92,15 +93,15 @@ def test_top_prints_texts_that_are_cells(whole: Path) -> None:
 
 def test_run_prints_the_table_that_top_prints(whole: Path) -> None:
     out = command("resume", whole, "--json")
-    assert json.loads(out) == rows_of(whole, "-k", 1000)
+    assert json.loads(out) == rows_of(whole)
     assert (
-        command("top", whole).splitlines()[:12]
+        shown("top", whole).splitlines()[:12]
         == (command("resume", whole).splitlines()[:12])
     )
 
 
 def test_status_counts_what_is_stored(whole: Path) -> None:
-    facts = json.loads(command("status", whole, "--json"))
+    facts = json.loads(shown("status", whole, "--json"))
     decisions = [row[1] for row in history(whole)[0]]
     assert facts["run"] == str(whole)
     assert facts["candidates"] == {"proposed": 40, "limit": 40}
@@ -126,9 +127,7 @@ def test_status_counts_what_is_stored(whole: Path) -> None:
 
 
 def test_status_reads_well(whole: Path, tmp_path: Path) -> None:
-    lines = dict(
-        line.split(maxsplit=1) for line in command("status", whole).splitlines()
-    )
+    lines = dict(line.split(maxsplit=1) for line in shown("status", whole).splitlines())
     assert lines["run"] == f"{whole} (preset demo, seed 0)"
     assert lines["state"].startswith("not running, all candidates done, last result")
     assert lines["candidates"] == "40 of 40, 0 moves under way"
@@ -141,7 +140,7 @@ def test_status_reads_well(whole: Path, tmp_path: Path) -> None:
     wait_for(tmp_path, 20, process)
     process.kill()
     process.communicate()
-    text = command("status", tmp_path)
+    text = shown("status", tmp_path)
     assert "state       not running, last result" in text
     assert "of 24" in text
 
@@ -151,11 +150,11 @@ def test_the_defaults_of_run(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "resume runs/demo [--candidates N]" in capsys.readouterr().out
     assert [path.name for path in here.iterdir()] == ["runs"]
     assert set(os.listdir("runs/demo")) == {"config.toml", "run.lock", "search.db"}
-    facts = json.loads(command("status", here / "runs" / "demo", "--json"))
+    facts = json.loads(shown("status", here / "runs" / "demo", "--json"))
     assert (facts["preset"], facts["seed"]) == ("demo", 0)
     assert facts["candidates"] == {"proposed": 24, "limit": 24}
     assert main(["run", "--candidates", "10"]) == 0
-    facts = json.loads(command("status", here / "runs" / "small", "--json"))
+    facts = json.loads(shown("status", here / "runs" / "small", "--json"))
     assert (facts["preset"], facts["candidates"]["limit"]) == ("small", 10)
 
 
@@ -193,28 +192,28 @@ def test_on_a_terminal_there_is_a_live_table(tmp_path: Path) -> None:
         stderr=theirs,
     )
     os.close(theirs)
-    shown = b""
+    seen = b""
     until = time.monotonic() + 60
-    while b"cell_" not in shown:
-        assert time.monotonic() < until, shown
-        shown += os.read(mine, 1 << 16)
-    assert b"of 60 candidates" in shown
+    while b"cell_" not in seen:
+        assert time.monotonic() < until, seen
+        seen += os.read(mine, 1 << 16)
+    assert b"of 60 candidates" in seen
     for name in (b"rank", b"fitness", b"arithmetic", b"xml", b"weights"):
-        assert name in shown
-    assert "…".encode() not in shown
-    assert b"first the cells to start from: lstm, gru" in shown
+        assert name in seen
+    assert "…".encode() not in seen
+    assert b"first the cells to start from: lstm, gru" in seen
     process.send_signal(signal.SIGINT)
     try:
         while more := os.read(mine, 1 << 16):
-            shown += more
+            seen += more
     except OSError:  # Linux: the other end is closed
         pass
     assert process.stdout is not None
     assert "stopped by hand" in process.stdout.read()
     assert process.wait() == 130
     process.stdout.close()
-    assert b"finishing what is being trained; Ctrl-C again" in shown
-    assert b"Traceback" not in shown
+    assert b"finishing what is being trained; Ctrl-C again" in seen
+    assert b"Traceback" not in seen
     os.close(mine)
 
 

@@ -1,6 +1,8 @@
 """A search's configuration as TOML: every option counts, and mistakes are one line."""
 
+import contextlib
 import copy
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,13 +141,14 @@ def replaced(document: Document, key: str, value: Any) -> Document:
 
 
 def outcome(document: Document, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """All that a search of 30 candidates decides and finds."""
+    """The table of a search of 30 candidates, and all that it decides and finds."""
     monkeypatch.setattr(pools, "make_pool", make_pool)
     folder.mkdir()
     write_document(folder / "mine.toml", document)
     words = (str(folder / "mine.toml"), "--candidates", "30", "--json")
-    assert main(["run", *words, "--out", str(folder / "run")]) == 0
-    return history(folder / "run"), results(folder / "run")
+    with contextlib.redirect_stdout(io.StringIO()) as table:
+        assert main(["run", *words, "--out", str(folder / "run")]) == 0
+    return table.getvalue(), history(folder / "run"), results(folder / "run")
 
 
 @pytest.fixture(scope="module")

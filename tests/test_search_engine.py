@@ -47,7 +47,7 @@ NEAR = parse("def near(x, h):\n    return tanh(x + h)\n")
 FAR = parse("def far(x, h):\n    return tanh(x - h)\n")
 
 SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
-    "plain": (25, {}),
+    "plain": (30, {}),
     "racing": (15, {"racing": Racing(), "settings": 7, "reexamine": 0.4}),
     "one at a time": (15, {"slots": 1, "in_flight": 1}),
     "many at once": (25, {"slots": 20, "in_flight": 12, "settings_per_job": 1}),
@@ -62,7 +62,7 @@ SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
     ),
     "often the same cells": (25, {"rounds": (1, 1), "max_nodes": 5, "list_size": 2}),
     "few cells": (
-        25,
+        30,
         {
             "seeds": (("near", NEAR),),
             "references": (("far", FAR),),
@@ -74,7 +74,7 @@ SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
         },
     ),
     "two mutants": (
-        25,
+        30,
         {
             "seeds": (
                 ("near", NEAR),
@@ -298,7 +298,7 @@ def test_a_run_stopped_by_hand_is_a_prefix(jobs: int, tmp_path: Path) -> None:
     ending, engine = run(
         tmp_path,
         outcome("plain").config,
-        25,
+        30,
         call=until(lambda engine: engine.clock.issued >= jobs),
     )
     assert ending is Ending.STOPPED
@@ -314,7 +314,7 @@ def test_a_run_whose_time_is_up_is_a_prefix(
     monkeypatch.setattr(
         engine_module, "time", SimpleNamespace(monotonic=lambda: next(times))
     )
-    ending, _ = run(tmp_path, outcome("plain").config, 25, hours=0.04)
+    ending, _ = run(tmp_path, outcome("plain").config, 30, hours=0.04)
     assert ending is Ending.HOURS
     check_prefix(tmp_path)
     check_goes_on(tmp_path)
@@ -323,7 +323,7 @@ def test_a_run_whose_time_is_up_is_a_prefix(
 def test_a_run_that_reached_the_fitness_wanted_is_a_prefix(tmp_path: Path) -> None:
     mutants = [row for row in outcome("plain").table if row["origin"] == "mutant"]
     wanted = mutants[2]["fitness"]
-    ending, engine = run(tmp_path, outcome("plain").config, 25, fitness=wanted)
+    ending, engine = run(tmp_path, outcome("plain").config, 30, fitness=wanted)
     assert ending is Ending.FITNESS
     fittest = [one for one in engine.procedure.population.ranked if one.depth]
     assert fittest[0].fitness >= wanted
@@ -340,7 +340,7 @@ def test_a_limit_below_what_there_is_is_no_obstacle(tmp_path: Path) -> None:
     """Moves that were made after the limit, examinations for example, are kept."""
     one = outcome("plain")
     stop = until(lambda engine: engine.procedure.decisions >= 20)
-    _, engine = run(tmp_path, one.config, 25, call=stop)
+    _, engine = run(tmp_path, one.config, 30, call=stop)
     decided = history(tmp_path)[0]
     _, engine = run(tmp_path, one.config, 3)
     assert history(tmp_path)[0] == decided
