@@ -70,7 +70,8 @@ def course(config: Config, candidates: int, share: Draw, *, seeds: bool) -> Cour
 def slowness(workers: int) -> list[float]:
     """How many times the usual time each worker takes."""
     rng = np.random.default_rng(workers)
-    return np.exp(SIGMA * rng.standard_normal(workers)).tolist()
+    factors = np.exp(SIGMA * rng.standard_normal(workers))
+    return [float(factor) for factor in factors]
 
 
 def report(options: argparse.Namespace) -> None:
