@@ -4,26 +4,29 @@
     python -m benchmarks.calibrate_racing report
 
 `record` trains each cell to the end with half the settings of the preset `small`, on
-arithmetic and on XML, and writes the curves, a line a cell and task; what is there is
-not trained again. `report` races subsets of the settings, half of those recorded,
-drawn at random, and compares who wins with who would have won without a race. A
-curve has a point for each epoch; a rung that ends within one is taken at its start.
+arithmetic and on XML, and appends a line a training; what is there is not trained
+again, so it may be stopped and started at any time. `report` races subsets of the
+settings, as many as the preset gives a cell, drawn at random, and compares who wins
+with who would have won without a race. A curve has a point for each epoch; a rung that
+ends within one is taken at its start.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from cells import ZOO, digest
+from cells import ZOO
 from search.presets import get_preset
 from search.settings import draw
 from workers import (
+    BUDGET,
     InlinePool,
+    Job,
     Point,
     Pool,
     Racing,
@@ -38,12 +41,9 @@ from workers import (
 )
 
 FILE: Final = Path(__file__).parent / "data" / "race_curves.jsonl"
-CELLS: Final = ("gru", "lstm")
+CELLS: Final = ("gru", "lstm", "mut1", "tanh")
 RECORDED: Final = 24
 """Settings of each cell and task, drawn from the preset's grid."""
-
-RACED: Final = 12
-"""Settings of a race."""
 
 TASKS: Final = ("arithmetic", "xml")
 SMALL: Final = get_preset("small")
@@ -53,7 +53,7 @@ RACES: Final = 100
 
 
 class Field(NamedTuple):
-    """All settings of a cell on a task, trained to the end.
+    """Settings of a cell on a task, trained to the end.
 
     Attributes:
         task: Name of the task.
@@ -65,7 +65,7 @@ class Field(NamedTuple):
     task: str
     cell: str
     budget: int
-    results: Mapping[Setting, Result]
+    results: dict[Setting, Result]
 
 
 class Race(NamedTuple):
@@ -121,88 +121,85 @@ def cut(result: Result, updates: int, higher_is_better: bool) -> Result:
     curve = tuple(point for point in result.curve if point.updates <= updates)
     pick = max if higher_is_better else min
     best = pick((point.metric for point in curve), default=None)
-    return Result(result.setting, Status.OK, best, updates, "budget", curve)
+    return Result(result.setting, Status.OK, best, updates, BUDGET, curve)
 
 
 def record(path: Path, cells: Sequence[str], pool: Pool) -> None:
-    """Trains what is missing, and writes a line when a cell is done on a task."""
+    """Trains what is missing, and appends the curves as they come."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = {(field.task, field.cell) for field in read(path)}
+    fields = {(field.task, field.cell): field.results for field in read(path)}
+    names = {}
     for task in TASKS:
         for cell in cells:
-            if (task, cell) not in known:
-                row = line(task, cell, train(task, cell, pool))
-                with path.open("a") as file:
-                    file.write(json.dumps(row, separators=(",", ":")) + "\n")
-                print(f"{task} {cell}", flush=True)
-
-
-def train(task: str, cell: str, pool: Pool) -> list[Result]:
-    """The results of all settings."""
-    plan = SMALL.plan(task)
-    settings = draw(plan.grid, RECORDED, np.random.default_rng(RECORDED))
-    for setting in settings:
-        job = make_job(
-            ZOO[cell],
-            TaskSpec(task, SMALL.size, plan.overrides),
-            (setting,),
-            plan.budget,
-            training=Training(schedule=plan.schedule),
-        )
-        pool.submit(job)
-    results = {}
+            for setting in drawn_settings(task):
+                if setting not in fields.get((task, cell), {}):
+                    job = make_training(task, cell, setting)
+                    names[job.id] = cell
+                    pool.submit(job)
+    print(f"{len(pool)} trainings to record", flush=True)
     while (answer := pool.next()) is not None:
-        (result,) = answer[1].results
-        results[result.setting] = result
-    return [results[setting] for setting in settings]
+        job, evaluation = answer
+        row = line(job.task.name, names[job.id], evaluation.results[0])
+        with path.open("a") as file:
+            file.write(json.dumps(row, separators=(",", ":")) + "\n")
 
 
-def line(task: str, cell: str, results: Sequence[Result]) -> dict[str, Any]:
-    """What is kept of a cell's results."""
+def drawn_settings(task: str) -> tuple[Setting, ...]:
+    """The settings that are recorded, the same for all cells."""
+    return draw(SMALL.plan(task).grid, RECORDED, np.random.default_rng(RECORDED))
+
+
+def make_training(task: str, cell: str, setting: Setting) -> Job:
+    """A training to the end, as the preset has it."""
+    plan = SMALL.plan(task)
+    spec = TaskSpec(task, SMALL.size, plan.overrides)
+    training = Training(schedule=plan.schedule)
+    return make_job(ZOO[cell], spec, (setting,), plan.budget, training=training)
+
+
+def line(task: str, cell: str, result: Result) -> dict[str, Any]:
+    """What is kept of a result."""
     return {
         "task": task,
         "cell": cell,
-        "digest": digest(ZOO[cell]),
+        "setting": [getattr(result.setting, name) for name in FIELDS],
+        "status": str(result.status),
         "budget": SMALL.plan(task).budget,
-        "epoch": next((r.curve[0].updates for r in results if r.curve), 0),
-        "settings": [[getattr(r.setting, name) for name in FIELDS] for r in results],
-        "status": [str(result.status) for result in results],
-        "updates": [result.updates for result in results],
-        "metrics": [[round(p.metric, 4) for p in r.curve] for r in results],
+        "updates": result.updates,
+        "epoch": result.curve[0].updates if result.curve else 0,
+        "metrics": [round(point.metric, 4) for point in result.curve],
     }
 
 
 def read(path: Path) -> list[Field]:
-    """The recorded curves."""
-    if not path.exists():
-        return []
-    rows = [json.loads(text) for text in path.read_text().splitlines()]
-    return [
-        Field(
-            task=row["task"],
-            cell=row["cell"],
-            budget=row["budget"],
-            results={result.setting: result for result in results(row)},
-        )
-        for row in rows
-    ]
+    """The recorded curves; a last line that was cut off is dropped."""
+    fields: dict[tuple[str, str], Field] = {}
+    for text in path.read_text().splitlines() if path.exists() else ():
+        try:
+            row = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        task, cell = row["task"], row["cell"]
+        empty = Field(task, cell, row["budget"], {})
+        result = read_result(row)
+        fields.setdefault((task, cell), empty).results[result.setting] = result
+    return list(fields.values())
 
 
-def results(row: Mapping[str, Any]) -> Iterator[Result]:
-    """The results of a line; only metrics and updates of their points are true."""
-    columns = (row[name] for name in ("settings", "status", "updates", "metrics"))
-    for values, status, updates, metrics in zip(*columns, strict=True):
-        yield Result(
-            setting=Setting(**dict(zip(FIELDS, values, strict=True))),
-            status=Status(status),
-            best=max(metrics, default=None),
-            updates=updates,
-            ended="budget" if status == Status.OK else "failed",
-            curve=tuple(
-                Point(min(row["epoch"] * (index + 1), updates), 0.0, 0.0, metric)
-                for index, metric in enumerate(metrics)
-            ),
-        )
+def read_result(row: Mapping[str, Any]) -> Result:
+    """The result of a line; only metrics and updates of its points are true."""
+    metrics, updates = row["metrics"], row["updates"]
+    return Result(
+        setting=Setting(**dict(zip(FIELDS, row["setting"], strict=True))),
+        status=Status(row["status"]),
+        best=max(metrics, default=None),
+        updates=updates,
+        ended=BUDGET if row["status"] == Status.OK else "failed",
+        curve=tuple(
+            Point(min(row["epoch"] * number, updates), 0.0, 0.0, metric)
+            for number, metric in enumerate(metrics, 1)
+        ),
+    )
 
 
 class Losses(NamedTuple):
@@ -221,7 +218,7 @@ class Losses(NamedTuple):
     saved_anew: float
 
 
-def losses(field: Field, count: int = RACED, races: int = RACES) -> Losses:
+def losses(field: Field, count: int = SMALL.settings, races: int = RACES) -> Losses:
     """Races subsets of `count` settings, always the same ones."""
     rng = np.random.default_rng([len(field.cell), *field.cell.encode()])
     settings = tuple(field.results)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import IO, Final
 
@@ -17,6 +18,10 @@ NETWORK: Final = (
 """How the types of file systems begin that other machines may share."""
 
 MOUNTS: Final = Path("/proc/self/mounts")
+
+PATIENCE: Final = 25
+PAUSE_S: Final = 0.02
+"""How often, and how many seconds apart, a lock is tried again."""
 
 _FAR: Final = 1 << 20
 """The byte that is locked on Windows, where a locked byte cannot be read."""
@@ -42,7 +47,7 @@ class RunLock:
         except OSError as error:
             raise UserError(f"cannot write {path} ({error.strerror})") from None
         try:
-            _take(file)
+            _take_patiently(file)
         except OSError as error:
             holder = _holder(file)
             file.close()
@@ -74,7 +79,7 @@ def holder(folder: Path) -> str | None:
         return None
     with file:
         try:
-            _take(file)
+            _look(file)
         except OSError:
             return _holder(file)
         return None
@@ -113,6 +118,16 @@ def _holder(file: IO[str]) -> str:
     return f"process {number} on {host}" if host else "another process"
 
 
+def _take_patiently(file: IO[str]) -> None:
+    """Takes the lock, though somebody may be asking just now who holds it."""
+    for _ in range(PATIENCE):
+        try:
+            return _take(file)
+        except OSError:
+            time.sleep(PAUSE_S)
+    return _take(file)
+
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -120,8 +135,13 @@ if sys.platform == "win32":
         file.seek(_FAR)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 
+    _look = _take
+
 else:
     import fcntl
 
     def _take(file: IO[str]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _look(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as many as like

@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+os.environ.setdefault("RAY_worker_niceness", "0")  # else they starve beside others
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["NPROC"] = "1"  # one thread, as every evaluating process has
 

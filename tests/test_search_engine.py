@@ -200,6 +200,18 @@ def test_in_any_order_with_any_workers_and_interruptions_it_is_the_same_search(
     assert sorted(asked) == sorted(outcome(name).pool.trainings())
 
 
+@pytest.mark.parametrize("answers", [20, 47])
+def test_what_was_decided_before_a_result_outlives_a_kill(
+    answers: int, tmp_path: Path
+) -> None:
+    one, pool = outcome("plain"), Pool()
+    call = functools.partial(end, pool=pool, answers=answers, killed=True)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, one.config, one.candidates, pool=pool, call=call)
+    check_prefix(tmp_path)
+    assert len(trained(tmp_path)) == len(pool.trainings())
+
+
 def test_pools_do_answer_in_different_orders() -> None:
     orders = []
     for seed in range(3):
@@ -470,10 +482,10 @@ def test_an_edit_outside_of_what_is_derived_again_is_seen_by_what_follows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "VERIFIED", 8)
-    for number, (what, edit) in enumerate(EDITS.items()):
-        if what in ("parent", "rules", "rejects"):  # they decide little or nothing
-            continue
-        folder = edited(tmp_path / str(number), edit.format(19))
+    edits = [EDITS[what].format(19) for what in ("kind", "time", "cell", "number")]
+    edits += ['UPDATE jobs SET "end" = 0 WHERE decision = 19']
+    for number, edit in enumerate(edits):
+        folder = edited(tmp_path / str(number), edit)
         with pytest.raises(UserError, match="was stored as"):
             run(folder, long_run()[1], 45)
 

@@ -515,7 +515,7 @@ def test_a_mutant_that_is_the_baseline_does_not_replace_it(tmp_path: Path) -> No
 # With training
 
 REAL = (
-    *("--preset", "demo", "--candidates", "4", "--set", 'tasks=["xml"]'),
+    *("--preset", "demo", "--candidates", "3", "--set", 'tasks=["xml"]'),
     *("--set", "plans.xml.budget=40", "--set", "filter.budget=100"),
     *("--set", "filter.target=0.0", "--set", "rules.baseline_settings=2"),
     *("--set", "rules.gate=0.0", "--set", "plans.xml.task.train_tokens=14000"),
@@ -530,7 +530,7 @@ def test_real_training_killed_and_with_two_workers_is_the_same_search(
     inline = ("--workers", "inline")
     command("run", *REAL, *inline, "--out", whole, fake=None)
     process = start("run", *REAL, *inline, "--out", killed, fake=None)
-    wait_for(killed, 5, process)
+    wait_for(killed, 3, process)
     process.kill()
     process.communicate()
     assert evaluations(killed) < evaluations(whole)

@@ -8,7 +8,7 @@ import pytest
 
 from search import database
 from search.errors import UserError
-from search.locks import LOCK_FILE, RunLock, on_network
+from search.locks import LOCK_FILE, RunLock, holder, on_network
 from search.store import Store
 from tests.test_search_store import evaluation, job
 from tests.test_search_store_faults import fill, finish, known, start
@@ -94,3 +94,30 @@ def test_a_lock_is_given_back_and_excludes_its_own_process_too(tmp_path: Path) -
 def test_a_lock_in_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot write .*run\.lock \(No such file"):
         RunLock(tmp_path / "none").__enter__()
+
+
+ASK = """
+from search.locks import holder
+print('ready', flush=True)
+while not (folder / 'over').exists():
+    assert holder(folder) in (None, sys.argv[2], 'another process')
+    time.sleep(0.002)
+"""
+
+
+def test_who_asks_for_the_holder_keeps_nobody_out(tmp_path: Path) -> None:
+    me = f"process {os.getpid()} on {os.uname().nodename}"
+    with RunLock(tmp_path):
+        assert holder(tmp_path) == me
+    askers = [start(ASK, tmp_path, me) for _ in "ab"]
+    try:
+        for asker in askers:
+            assert asker.stdout is not None
+            assert asker.stdout.readline() == "ready\n"
+        for _ in range(100):
+            with RunLock(tmp_path):
+                pass
+    finally:
+        (tmp_path / "over").touch()
+    for asker in askers:
+        finish(asker)
