@@ -126,6 +126,8 @@ def open_run(folder: Path, *, reading: bool = False) -> Run:
         UserError: There is none, it is damaged, or its `config.toml` was edited.
     """
     store = Store.read(folder) if reading else Store.open(folder)
+    if reading:
+        store.freeze()
     found = _opened(folder, store)
     path = folder / CONFIG_FILE
     if not reading and path.is_file():

@@ -61,14 +61,10 @@ class Store:
     def read(folder: Path) -> "Store":
         """Opens a run to read in it, whether or not another process goes on with it.
 
-        All that is read is of one moment: of when something was read first.
-
         Raises:
             UserError: There is no run, or it is damaged or of another format.
         """
-        file = read_database(_run_file(folder))
-        file.execute("BEGIN")
-        return Store(file)
+        return Store(read_database(_run_file(folder)))
 
     def __enter__(self) -> "Store":
         """Itself; leaving closes the file."""
@@ -77,6 +73,10 @@ class Store:
     def __exit__(self, *_: object) -> None:
         """Closes the file; what the history has not written is lost."""
         self.results.close()
+
+    def freeze(self) -> None:
+        """Has all that is read from now on be of one moment, whoever writes."""
+        self._file.execute("BEGIN")
 
     def commit(self, job: Job, evaluation: Evaluation, *, curves: bool = False) -> None:
         """Stores an evaluation and what the history waits to write, together.

@@ -268,6 +268,7 @@ MISTAKES = {
     "plans.xml.schedule.name=fixd": "did you mean 'fixed'?",
     "plans.xml.schedule.patience=3": "'plans.xml.schedule.patience'",
     "plans.xml.grid.scale=[0]": "grid of xml: scale of a setting must be above 0",
+    "plans.xml.grid.parameters=[30]": "lstm on xml: no width fits a budget of 30",
     "plans.xml.grid.rate=[]": "rate of a grid needs at least one value",
     "training.schedule=3": "unknown option 'training.schedule'",
     "training.optimizer=adm": "optimizer must be one of sgd, adam, adamw, got 'adm'",
