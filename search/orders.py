@@ -22,7 +22,7 @@ from workers import (
     update_cost,
 )
 
-COSTS: Final = 10_000
+COSTS: Final = 2_000
 """Costs that are kept; more than there are of cells under way."""
 
 FILTER_NAME: Final = "filter"
