@@ -209,7 +209,7 @@ def test_sizes_are_rounded_up_to_whole_windows() -> None:
 GOLDEN = {
     "memorization": "a60daa11c956ec756bae79e8253a89351f94580afc73ebbcfdb84cc223a44482",
     "arithmetic": "a6dee38ea45a70e7fe141f61b7d9b4cf2471d1c71813d2f5b39e268ea8ad0497",
-    "xml": "834926e25c46b0f77746b8491e9b5fdfd231d7ce6e7b89e2643f05f704bec467",
+    "xml": "78001831a8a6d1bbbe069cbbc042b4cc9695e9b9026a08a561f956d841bb654b",
 }
 
 
