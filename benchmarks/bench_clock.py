@@ -1,20 +1,26 @@
 """How busy a search keeps its workers, and how deep its lineages are: a simulation.
 
     python -m benchmarks.bench_clock [--preset paper small] [--candidates 10000]
-        [--in-flight 100] [--slots 400] [--settings-per-job 1] [--workers 1 16 1000]
+        [--in-flight 40] [--slots 4000] [--settings-per-job 1] [--seeds 3]
+        [--workers 1 16 1000] [--sigma 0 0.1 0.3] [--once]
 
 Procedure, logical clock and nominal costs are the real ones. Trainings come to what
 `benchmarks.landscape` says, where a mutant inherits its parent's quality. They take a
 share of their nominal cost that is drawn from `data/durations.json` (see
-`benchmarks.durations`), times a factor of the worker (log-normal, sigma 0.3). The last
-row of a preset is the first one's search with seeds as the only parents: what evolution
-adds to it is what depth is for.
+`benchmarks.durations`), times a factor of the worker, log-normal with each sigma. The
+last search is the first one with seeds as the only parents: what others reach beyond it
+is what depth is for.
+
+Depth and quality are means over seeds, with the standard deviation of depth. Of the
+workers' time the busy share is shown, of the whole run and, after a slash, without its
+beginning and end (`benchmarks.simulation.Work`).
 """
 
 import argparse
 import dataclasses
 import itertools
 import json
+import statistics
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -27,9 +33,6 @@ from cells import digest
 from search.config import SEARCH_PRESETS, Config, make_config
 from search.population import Member, Population
 from search.procedure import Procedure
-
-SIGMA: Final = 0.3
-"""Of the logarithm of how long workers take."""
 
 PASSING: Final = 0.1
 """Share of mutants that pass the filter, as in the paper."""
@@ -67,66 +70,81 @@ def course(config: Config, candidates: int, share: Draw, *, seeds: bool) -> Cour
     return follow(procedure, candidates, world, share)
 
 
-def slowness(workers: int) -> list[float]:
+def slowness(workers: int, sigma: float) -> list[float]:
     """How many times the usual time each worker takes."""
     rng = np.random.default_rng(workers)
-    factors = np.exp(SIGMA * rng.standard_normal(workers))
-    return [float(factor) for factor in factors]
+    return [float(factor) for factor in np.exp(sigma * rng.standard_normal(workers))]
 
 
 def report(options: argparse.Namespace) -> None:
-    """Simulates, and prints a row for each search."""
+    """Simulates, and prints the tables."""
     durations = json.loads(FILE.read_text())
     share = drawn(durations)
-    print(f"durations: {durations['source']}; speeds log-normal, sigma {SIGMA}")
+    print(f"durations: {durations['source']}")
     for preset in options.preset:
-        print(f"\n{preset}, {options.candidates:,} candidates")
-        busy = "".join(f"{f'{w:,} workers':>18}" for w in options.workers)
-        print(HEAD + busy, flush=True)
-        searches = list(
-            itertools.product(
-                options.in_flight, options.slots, options.settings_per_job, [False]
-            )
+        print(f"\n{preset}, {options.candidates:,} candidates\n{HEAD}", end="")
+        print("".join(f"{f'{count:,} workers':>18}" for count in options.workers))
+        grid = itertools.product(
+            options.in_flight, options.slots, options.settings_per_job
         )
-        for in_flight, slots, size, seeds in [*searches, (*searches[0][:3], True)]:
-            config = clocked(preset, options.candidates, in_flight, slots, size)
-            done = course(config, options.candidates, share, seeds=seeds)
-            line = row(config, done, options.candidates, options.workers)
-            print(line + (" seeds only" if seeds else ""), flush=True)
+        searches = [(numbers, False) for numbers in grid]
+        for numbers, seeds in [*searches, (searches[0][0], True)]:
+            configs = [
+                clocked(preset, options.candidates, *numbers, seed)
+                for seed in range(1, options.seeds + 1)
+            ]
+            done = [
+                course(config, options.candidates, share, seeds=seeds)
+                for config in configs
+            ]
+            print(row(configs[0], done, options.candidates), end="")
+            print(" (seeds only)" if seeds else "")
+            for sigma in () if seeds else options.sigma:
+                cells = [
+                    busy(done[0], slowness(count, sigma), twice=not options.once)
+                    for count in options.workers
+                ]
+                print(f"{f'sigma {sigma:g}':>{len(HEAD)}}" + "".join(cells), flush=True)
 
 
 HEAD: Final = (
     f"{'in flight':>9}{'slots':>7}{'per job':>8}{'trainings':>10}{'jobs':>8}"
-    f"{'depth':>7}{'quality':>9}"
+    f"{'depth':>12}{'quality':>9}"
 )
 
 
 def clocked(
-    preset: str, candidates: int, in_flight: int, slots: int, size: int
+    preset: str, candidates: int, in_flight: int, slots: int, size: int, seed: int = 1
 ) -> Config:
     """The configuration of a preset with other numbers; 0: the default."""
     given = {"in_flight": in_flight, "slots": slots, "settings_per_job": size}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value}
     return make_config(
         preset,
-        seed=1,
+        seed=seed,
         candidates=candidates,
         rules=lambda rules: dataclasses.replace(rules, **changes),
     )
 
 
-def row(config: Config, done: Course, candidates: int, workers: Sequence[int]) -> str:
-    """A line of the table."""
-    rules, line = config.rules, ""
-    line += f"{rules.in_flight:>9}{rules.slots:>7}{rules.settings_per_job:>8}"
-    line += f"{done.trainings / candidates:>10.1f}{len(done.ends) / candidates:>8.1f}"
-    line += f"{done.depth:>7.1f}{done.quality:>+9.3f}"
-    for count in workers:
-        once, twice = (
-            carry_out(done, slowness(count), twice=again) for again in (False, True)
-        )
-        line += f"{once.busy:>11.1%}{twice.busy:>7.1%}"
-    return line
+def row(config: Config, done: Sequence[Course], candidates: int) -> str:
+    """The line of a search: its numbers, and means over its courses."""
+    rules, count = config.rules, candidates * len(done)
+    trainings = sum(one.trainings for one in done) / count
+    jobs = sum(len(one.ends) for one in done) / count
+    depths = [one.depth for one in done]
+    depth = f"{statistics.fmean(depths):.1f} ±{statistics.pstdev(depths):.1f}"
+    quality = statistics.fmean(one.quality for one in done)
+    return (
+        f"{rules.in_flight:>9}{rules.slots:>7}{rules.settings_per_job:>8}"
+        f"{trainings:>10.1f}{jobs:>8.1f}{depth:>12}{quality:>+9.3f}"
+    )
+
+
+def busy(done: Course, factors: Sequence[float], *, twice: bool) -> str:
+    """Busy shares of some workers."""
+    work = carry_out(done, factors, twice=twice)
+    return f"{f'{work.busy:.1%} / {work.steady:.1%}':>18}"
 
 
 def main() -> None:
@@ -140,7 +158,10 @@ def main() -> None:
     add("--in-flight", type=int, nargs="+", default=[0], help="0: the default")
     add("--slots", type=int, nargs="+", default=[0], help="0: the default")
     add("--settings-per-job", type=int, nargs="+", default=[0], help="0: the preset's")
+    add("--seeds", type=int, default=1, help="searches that are averaged (1)")
     add("--workers", type=int, nargs="+", default=[1, 16, 1000])
+    add("--sigma", type=float, nargs="+", default=[0.0, 0.1, 0.3])
+    add("--once", action="store_true", help="idle workers repeat nothing")
     report(parser.parse_args())
 
 

@@ -8,8 +8,8 @@ stored already from the store: to resume is to run the same search again.
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -71,11 +71,13 @@ class Pending:
 
     Attributes:
         order: The order.
+        again: Whether an earlier process has issued it.
         results: Of each of its settings; None where there is none yet.
     """
 
     order: Order
-    results: list[Result | None]
+    again: bool
+    results: list[Result | None] = field(default_factory=list)
 
     @property
     def missing(self) -> list[Setting]:
@@ -220,11 +222,18 @@ class Engine:
     def _fill(self) -> None:
         """Fills free slots: jobs of moves under way first, then new moves."""
         while self.clock.free:
-            order = self.procedure.next_order()
-            if order is not None:
-                self._issue(order)
-            elif not self._move():
+            tickets = list(self._issue_ready())
+            self._look_up(tickets)
+            if not tickets and not self._move():
                 return
+
+    def _issue_ready(self) -> Iterator[Ticket[Pending]]:
+        """Fills free slots with the jobs of moves under way."""
+        while self.clock.free:
+            order = self.procedure.next_order()
+            if order is None:
+                return
+            yield self._issue(order)
 
     def _move(self) -> bool:
         """Makes the next move; returns whether there may be more to issue."""
@@ -271,13 +280,12 @@ class Engine:
         """Whether a stored decision is held against this version and configuration."""
         return decision % VERIFIED == 0 or decision >= self._known - VERIFIED
 
-    def _issue(self, order: Order) -> None:
-        """Gives an order to the clock, and what is not known of it to the pool."""
+    def _issue(self, order: Order) -> Ticket[Pending]:
+        """Gives an order to the clock."""
         member = self.procedure.member(order)
         stored = next(self._issued, None)
         end = self._end(order, member, stored)
-        pending = Pending(order, [None] * len(order.settings))
-        ticket = self.clock.issue(pending, end)
+        ticket = self.clock.issue(Pending(order, again=stored is not None), end)
         row = Issued(
             ticket.number,
             order.decision,
@@ -294,7 +302,7 @@ class Engine:
                 self.store.history.issue(row)
         elif stored != row:
             raise _mismatch(f"job {ticket.number}", stored, row)
-        self._look_up(pending, ticket, member, again=stored is not None)
+        return ticket
 
     def _end(self, order: Order, member: Member, stored: Issued | None) -> float:
         """When a job ends: as stored, or, where that may be wrong, as it should."""
@@ -303,20 +311,31 @@ class Engine:
             return stored.end
         return now + self._orders.cost(order, self.procedure.cell(member))
 
-    def _look_up(
-        self, pending: Pending, ticket: Ticket[Pending], member: Member, *, again: bool
-    ) -> None:
-        """Takes the results that are stored, and has the others made."""
-        order = pending.order
-        run_ids = self._orders.run_ids(order)
-        found = self.store.results.find(run_ids, order.budget)
-        pending.results = [found.get(run_id) for run_id in run_ids]
-        self.tally.known(len(found), self.replaying)
+    def _look_up(self, tickets: Sequence[Ticket[Pending]]) -> None:
+        """Takes the results that are stored, in few queries; has the others made."""
+        names = [self._orders.run_ids(ticket.content.order) for ticket in tickets]
+        asked: dict[int, list[str]] = {}
+        for ticket, run_ids in zip(tickets, names, strict=True):
+            asked.setdefault(ticket.content.order.budget, []).extend(run_ids)
+        found = {
+            budget: self.store.results.find(run_ids, budget)
+            for budget, run_ids in asked.items()
+        }
+        for ticket, run_ids in zip(tickets, names, strict=True):
+            known = found[ticket.content.order.budget]
+            ticket.content.results = [known.get(run_id) for run_id in run_ids]
+            self._submit(ticket)
+
+    def _submit(self, ticket: Ticket[Pending]) -> None:
+        """Gives what is not known of a job to the pool."""
+        pending, order = ticket.content, ticket.content.order
         missing = pending.missing
+        self.tally.known(len(order.settings) - len(missing), self.replaying)
         if not missing or self._reading:
             return
-        self.requeued += again
-        job = self._orders.job(order, self.procedure.cell(member), missing)
+        self.requeued += pending.again
+        cell = self.procedure.cell(self.procedure.member(order))
+        job = self._orders.job(order, cell, missing)
         waiting = self._waiting.setdefault(job.id, [])
         waiting.append(pending)
         if len(waiting) == 1:

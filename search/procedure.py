@@ -59,6 +59,7 @@ class Procedure:
         self._opening = self._opening_decisions()
         self._first = len(self._opening)
         self._opened = False
+        self._candidates = 0  # under way
         self._cells: Recent[str, Cell] = Recent(CELLS)
         self._ranking: dict[int, tuple[int, ...]] = {}
 
@@ -77,7 +78,7 @@ class Procedure:
         """Whether another move may start now."""
         if self.decisions < self._first:
             return True
-        return self._opened and len(self._visits) < self.config.rules.in_flight
+        return self._opened and self._candidates < self.config.rules.in_flight
 
     @property
     def would_propose(self) -> bool:
@@ -135,6 +136,7 @@ class Procedure:
             decision.number, decision.kind, member, self.config.rules.settings_per_job
         )
         self._visits[visit.decision] = visit
+        self._candidates += visit.kind not in IN_PARALLEL
         if decision.kind in IN_PARALLEL:
             visit.stage = 0
             visit.begin(self._all_tasks(visit))
@@ -164,7 +166,7 @@ class Procedure:
                 self._ranking.pop(order.stage, None)
         was_ready = visit.ready
         visit.tell(order, results)
-        if visit.over and visit.kind not in IN_PARALLEL:
+        if visit.kind not in IN_PARALLEL:
             self._go_on(visit)
         if visit.ready and not was_ready:
             heapq.heappush(self._ready, visit.decision)
@@ -303,20 +305,24 @@ class Procedure:
         return member
 
     def _go_on(self, visit: Visit) -> None:
-        """Gives a mutant what comes next: the filter, or the next task."""
+        """Gives a mutant what comes next: the filter, or each task with an open gate.
+
+        A gate is open as soon as one setting is above it: no other can close it again.
+        So the next task need not wait until all settings of the last are trained.
+        """
         member = visit.member
         if not member.filtered:
             if not visit.tried:
                 visit.tried = True
                 visit.begin([self._filter_round(member)])
             return
-        while visit.over:
-            if visit.stage != FILTER and not self._passes(member, visit.stage):
+        last = len(self.config.tasks) - 1
+        while visit.stage == FILTER or self._passes(member, visit.stage):
+            if visit.stage == last:
+                if visit.over:
+                    self.population.join(member)
                 return
             visit.stage += 1
-            if visit.stage == len(self.config.tasks):
-                self.population.join(member)
-                return
             visit.begin([self._task_round(member, visit.stage)])
 
     def _passes(self, member: Member, task: int) -> bool:
@@ -328,6 +334,7 @@ class Procedure:
         if not visit.over:
             return
         member = self._visits.pop(visit.decision).member
+        self._candidates -= visit.kind not in IN_PARALLEL
         member.under_way = False
         if self._opened:
             if not member.complete:

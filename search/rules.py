@@ -36,7 +36,8 @@ class Rules:
         racing: How the settings of a round compete; None: all are trained to the end.
         settings_per_job: Most settings of a job; jobs are what workers share.
         slots: Logical slots: jobs in flight by the logical clock.
-        in_flight: Most candidates under way at once.
+        in_flight: Most candidates under way at once; cells of the list that are
+            examined again do not count.
     """
 
     list_size: int = 100
@@ -111,12 +112,17 @@ def default_in_flight(candidates: int) -> int:
     """Most candidates under way at once in a search of so many.
 
     More of them fill more workers, and leave less time to evolve: a cell can have
-    mutants only when it is done. One in a hundred keeps lineages deep; see
-    `benchmarks.bench_clock`.
+    mutants only when it is done. Those under way are mostly the few that have passed
+    the filter, which takes little time: with one in ten, 40 of them are what becomes of
+    400 candidates. So it is few: see `benchmarks.bench_clock`.
     """
-    return max(8, candidates // 100)
+    return max(8, candidates // 250)
 
 
 def default_slots(in_flight: int) -> int:
-    """Logical slots for so many candidates under way; see `benchmarks.bench_clock`."""
-    return 4 * in_flight
+    """Logical slots for so many candidates under way: enough for all their jobs.
+
+    Nothing but `in_flight` is to limit how much is under way: a job that waits for a
+    slot is one that no idle worker can do. See `benchmarks.bench_clock`.
+    """
+    return 100 * in_flight

@@ -105,10 +105,11 @@ class Visit:
         return bool(self._queue)
 
     def begin(self, rounds: Iterable[Round]) -> None:
-        """Starts rounds; those without settings are over at once."""
-        self.rounds = [one for one in rounds if one.settings]
-        for one in self.rounds:
-            self._enqueue(one)
+        """Starts rounds beside those under way; empty ones are over at once."""
+        for one in rounds:
+            if one.settings:
+                self.rounds.append(one)
+                self._enqueue(one)
 
     def next_order(self) -> Order | None:
         """The next job to be issued; None: none is ready."""

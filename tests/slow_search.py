@@ -76,6 +76,7 @@ class SlowSearch:
         self.issued: list[tuple[Any, ...]] = []
         self.trained: dict[tuple[str, int], Result] = {}
         self.known: list[Known] = []
+        self.stage: dict[int, int] = {}
         self.waiting: list[Part] = []
         self.flying: list[tuple[float, int, Part]] = []
         self.opening = [("seed", *named) for named in config.seeds]
@@ -129,6 +130,8 @@ class SlowSearch:
                 known.passed = passed([result])
         if all(other.track is not part.track for other in self.under_way()):
             self.go_on(part.move, known, part.track)
+        if part.move in self.stage:
+            self.pass_gates(part.move, known)
 
     def go_on(self, move: int, known: Known, track: Track) -> None:
         """Has the jobs that are next wait behind those of older moves."""
@@ -156,7 +159,8 @@ class SlowSearch:
             self.start(number, known, [self.first(known, t) for t in self.tasks])
             return True
         opening = any(move < len(self.opening) for move in moves)
-        if opening or len(moves) >= self.rules.in_flight or self.fruitless == 10:
+        candidates = [m for m in moves if self.decisions[m][1] != "reexamine"]
+        if opening or len(candidates) >= self.rules.in_flight or self.fruitless == 10:
             return False
         if sum(known.origin == "mutant" for known in self.known) >= self.candidates:
             self.drain = 1
@@ -219,7 +223,10 @@ class SlowSearch:
             if not old:
                 drawn.depth, drawn.passed = parent.depth + 1, filtered
                 self.known.append(drawn)
-            self.start(number, old or drawn, [self.mutant(old or drawn)])
+            self.stage[number] = FILTER
+            if not (old or drawn).passed:
+                self.start(number, old or drawn, [self.learn(old or drawn)])
+            self.pass_gates(number, old or drawn)
             return True
         fruitless = self.fruitless
         self.decide("none", None, rejects)
@@ -257,19 +264,24 @@ class SlowSearch:
 
     # What a move gives a cell
 
-    def mutant(self, known: Known) -> Track:
-        """The filter, then one task after another."""
+    def learn(self, known: Known) -> Track:
+        """The filter's task."""
         chosen = self.config.filter
-        if not known.passed and chosen is not None:
-            setting = chosen.setting(known.digest, len(known.had(FILTER)))
-            yield FILTER, [(setting, chosen.budget)]
-            if not known.passed:
+        assert chosen is not None
+        setting = chosen.setting(known.digest, len(known.had(FILTER)))
+        yield FILTER, [(setting, chosen.budget)]
+
+    def pass_gates(self, move: int, known: Known) -> None:
+        """Has a mutant begin each task that it has come to, and join the list."""
+        while known.passed:
+            stage = self.stage[move]
+            if stage >= 0 and not self.ratio(known, stage) > self.rules.gate:
                 return
-        for task in self.tasks:
-            yield from self.more(known, task)
-            if not self.ratio(known, task) > self.rules.gate:
+            if stage == self.tasks[-1]:
+                known.complete |= all(part.move != move for part in self.under_way())
                 return
-        known.complete = True
+            self.stage[move] = stage + 1
+            self.go_on(move, known, self.more(known, stage + 1))
 
     def first(self, known: Known, task: int) -> Track:
         """All settings of a seed or reference, or the number of them that is wanted."""

@@ -117,7 +117,7 @@ def test_a_course_is_the_same_again_and_has_all_candidates() -> None:
     assert ends == sorted(ends)
     assert all(s > 0 for s in first.seconds)
     assert sum(first.seconds) < first.nominal_s
-    work = carry_out(first, bench_clock.slowness(1))
+    work = carry_out(first, bench_clock.slowness(1, 0.3))
     assert work.busy == pytest.approx(1)
 
 

@@ -41,6 +41,7 @@ from tests.instant import (
 )
 from tests.slow_search import SlowSearch
 from workers import Job, Racing, Result, Setting
+from workers.schedule import PASSED
 
 ACTIVATION = tuple((name, 0.0) for name in TRANSFORMATIONS if name != "activation")
 NEAR = parse("def near(x, h):\n    return tanh(x + h)\n")
@@ -185,12 +186,12 @@ def end(engine: Engine, *, pool: Pool, answers: int, killed: bool) -> None:
         engine.stop()
 
 
-@settings(max_examples=25)
+@settings(max_examples=40)
 @given(
     name=st.sampled_from(list(SEARCHES)),
     seed=st.integers(0, 10**6),
     capacity=st.integers(1, 8),
-    pieces=st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=3),
+    pieces=st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=4),
 )
 def test_in_any_order_with_any_workers_and_interruptions_it_is_the_same_search(
     name: str, seed: int, capacity: int, pieces: list[tuple[int, bool]]
@@ -221,6 +222,26 @@ def test_pools_do_answer_in_different_orders() -> None:
         orders.append([job.id for job in pool.jobs])
     assert orders[0] != orders[1] != orders[2]
     assert sorted(orders[0]) == sorted(orders[1]) == sorted(orders[2])
+
+
+@pytest.mark.parametrize("name", ["plain", "racing", "a loss, no filter"])
+def test_what_is_counted_is_what_happened(name: str) -> None:
+    one, tally = outcome(name), outcome(name).engine.tally
+    assert tally.decisions == Counter(row[1] for row in one.decisions)
+    assert tally.rejects == Counter(row[2] for row in one.rejected)
+    assert tally.dead == sum(row[2].startswith("ignores") for row in one.rejected)
+    filters = [row for row in one.trained if row[3] == "memorization"]
+    assert tally.filtered == len(filters)
+    assert tally.passed == sum(row[-1] == PASSED for row in filters)
+    assert tally.settings == len(one.trained) - len(filters)
+    statuses = Counter(row[5] for row in one.trained)
+    assert tally.faults == statuses["TIMEOUT"] > 0
+    assert tally.failures == {
+        "DIVERGED": statuses["DIVERGED"],
+        "TIMEOUT: no end": statuses["TIMEOUT"],
+    }
+    assert (tally.new_settings, tally.reused) == (len(one.trained), 0)
+    assert tally.train_s == 2 * len(one.pool.jobs)
 
 
 def test_what_is_counted_is_the_same_after_it_was_interrupted(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import pytest
 from cells import TRANSFORMATIONS, ZOO, canonical, dead, digest, parse, to_text
 from search.config import Config
 from search.errors import UserError
-from search.history import Decision
+from search.history import Decision, Reject
 from search.population import Member
 from search.presets import CONSTANT, Plan
 from search.procedure import Procedure
 from search.settings import Inheritance
+from search.tally import Tally
 from search.visits import FILTER, Order
 from tests.instant import GRID, config
 from workers import BUDGET, Racing, Result, Setting, Status
@@ -239,14 +240,27 @@ def test_a_mutant_is_given_the_filter_and_then_one_task_after_another() -> None:
     assert play.procedure.visits == ()
 
 
-def test_a_round_is_over_when_all_its_jobs_are_and_they_end_in_any_order() -> None:
+def test_the_next_task_begins_as_soon_as_one_setting_is_above_the_gate() -> None:
     play = opened(settings=5, settings_per_job=2)
     orders = play.tell(*play.move("propose", "mut1"), YES)
     assert [len(order.settings) for order in orders] == [2, 2, 1]
-    assert play.tell(orders[2], 1.0) == []
-    assert play.tell(orders[0], 1.0) == []
-    following = play.tell(orders[1], 1.0)
+    assert play.tell(orders[2], 0.9) == []
+    following = play.tell(orders[0], 1.0)
     assert [order.stage for order in following] == [1, 1, 1]
+    for order in following:
+        assert play.tell(order, 1.0) == []
+    assert not play.member("mut1").complete  # a job of the first task is still open
+    assert play.tell(orders[1], 0.1) == []
+    assert play.member("mut1").complete
+    assert play.procedure.visits == ()
+
+
+def test_a_cell_whose_settings_all_miss_a_gate_ends_there() -> None:
+    play = opened(settings=5, settings_per_job=2)
+    for order in play.tell(*play.move("propose", "mut1"), YES):
+        assert play.tell(order, 0.5) == []
+    assert play.procedure.visits == ()
+    assert not play.member("mut1").complete
 
 
 def test_settings_of_two_shapes_are_never_in_one_job() -> None:
@@ -371,12 +385,11 @@ def test_results_of_earlier_rounds_count_at_the_gate() -> None:
     play = opened()
     [first] = play.answer(play.move("propose", "mut1"), YES, 1.0)
     play.tell(first, 0.5)  # passes the first gate, but not the second
-    [again] = play.move("again", "mut1")
-    assert again.stage == 0
-    [second] = play.tell(again, 0.25)
-    assert second.stage == 1
+    again, second = play.move("again", "mut1")
+    assert (again.stage, second.stage) == (0, 1)
     assert not set(second.settings) & set(first.settings)
     play.tell(second, 1.0)
+    play.tell(again, 0.25)
     assert play.member("mut1").complete
 
 
@@ -387,6 +400,24 @@ def test_a_task_of_which_all_settings_were_had_is_passed_over() -> None:
     assert len(play.member("mut1").on(1)) == 12
     assert play.move("again", "mut1") == []
     assert play.procedure.visits == ()
+
+
+def test_what_was_not_trained_again_is_counted_at_most_a_round_a_task() -> None:
+    play, tally = opened(settings=3), Tally()
+    play.join("mut1", 1.0)
+    reject = Reject("under way", named("gru"), named("mut1"))
+    dead_one = Reject("ignores past", named("gru"), 32 * "0")
+    none = Reject("no mutant", named("gru"), "")
+    again = Decision(3, "again", 0.0, named("mut1"), "", "", (), (reject,))
+    tally.decided(again, play.procedure)
+    assert (tally.saved_filters, tally.saved_settings) == (2, 2 * 2 * 3)
+    for order in play.move("reexamine", "mut1"):
+        play.tell(order, 1.0)
+    nothing = Decision(4, "none", 0.0, "", "", "", (), (reject, dead_one, none))
+    tally.decided(nothing, play.procedure)
+    assert (tally.saved_filters, tally.saved_settings) == (3, 3 * 2 * 3)
+    assert tally.dead == 1
+    assert tally.rejects == {"under way": 2, "ignores past": 1, "no mutant": 1}
 
 
 # Examined again
@@ -497,6 +528,14 @@ def test_no_more_candidates_are_under_way_than_are_allowed() -> None:
         play.move("propose", cell)
     assert not play.procedure.may_decide
     assert len(play.procedure.visits) == 2
+
+
+def test_cells_that_are_examined_again_are_no_candidates_under_way() -> None:
+    play = opened(in_flight=1)
+    play.move("reexamine", "gru")
+    assert play.procedure.may_decide
+    play.move("propose", "mut1")
+    assert not play.procedure.may_decide
 
 
 def test_dead_mutants_are_dropped_and_the_next_is_taken() -> None:

@@ -7,8 +7,6 @@ import pytest
 from tests.jobs import FIXED, job, scratch
 from workers import RayPool, Status
 
-pytestmark = pytest.mark.filterwarnings(r"ignore:os.fork\(\):RuntimeWarning")
-
 
 @pytest.fixture
 def cluster(monkeypatch):

@@ -11,9 +11,6 @@ from tasks import TaskError
 from tests.jobs import FIXED, job, lone_runs, settings_of_width
 from workers import InlinePool, JobError, RayPool, Status, TaskSpec
 
-# Ray forks while JAX runs in this process; outside of tests the driver has no JAX.
-pytestmark = pytest.mark.filterwarnings(r"ignore:os.fork\(\):RuntimeWarning")
-
 BAD_OPS = tuple(
     f"tests.bad_ops:{name}"
     for name in ("raising", "segfaulting", "hanging", "hoarding", "stalling")
