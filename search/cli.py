@@ -78,16 +78,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = _run(words, name)
         sys.stdout.flush()
-    except _mistakes() as error:
-        message = " ".join(str(error).splitlines())
-        print(f"{prefix}: {message}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:  # where a command has nothing to keep, or has not begun
         print(f"{prefix}: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone: nothing left to do
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if not isinstance(error, _mistakes()):
+            raise
+        message = " ".join(str(error).splitlines())
+        print(f"{prefix}: {message}", file=sys.stderr)
+        return 2
     return status
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from workers.probe import versions, wrong_numbers
 from workers.ray_pool import start_ray
+from workers.spec import JobError
 from workers.worker import Worker
 
 ANSWER_S: Final = 20.0
@@ -20,8 +21,11 @@ MAPS: Final = Path("/proc/sys/vm/max_map_count")
 def main() -> None:
     """Prints the rows of `survey`, a line of JSON each; arguments: address, workers."""
     address, workers = sys.argv[1] or None, int(sys.argv[2]) or None
-    for row in survey(address, workers):
-        print(json.dumps(row), flush=True)
+    try:
+        for row in survey(address, workers):
+            print(json.dumps(row), flush=True)
+    except JobError as error:
+        sys.exit(str(error))
 
 
 def survey(address: str | None, workers: int | None) -> Iterator[dict[str, Any]]:

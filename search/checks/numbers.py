@@ -26,7 +26,10 @@ HARMLESS: Final = ("JAX_PLATFORMS", "NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_TH
 """Variables that workers set for themselves, or whose numbers are none of JAX's."""
 
 CACHE: Final = "JAX_COMPILATION_CACHE_DIR"
-START: Final = "python -c 'import jax; jax.devices()' shows all; see XLA_FLAGS, too"
+START: Final = (
+    "python -c 'import jax; jax.devices()' shows all; XLA_FLAGS and JAX_PLATFORMS are "
+    "the usual causes"
+)
 
 
 def check_numbers(asked: Asked) -> Iterator[Finding]:
@@ -111,7 +114,8 @@ def check_devices(asked: Asked) -> Iterator[Finding]:
         yield error(f"JAX does not start: {reason}", START)
         return
     text = "JAX sees " + "; ".join(
-        f"{len(models)} {name} ({models[0]})" for name, models in devices.items()
+        f"{len(models)} {name}" + ("" if models[0] == name else f" ({models[0]})")
+        for name, models in devices.items()
     )
     hidden = facts.environment().get("JAX_PLATFORMS")
     if shown is None or set(devices) != {"cpu"}:
