@@ -73,6 +73,25 @@ def test_limits_of_control_groups_of_both_versions(
     assert cgroups.memory_left(root) == memory
 
 
+@pytest.mark.parametrize(
+    ("files", "extra"),
+    [
+        ({"dev/null": ""}, None),
+        ({"dev/nvidia0": "", "sys/module/nvidia/version": "580.65.06\n"}, "cuda13"),
+        ({"dev/nvidia3": "", "sys/module/nvidia/version": "550.1\n"}, "cuda12"),
+        ({"dev/nvidia0": ""}, "cuda12"),
+        ({"dev/nvidiactl": ""}, None),
+        ({"dev/kfd": ""}, "rocm7-local"),
+        ({"dev/accel0": ""}, "tpu"),
+    ],
+)
+def test_accelerators_name_the_extra_that_drives_them(
+    tmp_path: Path, files: dict[str, str], extra: str | None
+) -> None:
+    found = facts.accelerator(tree(tmp_path, files))
+    assert (None if found is None else found.extra) == extra
+
+
 def test_memory_and_cores_of_this_machine_make_sense() -> None:
     memory, cores = facts.memory(), facts.cores()
     assert 0 < memory.left <= memory.total <= memory.machine

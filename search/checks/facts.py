@@ -129,20 +129,21 @@ def writable(folder: Path) -> bool:
         return False
 
 
-def accelerator() -> Accelerator | None:
+def accelerator(root: Path = cgroups.ROOT) -> Accelerator | None:
     """What the system shows, whether or not JAX can use it; Linux only."""
-    if any(Path("/dev").glob("nvidia[0-9]*")):
-        return Accelerator("an NVIDIA GPU", _cuda())
-    if Path("/dev/kfd").exists():
+    devices = root / "dev"
+    if any(devices.glob("nvidia[0-9]*")):
+        return Accelerator("an NVIDIA GPU", _cuda(root))
+    if (devices / "kfd").exists():
         return Accelerator("an AMD GPU", "rocm7-local")
-    if any(Path("/dev").glob("accel[0-9]*")):
+    if any(devices.glob("accel[0-9]*")):
         return Accelerator("a TPU", "tpu")
     return None
 
 
-def _cuda() -> str:
+def _cuda(root: Path) -> str:
     """CUDA 13 needs driver 580 or newer."""
-    driver = (_text(Path("/sys/module/nvidia/version")).split(".") or [""])[0]
+    driver = _text(root / "sys/module/nvidia/version").partition(".")[0]
     return "cuda13" if driver.isdigit() and int(driver) >= 580 else "cuda12"
 
 
@@ -247,7 +248,7 @@ def _command(module: str, *arguments: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """This one, and the same modules as here."""
-    path = os.pathsep.join(entry for entry in sys.path if entry)
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     return {**os.environ, "PYTHONPATH": path}
 
 
