@@ -110,7 +110,7 @@ def check_memory(asked: Asked) -> Iterator[Finding]:
         gigabytes = found.total / workers / 1e9
         yield warning(
             f"{text}; each may allocate {_size(share)} unless told otherwise, more "
-            "than the control group has",
+            "than there is",
             f"--memory {gigabytes:.1f}",
         )
     else:
