@@ -4,25 +4,54 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, NoReturn
 
-from cells import CellError
-from search.errors import UserError
-from tasks import TaskError
-from workers import JobError
 
-COMMANDS: Final = {
-    "run": "search.run",
-    "resume": "search.resume",
-    "top": "search.top",
-    "status": "search.status",
-    "evaluate": "search.evaluate",
-    "show": "search.show",
-    "tasks": "search.describe",
+class Command(NamedTuple):
+    """A command: its module, which is imported when it is used, and what it does.
+
+    The module has `add_arguments(parser)` and `run(options)`.
+    """
+
+    module: str
+    help: str
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "run": Command(
+        "search.run",
+        "search for cells, or go on with a search, and print the ranked table",
+    ),
+    "resume": Command(
+        "search.resume",
+        "go on with a run: the same search, and what it has is not trained again",
+    ),
+    "top": Command(
+        "search.top",
+        "print the ranked table of a run, finished, running or stopped",
+    ),
+    "status": Command(
+        "search.status",
+        "say how far a run is, what it spent and saved, and what failed",
+    ),
+    "evaluate": Command(
+        "search.evaluate",
+        "score cells on tasks, and print the table of the 2015 paper for them",
+    ),
+    "show": Command(
+        "search.show",
+        "print a cell: text, equations, size, digest, and which published cell it is",
+    ),
+    "tasks": Command(
+        "search.describe",
+        "list the tasks, or print one with three examples",
+    ),
+    "doctor": Command(
+        "search.doctor",
+        "say what is wrong with this machine or cluster, and what to do",
+    ),
 }
-"""Command to module: each has `HELP`, `add_arguments(parser)` and `run(options)`."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,43 +62,75 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+class _Version(argparse.Action):
+    """Prints the version; it is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        print(_version())
+        parser.exit()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status: 0, 1 or, for a mistake, 2."""
-    options = _parser().parse_args(arguments)
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # so that `module:op` finds a file beside you
-    module = importlib.import_module(COMMANDS[options.command])
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((word for word in words if not word.startswith("-")), "")
+    prefix = f"cellsearch {name}" if name in COMMANDS else "cellsearch"
     try:
-        status: int = module.run(options)
+        status = _run(words, name)
         sys.stdout.flush()
-    except (UserError, CellError, TaskError, JobError) as error:
-        message = " ".join(str(error).splitlines())
-        print(f"cellsearch {options.command}: {message}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # where a command has nothing to keep
-        print(f"cellsearch {options.command}: stopped", file=sys.stderr)
+    except KeyboardInterrupt:  # where a command has nothing to keep, or has not begun
+        print(f"{prefix}: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone: nothing left to do
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if not isinstance(error, _mistakes()):
+            raise
+        message = " ".join(str(error).splitlines())
+        print(f"{prefix}: {message}", file=sys.stderr)
+        return 2
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _run(words: Sequence[str], name: str) -> int:
+    """Imports the command that is named, and no other, and carries it out."""
     parser = _Parser(
         prog="cellsearch",
         description="Evolutionary search for recurrent cells: one seed, one search.",
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version, and exit"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, path in COMMANDS.items():
-        module = importlib.import_module(path)
-        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
-        module.add_arguments(command)
-    return parser
+    parsers = {
+        key: commands.add_parser(key, help=row.help, description=row.help)
+        for key, row in COMMANDS.items()
+    }
+    if name not in COMMANDS:
+        parser.parse_args(words)  # --help, --version or a mistake: it exits
+    module = importlib.import_module(COMMANDS[name].module)
+    module.add_arguments(parsers[name])
+    options = parser.parse_args(words)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # so that `module:op` finds a file beside you
+    status: int = module.run(options)
+    return status
+
+
+def _mistakes() -> tuple[type[Exception], ...]:
+    """What a person's mistake raises; asked for when something has been raised."""
+    from cells import CellError
+    from search.errors import UserError
+    from tasks import TaskError
+    from workers import JobError
+
+    return UserError, CellError, TaskError, JobError
 
 
 def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return f"cellsearch {version('cellsearch')}"
     except PackageNotFoundError:  # run from a checkout that is not installed

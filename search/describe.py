@@ -12,8 +12,6 @@ from tasks import (
     resolve_task,
 )
 
-HELP = "list the tasks, or print one with three examples"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""

@@ -26,8 +26,6 @@ from search.scoreboard import Scoreboard, make_scoreboard, print_scoreboard
 from search.tournament import Entry, Tournament, settings_per_job
 from workers import Pool
 
-HELP = "score cells on tasks, and print the table of the 2015 paper for them"
-
 FOLDER: Final = "runs/evaluate"
 PIPE_COLUMNS: Final = 160
 

@@ -8,8 +8,6 @@ from search.pools import Workers
 from search.run import add_limits, check_limits, search
 from search.runs import open_run
 
-HELP = "go on with a run: the same search, and what it has is not trained again"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""

@@ -40,8 +40,6 @@ from search.runs import (
 from search.store import holds_run
 from workers import Pool
 
-HELP = "search for cells, or go on with a search, and print the ranked table"
-
 ROWS: Final = 10
 PIPE_COLUMNS: Final = 120
 

@@ -21,8 +21,6 @@ from cells import (
 from search.errors import UserError
 from search.sources import read_cell
 
-HELP = "print a cell: text, equations, size, digest, and which published cell it is"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""

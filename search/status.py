@@ -12,8 +12,6 @@ from search.locks import holder
 from search.progress import duration
 from search.runs import Run, metadata, open_run, replay
 
-HELP = "say how far a run is, what it spent and saved, and what failed"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""

@@ -11,8 +11,6 @@ from search.live import LEGEND
 from search.run import print_table
 from search.runs import open_run, replay
 
-HELP = "print the ranked table of a run, finished, running or stopped"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""

@@ -20,6 +20,7 @@ from tasks.base import (
 )
 from tasks.check import check_task
 from tasks.corpus import CorpusTask
+from tasks.data_sets import DATA_SETS, DataSet
 from tasks.describe import (
     Example,
     describe_task,
@@ -28,6 +29,7 @@ from tasks.describe import (
     render_list,
     render_task,
 )
+from tasks.download import FOLDER_VARIABLE, cache_folder
 from tasks.memorization import Memorization
 from tasks.metrics import (
     Sums,
@@ -47,6 +49,8 @@ from tasks.xml import Xml
 
 __all__ = [
     "ACCURACY",
+    "DATA_SETS",
+    "FOLDER_VARIABLE",
     "FRAME_NLL",
     "SIZE_NAMES",
     "SPLITS",
@@ -55,6 +59,7 @@ __all__ = [
     "Arithmetic",
     "Characters",
     "CorpusTask",
+    "DataSet",
     "Example",
     "Examples",
     "JsbChorales",
@@ -77,6 +82,7 @@ __all__ = [
     "Words",
     "Xml",
     "accuracy",
+    "cache_folder",
     "check_task",
     "describe_task",
     "examples",

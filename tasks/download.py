@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 
 from tasks.base import TaskError, reason_of
 
+APPLICATION = "cellsearch"
 FOLDER_VARIABLE = "CELLSEARCH_DATA"
 TIMEOUT_S = 60.0
 BLOCK_BYTES = 1 << 16
@@ -51,6 +52,35 @@ def locate(source: Source, candidates: Sequence[str], folder: str | None) -> Pat
         TaskError: the folder does not exist or has none of the candidates, or the
             download failed; the message says what to put where.
     """
+    return in_folder(source, candidates, folder) or fetch(source)
+
+
+def look(source: Source, candidates: Sequence[str]) -> Path | None:
+    """What `locate` would find without a download; None: there is nothing.
+
+    Raises:
+        TaskError: CELLSEARCH_DATA names no folder.
+    """
+    cached = cache_folder() / source.file
+    found = in_folder(source, candidates, None)
+    return found or (cached if cached.is_file() else None)
+
+
+def cache_folder() -> Path:
+    """The user's cache, where downloads are kept; it need not exist."""
+    import pooch  # here: only downloads need it
+
+    return Path(pooch.os_cache(APPLICATION))
+
+
+def in_folder(
+    source: Source, candidates: Sequence[str], folder: str | None
+) -> Path | None:
+    """The first of `candidates` in the named folder; None: no folder has any.
+
+    Raises:
+        TaskError: see `locate`.
+    """
     named = folder if folder is not None else os.environ.get(FOLDER_VARIABLE) or None
     if named is not None:
         root = Path(named).expanduser()
@@ -64,7 +94,7 @@ def locate(source: Source, candidates: Sequence[str], folder: str | None) -> Pat
             raise TaskError(
                 f"{source.title}: {named!r} has none of it; put {source.needed} there"
             )
-    return fetch(source)
+    return None
 
 
 def fetch(source: Source) -> Path:
@@ -80,7 +110,7 @@ def fetch(source: Source) -> Path:
             source.url,
             known_hash=source.hash,
             fname=source.file,
-            path=pooch.os_cache("cellsearch"),
+            path=cache_folder(),
             downloader=resume_download,
         )
     except (OSError, ValueError) as error:

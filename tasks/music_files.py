@@ -96,16 +96,24 @@ class NoGlobalsUnpickler(pickle.Unpickler):
 
 def find_music(music: MusicSet, folder: str | None) -> Path:
     """The file of a data set: packed or pickled, from a folder or downloaded."""
-    names = (music.npz, music.pickle)
-    source = Source(
+    return locate(music_source(music), music_candidates(music), folder)
+
+
+def music_source(music: MusicSet) -> Source:
+    """Where the published file of a data set is; its content is checked, not it."""
+    return Source(
         title=music.title,
         url=ADDRESS + music.pickle.replace(" ", "%20"),
         file=music.pickle,
         hash=None,
         needed=f"{music.pickle} or {music.npz}",
     )
-    inside = [f"{place}/{name}" for place in (".", "music") for name in names]
-    return locate(source, inside, folder)
+
+
+def music_candidates(music: MusicSet) -> list[str]:
+    """The files that a folder may have, the preferred first."""
+    names = (music.npz, music.pickle)
+    return [f"{place}/{name}" for place in (".", "music") for name in names]
 
 
 @functools.lru_cache(maxsize=4)

@@ -88,18 +88,23 @@ def candidates() -> list[str]:
 
 @functools.lru_cache(maxsize=4)
 def load_ptb(path: Path, vocabulary: int) -> Corpus:
+    """The published text as tokens of the most frequent symbols; see `read_ptb`."""
+    files = read_ptb(path)
+    splits = {split: words_of(text.decode("utf-8")) for split, text in files.items()}
+    return encode(splits, (UNKNOWN, END_OF_LINE), vocabulary)
+
+
+def read_ptb(path: Path) -> dict[Split, bytes]:
     """Reads the three files beside `path`, or those in the archive `path`.
 
     Args:
         path: `ptb.train.txt`, or `simple-examples.tgz`.
-        vocabulary: the most symbols there may be.
 
     Raises:
         TaskError: a file is missing, cut short or altered; the message names it.
     """
     archive = path.name != FILES["train"]
     files = read_archive(path) if archive else read_folder(path.parent)
-    splits: dict[Split, list[str]] = {}
     for split, content in files.items():
         if hashlib.sha256(content).hexdigest() != SHA256[split]:
             name = FILES[split]
@@ -108,8 +113,7 @@ def load_ptb(path: Path, vocabulary: int) -> Corpus:
                 f"Penn Treebank: {where} is not the published file (SHA-256 differs; "
                 f"{len(content):,} bytes): cut short or altered; replace it"
             )
-        splits[split] = words_of(content.decode("utf-8"))
-    return encode(splits, (UNKNOWN, END_OF_LINE), vocabulary)
+    return files
 
 
 def read_folder(folder: Path) -> dict[Split, bytes]:

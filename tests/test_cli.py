@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cells import OPS, ZOO, digest, parse, to_text
-from search.cli import main
+from search.cli import COMMANDS, main
 
 MINE = "def mine(x, h):\n    return tanh(linear(x) + linear(h * cube(x)))\n"
 OWN_OP = """
@@ -129,3 +130,61 @@ def test_python_m_search_is_the_command() -> None:
     )
     assert found.returncode == 0, found.stderr
     assert "def tanh(x, h):" in found.stdout
+
+
+def test_help_imports_no_command_and_nothing_heavy() -> None:
+    found = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "search", "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stderr
+    for name, command in COMMANDS.items():
+        assert f"\n    {name} " in found.stdout
+        assert command.module not in found.stderr
+    modules = {line.rpartition("|")[2].strip() for line in found.stderr.splitlines()}
+    assert "search.cli" in modules
+    assert not modules & {"jax", "ray", "rich", "numpy", "cells", "workers", "tasks"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_of_its_own(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main([name, "--help"])
+    assert exit_info.value.code == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert COMMANDS[name].help in printed
+
+
+def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(["--version"])
+    assert exit_info.value.code == 0
+    assert capsys.readouterr().out.startswith("cellsearch ")
+
+
+def test_an_interrupt_while_a_command_is_imported_is_one_line_and_130(
+    tmp_path: Path,
+) -> None:
+    slow = "import time\nprint('importing', flush=True)\ntime.sleep(60)\n"
+    (tmp_path / "slow_command.py").write_text(slow)
+    code = (
+        f"import sys; sys.path.append({str(tmp_path)!r})\n"
+        "from search import cli\n"
+        "cli.COMMANDS = {'slow': cli.Command('slow_command', 'slow')}\n"
+        "sys.exit(cli.main(['slow']))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "cellsearch slow: stopped\n"

@@ -22,8 +22,9 @@ from workers.job import Job, make_job, run_id, study_id
 from workers.pool import Pool
 from workers.racing import Racing, Rung, by_shape, due, ranked, rungs
 from workers.ray_pool import RayPool
-from workers.runtime import Numerics, numerics_class, prepare
+from workers.runtime import Numerics, available_cores, numerics_class, prepare
 from workers.schedule import SCHEDULES, Schedule
+from workers.seats import RECYCLE_BYTES, RECYCLE_MAPS
 from workers.spec import (
     OPTIMIZERS,
     PRODUCTS,
@@ -44,6 +45,8 @@ __all__ = [
     "FILTERS",
     "OPTIMIZERS",
     "PRODUCTS",
+    "RECYCLE_BYTES",
+    "RECYCLE_MAPS",
     "SCHEDULES",
     "Evaluation",
     "Evaluator",
@@ -65,6 +68,7 @@ __all__ = [
     "Status",
     "TaskSpec",
     "Training",
+    "available_cores",
     "by_shape",
     "due",
     "evaluate",
