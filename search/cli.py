@@ -43,6 +43,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "search.show",
         "print a cell: text, equations, size, digest, and which published cell it is",
     ),
+    "export": Command(
+        "search.export",
+        "write cells as stand-alone Flax and PyTorch code that proves itself",
+    ),
     "tasks": Command(
         "search.describe",
         "list the tasks, or print one with three examples",

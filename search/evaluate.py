@@ -85,11 +85,11 @@ def run(options: argparse.Namespace) -> int:
                 _warn(request, progress)
                 carry_out(entries, results, lambda: make_pool(options), progress)
         except KeyboardInterrupt:
-            _show(_board(request, entries, results), sys.stderr)
+            _show(make_board(request, entries, results), sys.stderr)
             command = shlex.join(["cellsearch", *sys.argv[1:]])
             print(f"stopped; what is done is kept. Go on: {command}", file=sys.stderr)
             return 130
-        board = _board(request, entries, results)
+        board = make_board(request, entries, results)
         seconds = time.monotonic() - start
         if options.json:
             print(json.dumps(document(request, board, results, seconds), indent=2))
@@ -131,7 +131,9 @@ def carry_out(
         made.close()
 
 
-def _board(request: Request, entries: Sequence[Entry], results: Results) -> Scoreboard:
+def make_board(
+    request: Request, entries: Sequence[Entry], results: Results
+) -> Scoreboard:
     return make_scoreboard(request.cells, request.baseline, entries, results)
 
 

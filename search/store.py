@@ -14,7 +14,7 @@ from search.database import (
 from search.errors import UserError, unknown
 from search.history import History
 from search.results import Results
-from search.tables import RUN
+from search.tables import RUN, VIEWS
 from workers import Evaluation, Job
 
 
@@ -77,6 +77,21 @@ class Store:
     def freeze(self) -> None:
         """Has all that is read from now on be of one moment, whoever writes."""
         self._file.execute("BEGIN")
+
+    def view(self, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Columns and rows of a view.
+
+        Args:
+            name: One of `search.tables.VIEWS`.
+
+        Raises:
+            UserError: There is no such view.
+        """
+        if name not in VIEWS:
+            raise UserError(unknown("view", name, VIEWS))
+        with self._file.errors():
+            cursor = self._file.execute(f"SELECT * FROM {name}")
+            return [column[0] for column in cursor.description], cursor.fetchall()
 
     def commit(self, job: Job, evaluation: Evaluation, *, curves: bool = False) -> None:
         """Stores an evaluation and what the history waits to write, together.

@@ -18,6 +18,9 @@ words) is stored once and named by number; to query, use the views `results`,
 
 from typing import Final
 
+VIEWS: Final = ("results", "candidates", "rejected", "issued")
+"""What is there to be queried."""
+
 RESULTS: Final = """
 CREATE TABLE cells (
     id     INTEGER PRIMARY KEY,
