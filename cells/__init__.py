@@ -7,7 +7,9 @@ whatever only reads, compares or mutates cells starts fast.
 from typing import TYPE_CHECKING, Any
 
 from cells.check import MAX_NODES, check
+from cells.drawing import draw_png, draw_svg
 from cells.equations import equations, latex
+from cells.flow import flow
 from cells.ir import Cell, Node
 from cells.json_form import from_json, to_json
 from cells.liveness import Dead, dead, response
@@ -49,8 +51,11 @@ __all__ = [
     "check",
     "dead",
     "digest",
+    "draw_png",
+    "draw_svg",
     "equations",
     "flops",
+    "flow",
     "from_json",
     "latex",
     "load_op",
