@@ -51,7 +51,7 @@ def rms_norm(a):
 """Op name to how this file spells it; linear maps and operators need no row."""
 
 _MODULE: Final = Template('''\
-"""$title: a recurrent cell for Flax, as an nnx and as a linen module.
+"""$title: a recurrent cell for Flax.
 
 One step, x to the new states:
 
@@ -304,7 +304,7 @@ def flax_source(cell: Cell, names: Names, digest: str) -> str:
         prose=_prose(cell, names),
         old=description.old_states(names),
         imports=imports,
-        definitions=functions and f"\n{functions}\n",
+        definitions=functions and f"\n\n{functions}\n",
         signature=signature(["cell", "x", *names.states]),
         step=indented(step),
         states=description.packed(names),

@@ -51,7 +51,7 @@ def rms_norm(a):
 """Op name to how this file spells it; linear maps and operators need no row."""
 
 _MODULE: Final = Template('''\
-"""$title: a recurrent cell for PyTorch, and a layer to use in place of torch.nn.GRU.
+"""$title: a recurrent cell for PyTorch.
 
 One step, x to the new states:
 
@@ -351,7 +351,7 @@ def torch_source(cell: Cell, names: Names, digest: str) -> str:
         prose=_prose(cell, names),
         old=description.old_states(names),
         imports=imports,
-        definitions=functions and f"\n{functions}\n",
+        definitions=functions and f"\n\n{functions}\n",
         signature=signature(["cell", "x", *names.states]),
         step=indented(step),
         weights=indented("\n".join(_weight_lines(cell)) + "\n", 8),
