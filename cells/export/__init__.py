@@ -1,0 +1,9 @@
+"""Export: a cell as stand-alone source code for Flax and PyTorch, with its proof.
+
+What `forms` returns imports nothing of this project. Each folder proves itself: its
+`check.py` compares the modules with golden vectors, and with each other.
+"""
+
+from cells.export.forms import forms
+
+__all__ = ["forms"]

@@ -1,0 +1,172 @@
+"""One time step of a cell as lines of Python, for any library."""
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from cells.export.names import Names
+from cells.ir import Cell, node_name
+from cells.layout import ATOM, Piece, rank_of
+from cells.ops import CellError, get_op
+
+LINE: Final = 88
+_ONES: Final = "ones_like(x)"
+
+
+class Spelling(NamedTuple):
+    """How a library writes an op that is no operator.
+
+    Attributes:
+        module: Where the function of the op's name is imported from; empty if it is
+            defined in the exported file.
+        source: Its definition, if it is not imported.
+    """
+
+    module: str
+    source: str = ""
+
+
+def attribute(cell: Cell, index: int) -> str:
+    """The name of a module's attribute that holds a node's weights: `linear3`."""
+    return f"{cell.nodes[index].op}{index}"
+
+
+def weighted(cell: Cell) -> dict[str, str]:
+    """Name of each node with weights to the attribute that holds them."""
+    return {
+        node_name(index): attribute(cell, index)
+        for index, node in enumerate(cell.nodes)
+        if get_op(node.op).weights
+    }
+
+
+def called_ops(cell: Cell) -> list[str]:
+    """The functions that a step calls, sorted: neither operators nor linear maps."""
+    names = {node.op for node in cell.nodes if node.op != "linear"}
+    return sorted(name for name in names if rank_of(get_op(name)) == ATOM)
+
+
+def step_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> str:
+    """The body of `step(cell, x, h, ...)`, which returns the new states.
+
+    Raises:
+        CellError: The table has no spelling for an op.
+    """
+    for index, node in enumerate(cell.nodes):
+        plain = get_op(node.op).kind in ("linear", "constant")
+        if not plain and rank_of(get_op(node.op)) == ATOM and node.op not in table:
+            raise CellError(
+                f"node {node_name(index)}: {node.op} cannot be exported; "
+                "its row is missing in the table of cells.export"
+            )
+    pieces = {value: Piece(word) for value, word in enumerate(("x", *names.states))}
+    lines = []
+    for index in range(len(cell.nodes)):
+        value = cell.num_inputs + index
+        piece = _expression(cell, index, pieces)
+        if index in names.values:
+            lines.append(_assignment(names.values[index], piece.text))
+            piece = Piece(names.values[index])
+        pieces[value] = piece
+    new = [f"{state}_new" for state in names.states]
+    for word, output in zip(new, cell.outputs, strict=True):
+        if pieces[output].text != word:
+            lines.append(_assignment(word, pieces[output].text))
+            pieces[output] = Piece(word)
+    lines.append(wrapped("return ", ", ".join(new)))
+    return "\n".join(lines)
+
+
+def _expression(cell: Cell, index: int, pieces: Mapping[int, Piece]) -> Piece:
+    node = cell.nodes[index]
+    op = get_op(node.op)
+    args = [pieces[arg] for arg in node.args]
+    rank = rank_of(op)
+    if op.kind == "constant":
+        return Piece(_ONES)
+    if op.kind == "linear":
+        return Piece(f"cell.{attribute(cell, index)}({args[0].text})")
+    if rank == ATOM:
+        words = [arg.text for arg in args]
+        words += [f"cell.{attribute(cell, index)}"] if op.weights else []
+        return Piece(f"{op.name}({', '.join(words)})")
+    # A vector of ones beside another vector is written as a number.
+    ones = [arg.text == _ONES for arg in args]
+    if ones[1]:
+        args[1] = Piece("1.0")
+    elif ones[0]:
+        args[0] = Piece("1.0")
+    left, right = args[0].within(rank), args[1].within(rank + 1)
+    return Piece(f"{left} {op.symbol} {right}", rank)
+
+
+def _assignment(target: str, expression: str) -> str:
+    return wrapped(f"{target} = ", expression)
+
+
+def wrapped(head: str, body: str, indent: int = 4) -> str:
+    """A line of code, or several inside parentheses where one would be too long."""
+    if indent + len(head) + len(body) <= LINE:
+        return head + body
+    filled = textwrap.fill(
+        body,
+        width=LINE - indent,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    # A line starts with the operator that joins it to the one above.
+    joined = re.sub(r" ([-+*])\n( +)", r"\n\2\1 ", filled)
+    return f"{head}(\n{joined}\n)"
+
+
+def definitions(
+    cell: Cell,
+    body: str,
+    table: Mapping[str, Spelling],
+    always: Mapping[str, Sequence[str]],
+) -> tuple[str, str]:
+    """The imports and the definitions of the functions that a step's body calls.
+
+    Args:
+        cell: The cell.
+        body: The source of its step.
+        table: How ops are spelled.
+        always: Module to what else is imported from it.
+    """
+    used = sorted({*called_ops(cell), "ones_like"} - {"one"})
+    if _ONES not in body:
+        used.remove("ones_like")
+    found = {module: list(words) for module, words in always.items()}
+    for name in used:
+        if table[name].module:
+            found.setdefault(table[name].module, []).append(name)
+    imports = [_import(module, words) for module, words in sorted(found.items())]
+    sources = [table[name].source for name in used if table[name].source]
+    return "\n".join(imports), "\n\n\n".join(sources)
+
+
+def _import(module: str, words: Sequence[str]) -> str:
+    """Import lines as ruff sorts them: each `as` has its own."""
+    renamed = [f"from {module} import {word}" for word in words if " as " in word]
+    plain = sorted(word for word in words if " as " not in word)
+    lines = [*renamed, f"from {module} import {', '.join(plain)}"]
+    return "\n".join(lines)
+
+
+def indented(text: str, spaces: int = 4) -> str:
+    """The text, moved to the right."""
+    return textwrap.indent(text, " " * spaces)
+
+
+def signature(words: Sequence[str]) -> str:
+    """The line `def step(cell, x, h):`, wrapped if it is long."""
+    head = f"def step({', '.join(words)}):"
+    if len(head) <= LINE:
+        return head
+    inner = textwrap.fill(
+        ", ".join(words), LINE - 4, initial_indent="    ", subsequent_indent="    "
+    )
+    return f"def step(\n{inner}\n):"
