@@ -115,7 +115,7 @@ class Run:
     def show(self, rank: int) -> Picture:
         """A cell of the table as a picture; see `cell`."""
         with self._replayed() as (_, engine):
-            ranked = engine.procedure.population.ranked
+            ranked = engine.procedure.population.best
             if not 1 <= rank <= len(ranked):
                 raise UserError(f"rank must be 1 to {len(ranked)}, got {rank}")
             member = ranked[rank - 1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cells import Cell, digest, equations, flops, num_params, to_text
+from cells import Cell, digest, flops, num_params, to_text
 from search.config_file import to_document
 from search.engine import Engine
 from search.leaderboard import WIDTH, Row
@@ -27,14 +27,15 @@ def safe_name(name: str) -> str:
 
 def describe_cell(name: str, cell: Cell) -> Card:
     """What there is to say of a cell by itself; sizes at width `WIDTH`."""
+    from cells.export.names import name_values
     from cells.nearest import nearest
 
-    near = nearest(cell)
+    near, names = nearest(cell), name_values(cell, safe_name(name))
     return {
         "name": name,
         "digest": digest(cell),
-        "text": to_text(cell, safe_name(name)),
-        "equations": list(equations(cell)),
+        "text": names.text(cell),
+        "equations": list(names.equations(cell)),
         "nearest": {"name": near.name, "distance": near.distance, "words": near.words},
         "states": cell.num_states,
         "nodes": len(cell.nodes),

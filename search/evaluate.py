@@ -134,6 +134,7 @@ def carry_out(
 def make_board(
     request: Request, entries: Sequence[Entry], results: Results
 ) -> Scoreboard:
+    """The table of what is known of a request."""
     return make_scoreboard(request.cells, request.baseline, entries, results)
 
 
