@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "resume": "search.resume",
     "top": "search.top",
     "status": "search.status",
+    "report": "search.report",
     "evaluate": "search.evaluate",
     "show": "search.show",
     "tasks": "search.describe",
