@@ -68,7 +68,7 @@ SELECT json_extract(t.value, '$.name'),
     min(stored_at), max(stored_at)
 FROM evaluations e JOIN tasks t ON t.id = task JOIN trainings a ON a.id = training
     JOIN words m ON m.id = machine
-WHERE source IS NULL GROUP BY task, training, machine ORDER BY task, training, 3
+WHERE source IS NULL GROUP BY 1, 2, 3 ORDER BY min(e.id)
 """
 
 UNREADABLE: Final = (UserError, sqlite3.Error, ValueError, LookupError, TypeError)

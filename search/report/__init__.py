@@ -11,6 +11,7 @@ from search.runs import open_run, replay
 HELP = "write one HTML page about a run, finished, running or stopped"
 
 FILE: Final = "report.html"
+DRAWN: Final = 20
 ENDINGS: Final = (".html", ".htm")
 
 
@@ -20,24 +21,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("run", type=Path, metavar="RUN", help="the run's folder")
     add("--out", type=Path, metavar="FILE.html", help=f"the page (RUN/{FILE})")
     add("--force", action="store_true", help="overwrite the page, if it is there")
-    add("-k", type=int, default=20, metavar="K", help="how many cells are drawn (20)")
+    add("-k", type=int, metavar="K", help=f"how many cells are drawn ({DRAWN})")
 
 
 def run(options: argparse.Namespace) -> int:
     """Writes the page; returns the exit status."""
-    if options.k < 1:
-        raise UserError(f"-k must be at least 1, got {options.k}")
+    count = DRAWN if options.k is None else options.k
+    if count < 1:
+        raise UserError(f"-k must be at least 1, got {count}")
     path = options.run / FILE if options.out is None else options.out
     _check_path(path, force=options.force)
     from search.report.data import collect
     from search.report.page import render
 
     with open_run(options.run, reading=True) as found:
-        report = collect(found, replay(found), options.k)
+        report = collect(found, replay(found), count)
     page = render(report)
-    if options.k > len(report.rows):
+    if options.k is not None and count > len(report.rows):
         print(
-            f"note: -k asked for {options.k} cells, the list has {len(report.rows)}",
+            f"note: -k asked for {count} cells, the list has {len(report.rows)}",
             file=sys.stderr,
         )
     size = _write(path, page, force=options.force)

@@ -1,23 +1,21 @@
 """The charts of a report, as Vega-Lite specifications over datasets they share."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from search.leaderboard import WIDTH
-from search.report.data import Point, Report, Step, pareto
-from search.report.trials import Box
+from search.report.data import Report
+from search.report.datasets import BELOW, LISTED, SEED, grouped
 
 if TYPE_CHECKING:
     import altair as alt
 
-Columns = Mapping[str, Sequence[Any]]
 Spec = dict[str, Any]
 
 INK: Final = "#1f2933"
 BLUE: Final = "#3b6ea5"
 ORANGE: Final = "#c8651b"
 GREY: Final = "#8794a1"
+PALE: Final = "#b3bcc6"
 
 CONFIG: Final = {
     "font": "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif",
@@ -39,35 +37,6 @@ CONFIG: Final = {
 """How all charts look."""
 
 
-def datasets(report: Report) -> dict[str, Columns]:
-    """Column arrays by name: each number is there once, rounded."""
-    points = [one for one in report.points if math.isfinite(one.fitness)]
-    found: dict[str, Columns] = {
-        "cells": {
-            "name": [one.member.name for one in points],
-            "born": [one.member.number for one in points],
-            "fitness": [_round(one.fitness) for one in points],
-            "weights": [one.parameters for one in points],
-            "flops": [one.flops for one in points],
-            "kind": [_kind(one) for one in points],
-            "rank": [one.rank or None for one in points],
-        },
-        "lines": _columns(("name", "fitness"), report.lines),
-        "record": _columns(("born", "fitness", "name"), report.record),
-        "descent": _descent(report),
-    }
-    for size in ("parameters", "flops"):
-        front = list(pareto(points, size))
-        found[f"front_{size}"] = {
-            "name": [one.member.name for one in front],
-            "size": [getattr(one, size) for one in front],
-            "fitness": [_round(one.fitness) for one in front],
-        }
-    for number, group in enumerate(grouped(report.boxes)):
-        found[f"box{number}"] = _box_columns(group)
-    return found
-
-
 def charts(report: Report) -> dict[str, Spec]:
     """Specifications by the id of the element that each is drawn in."""
     found: dict[str, Spec] = {}
@@ -78,18 +47,8 @@ def charts(report: Report) -> dict[str, Spec]:
     if report.lineages:
         found["chart-descent"] = _spec(_descent_chart())
     for number, group in enumerate(grouped(report.boxes)):
-        name, metric, _ = report.tasks[group[0].task]
-        title = f"best {metric} on {name}"
-        found[f"chart-box{number}"] = _spec(_box(f"box{number}", group, title))
+        found[f"chart-box{number}"] = _spec(_box(f"box{number}", group[0].field))
     return found
-
-
-def grouped(boxes: Sequence[Box]) -> list[list[Box]]:
-    """Boxes of one task and hyperparameter together, in order."""
-    found: dict[tuple[int, str], list[Box]] = {}
-    for box in boxes:
-        found.setdefault((box.task, box.field), []).append(box)
-    return list(found.values())
 
 
 def _fitness(report: Report) -> "alt.LayerChart":
@@ -113,11 +72,11 @@ def _fitness(report: Report) -> "alt.LayerChart":
         alt.layer(
             held.encode(fitness, tooltip=line_tips),
             record.encode(born, fitness, tooltip=line_tips),
-            dots.encode(color=_kinds(), tooltip=tips),
+            _zooming(dots.encode(color=_kinds(), tooltip=tips)),
             label.encode(fitness, text="name:N", x=alt.value("width")),
         ),
         330,
-    ).add_params(_zoom())
+    )
 
 
 def _sizes(size: str, field: str) -> "alt.LayerChart":
@@ -126,12 +85,10 @@ def _sizes(size: str, field: str) -> "alt.LayerChart":
 
     title = "weights" if size == "parameters" else "FLOPs a step, forward"
     fitness = alt.Y("fitness:Q").title("fitness").scale(zero=False, padding=8)
-    axis = {"format": "~s"}
     title = f"{title}, at width {WIDTH}"
-    scale = alt.Scale(zero=False, padding=8)
     dots = _base("cells").mark_circle(size=34, opacity=0.55)
     dots = dots.encode(
-        alt.X(f"{field}:Q").title(title).axis(**axis).scale(scale),
+        alt.X(f"{field}:Q").title(title).axis(format="~s"),
         fitness,
         color=_kinds(),
         tooltip=[
@@ -152,12 +109,12 @@ def _sizes(size: str, field: str) -> "alt.LayerChart":
     rings = front.mark_point(size=70, color=INK, strokeWidth=1.4)
     return _wide(
         alt.layer(
-            dots,
+            _zooming(dots),
             line.encode(front_x, fitness),
             rings.encode(front_x, fitness, tooltip=tips),
         ),
         300,
-    ).add_params(_zoom())
+    )
 
 
 def _descent_chart() -> "alt.LayerChart":
@@ -188,15 +145,16 @@ def _descent_chart() -> "alt.LayerChart":
     )
 
 
-def _box(data: str, group: Sequence[Box], title: str) -> "alt.LayerChart":
+def _box(data: str, field: str) -> "alt.LayerChart":
     """What settings came to, by the value of one hyperparameter."""
     import altair as alt
 
     base = _base(data)
-    value = alt.X("value:N").sort(None).title(group[0].field.replace("_", " "))
+    title = field.replace("_", " ")
+    value = alt.X("value:N").sort(None).title(title)
     value = value.axis(labelAngle=0, labelOverlap=True)
     tips = [
-        alt.Tooltip("value:N", title=group[0].field.replace("_", " ")),
+        alt.Tooltip("value:N", title=title),
         "trainings:Q",
         "failed:Q",
         alt.Tooltip("median:Q", format=".4f"),
@@ -216,7 +174,7 @@ def _box(data: str, group: Sequence[Box], title: str) -> "alt.LayerChart":
             base.mark_circle(color=ORANGE, size=36, opacity=1).encode(
                 value, alt.Y("best:Q"), tooltip=tips
             ),
-        ).properties(title=title),
+        ),
         150,
     )
 
@@ -227,34 +185,28 @@ def _base(data: str) -> "alt.Chart":
     return alt.Chart(alt.NamedData(data))
 
 
-def _wide(chart: "alt.LayerChart", height: int) -> "alt.LayerChart":
-    return chart.properties(width="container", height=height)
+def _wide(chart: Any, height: int) -> "alt.LayerChart":
+    wide: alt.LayerChart = chart.properties(width="container", height=height)
+    return wide
 
 
 def _kinds() -> "alt.Color":
     """Colours of seeds, of mutants of the list, and of others."""
     import altair as alt
 
-    scale = alt.Scale(domain=list(KINDS), range=list(KINDS.values()))
+    scale = alt.Scale(domain=[SEED, LISTED, BELOW], range=[ORANGE, BLUE, PALE])
     return alt.Color("kind:N").scale(scale)
 
 
-KINDS: Final = {"seed": ORANGE, "in the list": BLUE, "below the list": "#b3bcc6"}
-
-
-def _kind(point: Point) -> str:
-    if point.member.origin == "seed":
-        return "seed"
-    return "in the list" if point.rank else "below the list"
-
-
-def _zoom() -> "alt.Parameter":
+def _zooming(chart: "alt.Chart") -> "alt.Chart":
     """Dragging moves a chart; the wheel, with shift, zooms it."""
     import altair as alt
 
-    return alt.selection_interval(
+    zoom = alt.selection_interval(
         name="zoom", bind="scales", zoom="wheel![event.shiftKey]"
     )
+    # Without a name Altair counts charts, and a page would differ from the next.
+    return chart.properties(name="dots").add_params(zoom)
 
 
 def _spec(chart: "alt.LayerChart") -> Spec:
@@ -263,50 +215,3 @@ def _spec(chart: "alt.LayerChart") -> Spec:
     spec.pop("$schema", None)
     spec.pop("config", None)
     return spec
-
-
-def _descent(report: Report) -> Columns:
-    """Each cell of the lineages once, with where its parent is."""
-    ends = {lineage[-1].point.member.digest for lineage in report.lineages}
-    rows = {
-        step.point.member.digest: _link(step, parent, ends)
-        for lineage in report.lineages
-        for step, parent in zip(lineage, (None, *lineage), strict=False)
-    }
-    names = ("name", "born", "fitness", "kind", "rules", "label", "gain", "parent")
-    return _columns((*names, "from_born", "from_fitness"), rows.values())
-
-
-def _link(step: Step, parent: Step | None, ends: set[str]) -> tuple[Any, ...]:
-    """A row of `_descent`; a seed is linked to itself."""
-    member, origin = step.point.member, (parent or step).point
-    return (
-        *(member.name, member.number, _round(step.point.fitness), _kind(step.point)),
-        *(", ".join(member.rules), member.digest in ends or parent is None),
-        *(_round(step.gain), "" if parent is None else origin.member.name),
-        *(origin.member.number, _round(origin.fitness)),
-    )
-
-
-def _box_columns(group: Iterable[Box]) -> Columns:
-    rows = [
-        (
-            f"{box.value:g}",
-            *(box.count, box.failed),
-            *(map(_round, box.quartiles or (None,) * 5)),
-            *(_round(box.best), box.cell),
-        )
-        for box in group
-    ]
-    names = ("value", "trainings", "failed", "low", "lower", "median", "upper", "high")
-    return _columns((*names, "best", "cell"), rows)
-
-
-def _columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Columns:
-    found = list(rows)
-    return {name: [row[i] for row in found] for i, name in enumerate(names)}
-
-
-def _round(value: float | None) -> float | None:
-    """Five digits; None for what is no number."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.5g}")

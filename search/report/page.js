@@ -25,7 +25,8 @@
       mode: "vega-lite",
       config: page.config,
       renderer: big(datasets) ? "canvas" : "svg",
-      actions: { export: true, source: false, compiled: false, editor: false },
+      actions: id.startsWith("chart-box") ? false :
+        { export: true, source: false, compiled: false, editor: false },
     });
   };
   Promise.all(Object.entries(page.charts).map(draw)).then(

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from search.progress import duration
-from search.report.charts import CONFIG, charts, datasets, grouped
+from search.report.charts import CONFIG, charts
 from search.report.data import Report
+from search.report.datasets import datasets, grouped
 from search.report.table import columns, entries
 from search.report.words import clock_s, commands, last_result, state, summary
 
+GLOBAL: Final = "window.vegaEmbed = vegaEmbed;"
 FOLDER: Final = Path(__file__).parent
 
 
@@ -74,9 +76,11 @@ def inline_json(values: Any) -> str:
 @cache
 def _library() -> str:
     """Vega, Vega-Lite and Vega-Embed, in one script that loads nothing."""
+    import altair
     import vl_convert
 
-    script: str = vl_convert.javascript_bundle()
+    version = altair.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+    script: str = vl_convert.javascript_bundle(GLOBAL, vl_version=version)
     return script.replace("</script", "<\\/script").strip()
 
 

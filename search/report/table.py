@@ -64,8 +64,9 @@ class Entry:
 
 def columns(report: Report) -> tuple[str, ...]:
     """Titles of the columns, but the picture and the name."""
-    tasks = [title for name, _, _ in report.tasks for title in (name, "ratio", "draws")]
-    return ("rank", "fitness", *tasks, "nodes", "weights", "FLOPs", "depth", "born")
+    tasks = [name for name, _, _ in report.tasks]
+    sizes = ("nodes", "weights", "FLOPs")
+    return ("rank", "fitness", *tasks, "draws", *sizes, "depth", "born")
 
 
 def entries(report: Report) -> Iterator[Entry]:
@@ -82,8 +83,7 @@ def _values(row: Row, cell: Cell) -> Iterator[Value]:
     yield Value(f"{row.fitness:.4f}{'*' if row.pareto else ''}", _key(row.fitness))
     for score in row.scores.values():
         yield _number(score.metric, ".4f", "-")
-        yield _number(score.ratio, ".3f", "-")
-        yield _number(score.draws, "d", "-")
+    yield _number(sum(score.draws for score in row.scores.values()), "d", "-")
     yield _number(row.nodes, "d", "-")
     yield _number(row.parameters, ",", "-")
     yield _number(flops(cell, WIDTH), ",", "-")
@@ -119,7 +119,9 @@ def _words(score: Score) -> str:
     if score.setting is None:
         return "no setting succeeded"
     values = score.setting.to_dict()
-    return ", ".join(f"{name.replace('_', ' ')} {values[name]:g}" for name in values)
+    words = [f"{name.replace('_', ' ')} {values[name]:,.10g}" for name in values]
+    told = f"{score.metric:.4f}, ratio {score.ratio:.4f}, best of {score.draws}"
+    return f"{told}: {', '.join(words)}"
 
 
 def _picture(cell: Cell, name: str) -> str:
@@ -127,5 +129,3 @@ def _picture(cell: Cell, name: str) -> str:
     drawing = importlib.import_module("cells.drawing")
     svg: str = drawing.draw_svg(cell, name)
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-
-

@@ -78,7 +78,8 @@ class _Tried:
         places = np.flatnonzero(chosen[self._indices.astype(np.int64)])
         worked = places[np.isfinite(self._values[places])]
         metrics = self._values[worked]
-        quartiles, best, cell = (), None, ""
+        quartiles: tuple[float, ...] = ()
+        best, cell = None, ""
         if len(worked):
             quartiles = tuple(map(float, np.quantile(metrics, (0, 0.25, 0.5, 0.75, 1))))
             place = int(np.argmax(metrics) if upwards else np.argmin(metrics))

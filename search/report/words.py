@@ -3,7 +3,7 @@
 import math
 import shlex
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from search.progress import duration
 from search.report.data import Report
@@ -37,7 +37,7 @@ def last_result(report: Report) -> str:
     """When the last result was stored, in UTC."""
     if not report.work:
         return "-"
-    at = datetime.fromtimestamp(max(one.last for one in report.work), timezone.utc)
+    at = datetime.fromtimestamp(max(one.last for one in report.work), UTC)
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -71,9 +71,9 @@ def _sentences(report: Report) -> Iterator[str]:
     spent = seconds["compilation"] + seconds["training"]
     if spent:
         yield (
-            f"Workers spent {duration(spent)} in all, {seconds['compilation'] / spent:.0%}"
-            f" of it compiling; from the first to the last result "
-            f"{duration(clock_s(report))} passed."
+            f"Workers spent {duration(spent)} in all, "
+            f"{seconds['compilation'] / spent:.0%} of it compiling; from the first to "
+            f"the last result {duration(clock_s(report))} passed."
         )
 
 
@@ -82,12 +82,13 @@ def _results(report: Report) -> Iterator[str]:
     passed = f"{len(mutants):,} mutant{'' if len(mutants) == 1 else 's'}"
     yield f"{passed} passed all gates."
     others = [f"{name} {fitness:.4f}" for name, fitness in report.lines]
-    held = f" (fitness of {_listed(others)})" if others else ""
+    held = f" ({_listed(others)})" if others else ""
     best = report.points[0]
+    said = f"{best.member.name}, fitness {best.fitness:.4f}{held}"
     if best.member.origin == "mutant":
-        yield f"The best cell is {best.member.name}, fitness {best.fitness:.4f}{held}."
+        yield f"The best cell is {said}."
         return
-    yield f"The best cell is still {best.member.name}, fitness {best.fitness:.4f}{held}."
+    yield f"The best cell is still {said}."
     if mutants and math.isfinite(mutants[0].fitness):
         first = mutants[0]
         yield f"The best mutant is {first.member.name}, fitness {first.fitness:.4f}."
