@@ -38,10 +38,13 @@ CONFIG: Final = {
 
 
 def charts(report: Report) -> dict[str, Spec]:
-    """Specifications by the id of the element that each is drawn in."""
+    """Specifications by the id of the element that each is drawn in.
+
+    No text of a run is in them: Vega-Lite makes expressions of titles.
+    """
     found: dict[str, Spec] = {}
     if report.points:
-        found["chart-fitness"] = _spec(_fitness(report))
+        found["chart-fitness"] = _spec(_fitness())
         for size, field in (("parameters", "weights"), ("flops", "flops")):
             found[f"chart-{size}"] = _spec(_sizes(size, field))
     if report.lineages:
@@ -51,14 +54,14 @@ def charts(report: Report) -> dict[str, Spec]:
     return found
 
 
-def _fitness(report: Report) -> "alt.LayerChart":
+def _fitness() -> "alt.LayerChart":
     """Cells by when they were proposed, the best so far, and who they are held to."""
     import altair as alt
 
     born = alt.X("born:Q").title("candidate").axis(format=",d", tickMinStep=1)
-    fitness = alt.Y("fitness:Q").title(f"fitness ({report.baseline} = 1)")
+    fitness = alt.Y("fitness:Q").title("fitness (baseline = 1)")
     fitness = fitness.scale(zero=False, padding=8)
-    tips = ["name:N", alt.Tooltip("fitness:Q", format=".4f"), "born:Q", "rank:Q"]
+    tips = ["name:N", alt.Tooltip("fitness:Q", format=".4f"), "born:Q", "rank:N"]
     dots = _base("cells").mark_circle(size=34, opacity=0.65).encode(born, fitness)
     record = _base("record").mark_line(
         interpolate="step-after", color=INK, strokeWidth=1.5
@@ -95,7 +98,7 @@ def _sizes(size: str, field: str) -> "alt.LayerChart":
             "name:N",
             alt.Tooltip("fitness:Q", format=".4f"),
             alt.Tooltip(f"{field}:Q", format=","),
-            "rank:Q",
+            "rank:N",
         ],
     )
     front = _base(f"front_{size}")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cells import ZOO, Cell, digest, flops, num_params
-from search.config_file import to_document
 from search.engine import Engine
 from search.leaderboard import WIDTH, Leaderboard, Row
 from search.population import Member
@@ -134,7 +133,7 @@ def collect(found: Run, engine: Engine, top: int) -> Report:
         boxes=tuple(boxes(procedure)),
         work=tuple(found.store.results.work()),
         workers=_mapping(found.store.history.get("workers")),
-        document=to_document(config),
+        document=_mapping(found.store.history.get("config")),
         gate=config.rules.gate,
     )
 

@@ -28,7 +28,7 @@ def datasets(report: Report) -> dict[str, Columns]:
             "weights": [one.parameters for one in points],
             "flops": [one.flops for one in points],
             "kind": [_kind(one) for one in points],
-            "rank": [one.rank or None for one in points],
+            "rank": [str(one.rank or "-") for one in points],
         },
         "lines": _columns(("name", "fitness"), _rounded(report.lines)),
         "record": _columns(("born", "fitness", "name"), _rounded(report.record)),

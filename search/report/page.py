@@ -25,7 +25,7 @@ def render(report: Report) -> str:
     All of a run is text of strangers. The template escapes it; in the data block `<`
     is escaped; and the policy of the page lets no script run but the two whose digests
     it names, and nothing be loaded. Vega compiles the expressions of our charts, hence
-    `unsafe-eval`; no text of a run is in them.
+    `unsafe-eval`; no text of a run is in the charts, only in the data.
     """
     import tomli_w
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
