@@ -363,7 +363,7 @@ def spoil(folder: Path) -> None:
         values = {
             "config": document,
             "versions": {HOSTILE: HOSTILE},
-            "machine": HOSTILE,
+            "machine": HOSTILE + "\ud800",
             "numerics": {"key": HOSTILE, HOSTILE: HOSTILE},
             "workers": {HOSTILE: 1},
             "reuse": [HOSTILE],

@@ -74,7 +74,7 @@ def _write(path: Path, page: str, *, force: bool) -> int:
         UserError: It cannot be written.
     """
     part = path.with_name(f"{path.name}.part")
-    content = page.encode("utf-8")
+    content = page.encode("utf-8", "replace")  # half a character in a stranger's JSON
     try:
         try:
             part.write_bytes(content)

@@ -128,4 +128,5 @@ def _picture(cell: Cell, name: str) -> str:
     """A picture as an image of its own: its ids and styles are no part of the page."""
     drawing = importlib.import_module("cells.drawing")
     svg: str = drawing.draw_svg(cell, name)
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    content = base64.b64encode(svg.encode("utf-8", "replace")).decode()
+    return f"data:image/svg+xml;base64,{content}"
