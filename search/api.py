@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cells import Cell
-from search.errors import UserError
+from search.errors import UserError, unknown
 from search.scoreboard import Scoreboard
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def search(
     """Searches, or goes on with a search, as `cellsearch run` does; prints the same.
 
     Args:
-        config: A preset, or the path of a configuration.
+        config: A preset, or the path of a configuration, such as `mine.toml`.
         out: The run's folder; None: `runs/PRESET`.
         settings: Options of the configuration, such as `{"rules.gate": 0.8}`.
         options: The command's, such as `seed=1, candidates=300, workers=2`.
@@ -196,7 +196,9 @@ def search(
     from search.config import SEARCH_PRESETS
 
     words = []
-    if isinstance(config, str) and config in SEARCH_PRESETS:
+    if isinstance(config, str) and not Path(config).suffix:
+        if config not in SEARCH_PRESETS:
+            raise UserError(unknown("preset", config, SEARCH_PRESETS))
         words = ["--preset", config]
         out = out or Path("runs") / config
     elif out is None:

@@ -43,6 +43,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "search.show",
         "print a cell: text, equations, size, digest, and which published cell it is",
     ),
+    "report": Command(
+        "search.report",
+        "write one HTML page about a run, finished, running or stopped",
+    ),
     "export": Command(
         "search.export",
         "write cells as stand-alone Flax and PyTorch code that proves itself",

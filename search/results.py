@@ -61,6 +61,16 @@ SELECT sum(compile_s), sum(train_s), value FROM evaluations
 JOIN words ON words.id = numerics GROUP BY numerics
 """
 
+WORK: Final = """
+SELECT json_extract(t.value, '$.name'),
+    coalesce(json_extract(a.value, '$.schedule.name'), '') = 'filter', m.value,
+    count(*), sum(compile_s), sum(train_s), sum(compiled),
+    min(stored_at), max(stored_at)
+FROM evaluations e JOIN tasks t ON t.id = task JOIN trainings a ON a.id = training
+    JOIN words m ON m.id = machine
+WHERE source IS NULL GROUP BY 1, 2, 3 ORDER BY min(e.id)
+"""
+
 UNREADABLE: Final = (UserError, sqlite3.Error, ValueError, LookupError, TypeError)
 """What comes of rows on damaged pages."""
 
@@ -71,6 +81,32 @@ class Spent(NamedTuple):
     compile_s: float
     train_s: float
     numerics: tuple[str, ...]
+
+
+class Work(NamedTuple):
+    """What a machine carried out on a task.
+
+    Attributes:
+        task: The task's name.
+        filter: Whether it was the filter.
+        machine: The machine's name.
+        evaluations: Jobs.
+        compile_s: Seconds of compilation.
+        train_s: Other seconds.
+        compiled: Programs.
+        first: When the first result was stored, in Unix seconds.
+        last: When the last was.
+    """
+
+    task: str
+    filter: bool
+    machine: str
+    evaluations: int
+    compile_s: float
+    train_s: float
+    compiled: int
+    first: int
+    last: int
 
 
 class Row(NamedTuple):
@@ -219,6 +255,11 @@ class Results:
             train_s=sum(row[1] for row in used),
             numerics=tuple(sorted({row[2] for row in used if row[2]})),
         )
+
+    def work(self) -> list[Work]:
+        """What was carried out, by task and machine; not what was taken over."""
+        rows = self._file.rows(WORK)
+        return [Work(name, bool(tried), *rest) for name, tried, *rest in rows]
 
     def _count(self, evaluation: int) -> None:
         query = "SELECT compile_s, train_s, numerics FROM evaluations WHERE id = ?"

@@ -1,5 +1,6 @@
 """All that a run keeps, in one file of its folder."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,10 @@ class Store:
         """
         if name not in VIEWS:
             raise UserError(unknown("view", name, VIEWS))
+        own = re.search(rf"CREATE VIEW {name} AS\n(.*?);", RUN, re.DOTALL)
+        assert own is not None  # that of the file may be anything
         with self._file.errors():
-            cursor = self._file.execute(f"SELECT * FROM {name}")
+            cursor = self._file.execute(own[1])
             return [column[0] for column in cursor.description], cursor.fetchall()
 
     def commit(self, job: Job, evaluation: Evaluation, *, curves: bool = False) -> None:

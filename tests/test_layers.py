@@ -20,7 +20,7 @@ FILES = [
     for folder in BELOW
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
-HEAVY = ("ray", "flax", "optax", "pooch", "matplotlib", "torch")
+HEAVY = ("ray", "flax", "optax", "pooch", "matplotlib", "torch", "altair", "jinja2")
 
 
 def imported(path: Path) -> list[str]:
