@@ -63,7 +63,7 @@ def nearest(cell: Cell) -> Nearest:
 def _closest(own: Graph) -> tuple[str, int, Map]:
     """The zoo's cell of least distance, the distance, and the alignment."""
     graphs = _zoo_graphs()
-    rough = []
+    rough = list[tuple[int, int, str, Map]]()
     for place, name in enumerate(sorted(graphs, key=lambda n: bound(own, graphs[n]))):
         other = graphs[name]
         if place >= _FIRST and bound(own, other) > min(r[0] for r in rough):
