@@ -20,6 +20,7 @@ from cells import (
     transform,
 )
 from cells.alignment import Graph, align, bound, cost, improve
+from cells.edits import list_edits
 from cells.roles import names_of
 from cells.terms import make_terms
 from tests.strategies import cells, mutants
@@ -67,7 +68,8 @@ def test_each_published_cell_is_nearest_to_itself(name: str) -> None:
     [
         (GRU, "tanh", "relu", 1, "gru, but the tanh of the candidate became relu"),
         (GRU, "x) + linear(h)", "x)", 2, "gru, but the reset gate r ignores h"),
-        (GRU, "sigmoid(linear(x) + ", "sigmoid(", 2, "gru, but the reset gate r ignores x"),
+        (GRU, "sigmoid(linear(x) + ", "sigmoid(", 2,
+         "gru, but the reset gate r ignores x"),
         (GRU, "r * h)", "r * h) + x", 1, "gru with x added to the candidate"),
         (GRU, "tanh(", "(", 2, "gru without the tanh of the candidate"),
         (GRU, "linear(h)", "linear(tanh(h))", 1,
@@ -80,12 +82,13 @@ def test_each_published_cell_is_nearest_to_itself(name: str) -> None:
          "gru, but linear(h) has diagonal 0.9 in the reset gate r"),
         (LSTM, "o * tanh", "o * relu", 1,
          "lstm, but tanh(c_new) became relu(c_new) in the new h"),
-        (LSTM, "i * tanh", "i + tanh", 2,
+        (LSTM, "i * tanh", "i + tanh", 1,
          "lstm, but candidate * i became a sum in c_new"),
         (LSTM, "i * tanh", "i * sin", 1,
          "lstm, but the tanh of the candidate became sin"),
         (LSTM, "f * c +", "f * c + x +", 1, "lstm with x added to c_new"),
-        (LSTM, "f * c +", "f * c -", 1, ", but candidate * i is subtracted in c_new"),
+        (LSTM, "f * c +", "f * c -", 1,
+         "lstm, but candidate * i is subtracted in c_new"),
         (LSTM, "f * c", "f * i * c", 1, "lstm with c * f multiplied by i"),
     ],
 )  # fmt: skip
@@ -93,27 +96,27 @@ def test_an_edit_is_said_in_the_publications_words(
     text: str, old: str, new: str, edits: int, words: str
 ) -> None:
     found = nearest(changed(text, old, new))
-    assert found.words.endswith(words)
+    assert found.words == words
     assert found.distance == edits
-    assert found.name == words.split(",")[0].split()[0] or words.startswith(",")
+    assert found.name == words.replace(",", "").split()[0]
 
 
 def test_a_gate_that_is_gone_is_named() -> None:
-    one = graph(ZOO["lstm_f"])
-    from cells.edits import list_edits
-
-    mapped = improve(one, graph(ZOO["lstm"]), align(one, graph(ZOO["lstm"])))[1]
+    one, other = graph(ZOO["lstm_f"]), graph(ZOO["lstm"])
+    mapped = improve(one, other, align(one, other))[1]
     edits = list_edits(one.vertices, names_of(PUBLISHED["lstm"]), mapped)
     assert edits == [("without", "the forget gate f")]
 
 
 def test_far_cells_are_counted_and_not_all_said() -> None:
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(1)
     cell = ZOO["lstm"]
-    for _ in range(12):
-        cell = mutate(cell, rng).cell
+    for _ in range(40):
+        mutant = mutate(cell, rng).cell
+        if len(mutant.nodes) > 18 and dead(mutant) is None:
+            cell = mutant
     found = nearest(cell)
-    assert " edits from " in found.words
+    assert found.words.startswith(f"{found.distance} edits from {found.name}: ")
     assert found.words.endswith("; ...")
     assert found.words.count(";") == 3
 

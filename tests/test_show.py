@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cells import ZOO, flow
+from cells import ZOO, digest, flow, parse, to_text
 from search.cli import main
+from tests.searches import here, refused, shown
 
 MINE = """
 def mine(x, h):
@@ -103,3 +104,41 @@ def test_a_file_that_cannot_be_written_is_one_line(
     assert message in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short search; not to be changed."""
+    path = tmp_path_factory.mktemp("ranked") / "run:1"
+    here("run", "--preset", "demo", "--candidates", 12, "--out", path)
+    return path
+
+
+def test_a_cell_of_a_runs_table_is_named_by_rank(folder: Path) -> None:
+    rows = json.loads(shown("top", folder, "--json", "-k", 1000))
+    assert len(rows) > 2
+    for row in rows:
+        facts = json.loads(shown("show", f"{folder}:{row['rank']}", "--json"))
+        assert facts["digest"] == row["digest"]
+        assert facts["name"] == row["name"]
+    assert "nearest" in facts
+
+
+def test_a_rank_that_is_not_there_is_one_line(folder: Path, tmp_path: Path) -> None:
+    count = len(json.loads(shown("top", folder, "--json", "-k", 1000)))
+    message = refused("show", f"{folder}:{count + 1}")
+    assert f"has ranks 1 to {count}; see `cellsearch top {folder}`" in message
+    for rank in ("0", "-1", "x", "", "1.5", "²", "9" * 40):
+        assert "a rank is a whole number from 1" in refused("show", f"{folder}:{rank}")
+    assert "no folder of a run" in refused("show", f"{tmp_path / 'nowhere'}:1")
+    assert str(tmp_path) in refused("show", f"{tmp_path}:1")
+
+
+def test_a_file_whose_name_has_a_colon_comes_before_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a:1"
+    path.write_text(to_text(ZOO["mgu"], "mine"))
+    assert main(["show", str(path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert digest(parse(facts["text"])) == digest(ZOO["mgu"])
