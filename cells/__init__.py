@@ -14,6 +14,7 @@ from cells.ir import Cell, Node
 from cells.json_form import from_json, to_json
 from cells.liveness import Dead, dead, response
 from cells.mutate import TRANSFORMATIONS, Mutant, Transformation, mutate, transform
+from cells.nearest import Nearest, nearest
 from cells.ops import OP_SETS, OPS, CellError, Op
 from cells.own_ops import load_op, op_names
 from cells.published import Published
@@ -40,6 +41,7 @@ __all__ = [
     "Dead",
     "Layer",
     "Mutant",
+    "Nearest",
     "Node",
     "Op",
     "Published",
@@ -62,6 +64,7 @@ __all__ = [
     "lower",
     "lower_stack",
     "mutate",
+    "nearest",
     "num_params",
     "op_names",
     "parse",

@@ -73,7 +73,8 @@ def align(a: Graph, b: Graph) -> Map:
     """A good alignment, by assignments of parts with like neighbours."""
     from scipy.optimize import linear_sum_assignment
 
-    alike = np.array([[_likeness(a, b, p, q) for q in range(len(b))] for p in range(len(a))])
+    pairs = [[_likeness(a, b, p, q) for q in range(len(b))] for p in range(len(a))]
+    alike = np.array(pairs)
     soft = np.clip(alike, 0.0, None)
     for _ in range(_ROUNDS):
         soft = np.clip(alike, 0, None) * (0.2 + _support(a, b, soft))
@@ -99,12 +100,15 @@ def align(a: Graph, b: Graph) -> Map:
 
 
 def improve(a: Graph, b: Graph, mapped: Map) -> tuple[int, Map]:
-    """Exchanges parts of an alignment while that saves edits; returns how many remain."""
+    """Exchanges parts of an alignment while that saves edits; the edits come first.
+
+    Parts that agree with their counterparts, as do all their neighbours, are left.
+    """
     best, least = list(mapped), cost(a, b, mapped)
     left, again = MAX_EVALUATIONS, True
     while again and left > 0:
         again = False
-        for p in range(len(a)):
+        for p in _doubtful(a, b, best):
             for q in (-1, *range(len(b))):
                 tried = _moved(a, b, best, p, q)
                 if tried is None:
@@ -116,6 +120,23 @@ def improve(a: Graph, b: Graph, mapped: Map) -> tuple[int, Map]:
                 if left <= 0:
                     return least, best
     return least, best
+
+
+def _doubtful(a: Graph, b: Graph, mapped: Map) -> list[int]:
+    """Parts without a counterpart or that differ from it, and all near them."""
+    found = set[int]()
+    for p, q in enumerate(mapped):
+        children = [child for _, child in a.vertices[p].children]
+        if q >= 0 and a.labels[p] == b.labels[q]:
+            own = sorted((s, mapped[c]) for s, c in a.vertices[p].children)
+            if own == sorted(b.vertices[q].children):
+                continue
+        found.update((p, *children))
+        for reader, vertex in enumerate(a.vertices):
+            if any(child == p for _, child in vertex.children):
+                found.add(reader)
+                found.update(child for _, child in vertex.children)
+    return sorted(found)
 
 
 def _likeness(a: Graph, b: Graph, p: int, q: int) -> float:
@@ -160,7 +181,7 @@ def _inverse(b: Graph, mapped: Sequence[int]) -> Map:
 
 
 class _Spliced:
-    """Children of the parts of a graph, with the children of lone parts in their place."""
+    """Children of the parts of a graph; those of lone parts stand in their place."""
 
     def __init__(self, graph: Graph, mapped: Sequence[int]) -> None:
         self.vertices = graph.vertices

@@ -111,7 +111,7 @@ def make_diagram(cell: Cell) -> Diagram:
             label = _WITH_ONE[node.op, places[0]]
             del args[places[0]]
         note = _numbers(node.op, node.attrs)
-        if value in named and value not in cell.outputs and kind != "linear":
+        if value in named | gates and value not in cell.outputs and kind != "linear":
             note = ", ".join(filter(None, (node_name(index), note)))
         boxes.append(_box(label, note, kind))
         for place, arg in args:

@@ -45,7 +45,9 @@ class _Edits:
         self.own, self.old = tuple(vertices), names.vertices
         self.names, self.mapped = names, mapped
         self.back = {q: p for p, q in enumerate(mapped) if q >= 0}
-        self.known = {p: names.short[q] for q, p in self.back.items() if q in names.short}
+        self.known = {
+            p: names.short[q] for q, p in self.back.items() if q in names.short
+        }
 
     def all(self) -> Iterator[Edit]:
         for q, vertex in enumerate(self.old):
@@ -65,14 +67,14 @@ class _Edits:
                 became = _PLURAL.get(own.op, f"a {own.op}")
                 yield Edit("but", f"{self.text(q)} became {became} in {where}")
             else:
-                yield Edit("but", f"{self.text(q)} became {own.op} in {where}")
+                plain = {key: text for key, text in self.known.items() if key != p}
+                became = expression(self.own, p, plain)
+                yield Edit("but", f"{self.text(q)} became {became} in {where}")
         elif own.attrs != old.attrs:
             words = ("diagonal", "bias") if own.op == "linear" else ("attribute",) * 9
             pairs = zip(words, own.attrs, old.attrs, strict=False)
             changed = [f"{word} {a:g}" for word, a, b in pairs if a != b]
-            yield Edit(
-                "but", f"{self.text(q)} has {' and '.join(changed)} in {where}"
-            )
+            yield Edit("but", f"{self.text(q)} has {' and '.join(changed)} in {where}")
 
     def reads(self, p: int, q: int) -> Iterator[Edit]:
         """What one part reads that it did not, and no longer reads."""
@@ -87,7 +89,8 @@ class _Edits:
             if turned in lost:
                 gained.remove(one)
                 lost.remove(turned)
-                yield Edit("but", f"{self.text(turned[1])} has another sign in {where}")
+                verb = "added" if one[0] > 0 else "subtracted"
+                yield Edit("but", f"{self.text(turned[1])} is {verb} in {where}")
         yield from self.wrapped(gained, lost, where)
         yield from self.unwrapped(gained, lost, where)
         for (_, new), (_, gone) in zip(list(gained), list(lost), strict=False):
@@ -101,58 +104,80 @@ class _Edits:
     def wrapped(
         self, gained: list[_Child], lost: list[_Child], where: str
     ) -> Iterator[Edit]:
-        """A new part between a value and its reader."""
+        """New parts between values and their reader."""
         for new in list(gained):
             if self.mapped[new[1]] >= 0:
                 continue
             inside = self.inside(self.own, new[1], set(self.back.values()))
-            for gone in [g for g in lost if self.back.get(g[1], -1) in inside][:1]:
-                gained.remove(new)
-                lost.remove(gone)
-                yield self.wrap(new[1], gone[1], where)
+            kept = [g for g in lost if self.back.get(g[1], -1) in inside]
+            if not kept:
+                continue
+            gained.remove(new)
+            vertex = self.own[new[1]]
+            children = [self.mapped[child] for _, child in vertex.children]
+            kept = kept if set(children) <= {q for _, q in kept} else kept[:1]
+            for one in kept:
+                lost.remove(one)
+            yield self.wrap(new[1], [q for _, q in kept], where)
 
-    def wrap(self, new: int, gone: int, where: str) -> Edit:
-        vertex, kept = self.own[new], self.back[gone]
-        others = [c for _, c in vertex.children if c != kept]
-        at = "" if where == self.role(gone) else f" in {where}"
-        if len(others) == 1 and len(vertex.children) == 2 and self.known_sum(vertex):
-            verb = "multiplied by" if vertex.op == PRODUCT else "plus"
-            return Edit("with", f"{self.text(gone)} {verb} {self.new(others[0])}{at}")
+    def wrap(self, new: int, kept: list[int], where: str) -> Edit:
+        vertex = self.own[new]
+        others = [c for _, c in vertex.children if self.mapped[c] not in kept]
+        at = "" if where == self.role(kept[0]) else f" in {where}"
+        inner = " + ".join(map(self.text, kept))
         if vertex.family == "one" and not others:
-            what = f"{vertex.op} applied to {self.text(gone)}"
-            return Edit("with", what + at)
-        return Edit("but", f"{self.text(gone)} became {self.new(new)}{at}")
-
-    def known_sum(self, vertex: Vertex) -> bool:
-        return vertex.op == PRODUCT or (
-            vertex.op == SUM and all(slot > 0 for slot, _ in vertex.children)
-        )
+            return Edit("with", f"{vertex.op} applied to {inner}{at}")
+        if vertex.op == PRODUCT and not others and len(kept) > 1:
+            return Edit("but", f"{inner} became a product{at}")
+        if len(others) == 1 and len(vertex.children) == 2 and _is_plain(vertex):
+            verb = "multiplied by" if vertex.op == PRODUCT else "plus"
+            return Edit("with", f"{inner} {verb} {self.new(others[0])}{at}")
+        return Edit("but", f"{inner} became {self.new(new)}{at}")
 
     def unwrapped(
         self, gained: list[_Child], lost: list[_Child], where: str
     ) -> Iterator[Edit]:
-        """A part that stood between a value and its reader, gone."""
+        """Parts that stood between values and their reader, gone."""
         for gone in list(lost):
             if gone[1] in self.back:
                 continue
+            vertex = self.old[gone[1]]
+            children = [child for _, child in vertex.children]
+            same = [g for g in gained if self.stands_for(g[1], children)]
             inside = self.inside(self.old, gone[1], set(self.back))
-            for new in [g for g in gained if self.mapped[g[1]] in inside][:1]:
-                gained.remove(new)
-                lost.remove(gone)
-                yield self.unwrap(gone[1], self.mapped[new[1]], where)
+            found = same or [g for g in gained if self.mapped[g[1]] in inside]
+            if not found:
+                continue
+            parts = [self.mapped[child] for _, child in found]
+            found = found if same or set(children) <= set(parts) else found[:1]
+            lost.remove(gone)
+            for one in found:
+                gained.remove(one)
+            kept = children if same else [self.mapped[child] for _, child in found]
+            yield self.unwrap(gone[1], kept, where)
 
-    def unwrap(self, gone: int, kept: int, where: str) -> Edit:
-        vertex = self.old[gone]
-        others = [c for _, c in vertex.children if c != kept]
-        if vertex.op in (SUM, PRODUCT) and len(others) == len(vertex.children) - 1:
-            roles = " and ".join(self.role(other) for other in others)
-            at = "" if all(c in self.names.roles for c in others) else f" in {where}"
-            return Edit("without", roles + at)
-        if gone in self.names.roles and not others:
-            return Edit("without", f"the {vertex.op} of {self.role(gone)}")
+    def stands_for(self, p: int, children: list[int]) -> bool:
+        """Whether a new part is the sum of these old ones, which was not shared."""
+        sums = self.own[p].op == SUM and self.mapped[p] < 0
+        below = [self.mapped[child] for _, child in self.own[p].children]
+        return sums and sorted(below) == sorted(children)
+
+    def unwrap(self, gone: int, kept: list[int], where: str) -> Edit:
+        vertex, at = self.old[gone], f" in {where}"
+        others = [c for _, c in vertex.children if c not in kept]
         if vertex.family == "one" and not others:
-            return Edit("without", f"the {vertex.op} of {self.text(kept)} in {where}")
-        return Edit("but", f"{self.text(gone)} became {self.text(kept)} in {where}")
+            if gone in self.names.roles:
+                return Edit("without", f"the {vertex.op} of {self.role(gone)}")
+            inner = " + ".join(map(self.text, kept))
+            return Edit("without", f"the {vertex.op} of {inner}{at}")
+        if vertex.op in (SUM, PRODUCT) and not others:
+            word = "sum" if vertex.op == PRODUCT else "product"
+            return Edit("but", f"{self.text(gone)} became a {word}{at}")
+        if vertex.op in (SUM, PRODUCT) and len(others) < len(vertex.children):
+            at = "" if all(c in self.names.roles for c in others) else at
+            return Edit("without", " and ".join(map(self.text, others)) + at)
+        inner = " + ".join(map(self.text, kept))
+        return Edit("but", f"{self.text(gone)} became {inner}{at}")
 
     def gone(self, p: int, q: int, gone: int) -> Edit:
         """A term or factor that is no longer there."""
@@ -161,7 +186,7 @@ class _Edits:
         while leaf.op == "linear" and len(leaf.children) == 1:
             leaf = self.old[leaf.children[0][1]]
         if leaf.op in ("x", *_STATES) and leaf.value in self.back:
-            still = self.inside(self.own, p, set(), first=True)
+            still = self.inside(self.own, p, set())
             if self.back[leaf.value] not in still and self.old[q].op not in _STATES:
                 return Edit("but", f"{where} ignores {self.names.short[leaf.value]}")
         if gone in self.names.roles:
@@ -188,9 +213,7 @@ class _Edits:
         """A part of the cell, in the publication's names as far as they go."""
         return expression(self.own, p, self.known)
 
-    def inside(
-        self, vertices: Sequence[Vertex], part: int, ends: set[int], first: bool = False
-    ) -> set[int]:
+    def inside(self, vertices: Sequence[Vertex], part: int, ends: set[int]) -> set[int]:
         """What a part is computed from, as far as parts that have a counterpart."""
         found, pending = set[int](), [child for _, child in vertices[part].children]
         while pending:
@@ -201,3 +224,10 @@ class _Edits:
             if one not in ends and vertices[one].op not in (*_STATES, "x"):
                 pending += [child for _, child in vertices[one].children]
         return found
+
+
+def _is_plain(vertex: Vertex) -> bool:
+    """A product, or a sum without a difference."""
+    return vertex.op == PRODUCT or (
+        vertex.op == SUM and all(slot > 0 for slot, _ in vertex.children)
+    )

@@ -37,9 +37,9 @@ def flow(cell: Cell) -> tuple[str, ...]:
             rows.append((f"{state}'", "", f"← {names[output]}", ""))
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:3]]
     lines = []
-    for *cells, feeds in rows:
-        padded = (text.ljust(width) for text, width in zip(cells, widths, strict=True))
-        lines.append("  ".join((*padded, f"→ {feeds}" if feeds else "")).rstrip())
+    for row in rows:
+        padded = (text.ljust(width) for text, width in zip(row, widths, strict=False))
+        lines.append("  ".join((*padded, f"→ {row[3]}" if row[3] else "")).rstrip())
     return tuple(lines)
 
 

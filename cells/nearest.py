@@ -13,7 +13,7 @@ from cells.terms import make_terms
 from cells.zoo import PUBLISHED
 
 MOST_EDITS: Final = 4
-"""More edits than this are counted, and not all said."""
+"""Where there is more than this to say, the edits are counted instead."""
 
 MAX_PARTS: Final = 80
 """Alignments of larger cells are not improved step by step."""
@@ -57,13 +57,13 @@ def nearest(cell: Cell) -> Nearest:
     name, distance, mapped = _closest(own)
     names = names_of(PUBLISHED[name])
     edits = list_edits(own.vertices, names, mapped)
-    return Nearest(name, max(distance, 1), _sentence(name, edits))
+    return Nearest(name, max(distance, 1), _sentence(name, distance, edits))
 
 
 def _closest(own: Graph) -> tuple[str, int, Map]:
     """The zoo's cell of least distance, the distance, and the alignment."""
     graphs = _zoo_graphs()
-    rough = []
+    rough = list[tuple[int, int, str, Map]]()
     for place, name in enumerate(sorted(graphs, key=lambda n: bound(own, graphs[n]))):
         other = graphs[name]
         if place >= _FIRST and bound(own, other) > min(r[0] for r in rough):
@@ -90,13 +90,13 @@ def _zoo_graphs() -> dict[str, Graph]:
     return {name: Graph(names_of(row).vertices) for name, row in PUBLISHED.items()}
 
 
-def _sentence(name: str, edits: Sequence[Edit]) -> str:
+def _sentence(name: str, distance: int, edits: Sequence[Edit]) -> str:
     """The name of a cell, and what differs."""
     if not edits:
         return f"{name}, with sums grouped otherwise"
     if len(edits) > MOST_EDITS:
         first = "; ".join(_clause(edit) for edit in edits[:3])
-        return f"{len(edits)} edits from {name}: {first}; ..."
+        return f"{distance} edits from {name}: {first}; ..."
     found = name
     for kind in ("without", "with", "but"):
         texts = [edit.text for edit in edits if edit.kind == kind]

@@ -70,6 +70,9 @@ def names_of(published: Published) -> Names:
     for part in range(len(vertices)):
         if role := _role(names, part):
             names.roles[part] = role
+    candidates = [p for p, role in names.roles.items() if role == "the candidate"]
+    for part in candidates if len(candidates) == 1 else ():
+        short[part] = "candidate"
     return names
 
 
@@ -96,7 +99,8 @@ def _role(names: Names, part: int) -> str:
         kinds = [_gate(names, part, r) for r in names.readers[part]]
         kinds = [kind for kind in kinds if kind]
         if kinds:
-            return f"the {kinds[0]} {name}".rstrip()
+            kind = kinds[0] if len(set(kinds)) == 1 else "gate"
+            return f"the {kind}" if name in kind.split() else f"the {kind} {name}"
     ops = {names.vertices[child].op for _, child in vertex.children}
     if name in ("", "candidate") and "linear" in ops and vertex.op != "sigmoid":
         return "the candidate"
@@ -110,11 +114,12 @@ def _gate(names: Names, part: int, reader: int) -> str:
         return ""
     above = [names.vertices[r] for r in names.readers[reader]]
     others = [names.vertices[c] for _, c in product.children if c != part]
-    held = [other.op in _STATES for other in others]
+    held = [_is_old_state(names, other) for other in others]
+    summed = any(one.op in (*_STATES, SUM) for one in above)
     if any(held) and any(one.op == "linear" for one in above):
         return "reset gate"
     if any(held):
-        return "forget gate" if any(one.op in (*_STATES, SUM) for one in above) else "gate"
+        return "forget gate" if summed else "gate"
     inner = [
         names.vertices[c].op in _STATES
         for other in others
@@ -123,10 +128,19 @@ def _gate(names: Names, part: int, reader: int) -> str:
     ]
     if any(inner):
         return "update gate"
-    if any(one.op == "first" for one in above) and len(product.children) == 2:
-        alone = [one for one in above if one.op == "first" and len(one.children) == 1]
-        return "output gate" if alone else "input gate"
-    return "input gate" if any(one.op in (*_STATES, SUM) for one in above) else "gate"
+    if any(one.op == "first" and len(one.children) == 1 for one in above):
+        return "output gate"
+    plain = all(other.family == "one" for other in others)
+    return "input gate" if summed and plain else "gate"
+
+
+def _is_old_state(names: Names, vertex: Vertex) -> bool:
+    """Whether a part is an old state, or an activation of one."""
+    while (
+        vertex.family == "one" and vertex.op != "linear" and len(vertex.children) == 1
+    ):
+        vertex = names.vertices[vertex.children[0][1]]
+    return vertex.op in _STATES
 
 
 def expression(
@@ -150,7 +164,8 @@ def expression(
         return joined(vertices, vertex.children, known, depth)
     if vertex.family == "one":
         return f"{vertex.op}({joined(vertices, vertex.children, known, depth)})"
-    args = [expression(vertices, child, known, depth - 1) for _, child in vertex.children]
+    children = [child for _, child in vertex.children]
+    args = [expression(vertices, child, known, depth - 1) for child in children]
     return f"{vertex.op}({', '.join(args)})"
 
 

@@ -19,7 +19,7 @@ class Vertex(NamedTuple):
         attrs: The op's attributes.
         children: What it is computed from, as (slot, vertex). Slots are 1 and -1 in a
             sum, 1 where arguments may be swapped, else 1, 2, ... A vertex of one
-            argument has the terms of that argument; a state has the terms of its update.
+            argument has that argument's terms; a state has those of its update.
         value: The cell's value.
     """
 
@@ -108,7 +108,8 @@ class _Terms:
             return Vertex(PRODUCT, (), tuple((1, f) for f in factors), value)
         op = get_op(node.op)
         if op.arity == 1:
-            return Vertex(op.name, node.attrs, tuple(self.terms(node.args[0], 1)), value)
+            terms = tuple(self.terms(node.args[0], 1))
+            return Vertex(op.name, node.attrs, terms, value)
         slots = [1 if op.commutative else i for i in range(1, op.arity + 1)]
         children = tuple(zip(slots, node.args, strict=True))
         return Vertex(op.name, node.attrs, children, value)

@@ -41,7 +41,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "show": Command(
         "search.show",
-        "print a cell: text, equations, size, digest, and which published cell it is",
+        "print a cell: text, equations, size and nearest published cell; draw it",
     ),
     "report": Command(
         "search.report",

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "cells",
         nargs="+",
         metavar="CELL",
-        help="a zoo name, a file of cell text, or - for stdin",
+        help="a zoo name, a file of cell text, RUN:RANK of a run's table, or -",
     )
     add("--tasks", required=True, metavar="A,B", help="tasks, separated by commas")
     add("--preset", default="small", help=f"{', '.join(PRESETS)} (small)")

@@ -1,4 +1,4 @@
-"""Where cells come from: the zoo, a file of cell text, standard input."""
+"""Where cells come from: the zoo, a file of cell text, a run, standard input."""
 
 import difflib
 import sys
@@ -15,19 +15,56 @@ def read_cell(source: str) -> tuple[str, Cell]:
     """A cell and its name.
 
     Args:
-        source: A name of the zoo, the path of a file of cell text, or `-` for standard
-            input.
+        source: A name of the zoo, the path of a file of cell text, `RUN:RANK` for a
+            cell of a run's table, or `-` for standard input. A file of that very name
+            comes before a run.
 
     Raises:
-        UserError: There is no such cell or file, or its text is no cell.
+        UserError: There is no such cell, file, run or rank, or the text is no cell.
     """
     if source in ZOO:
         return source, ZOO[source]
+    if ":" in source and not Path(source).is_file():
+        return read_ranked(*source.rpartition(":")[::2])
     try:
         return parse_named(_read_text(source))
     except CellError as error:
         where = "standard input" if source == "-" else source
         raise UserError(f"{where}: {error}") from None
+
+
+def read_ranked(run: str, rank: str) -> tuple[str, Cell]:
+    """A cell of a run's table, and its name; the run may be under way.
+
+    Args:
+        run: The run's folder.
+        rank: Its place in the table, from 1.
+
+    Raises:
+        UserError: There is no such run or rank.
+    """
+    from search.leaderboard import Leaderboard  # these read cells of their own
+    from search.runs import open_run, replay
+
+    asked = f"{run}:{rank}"
+    if not Path(run).is_dir():
+        raise UserError(
+            f"{asked!r} is neither a cell of the zoo nor a file, and {run!r} is no "
+            "folder of a run"
+        )
+    if not (rank.isascii() and rank.isdecimal() and 0 < len(rank) < 10 and int(rank)):
+        raise UserError(f"{asked}: a rank is a whole number from 1, got {rank!r}")
+    with open_run(Path(run), reading=True) as found:
+        rows = Leaderboard(replay(found).procedure).rows()
+    if not rows:
+        raise UserError(f"{asked}: the table of {run} is empty as yet")
+    if int(rank) > len(rows):
+        ranks = "rank 1 alone" if len(rows) == 1 else f"ranks 1 to {len(rows)}"
+        raise UserError(
+            f"{asked}: the table of {run} has {ranks}; see `cellsearch top {run}`"
+        )
+    member = rows[int(rank) - 1].member
+    return member.name, member.cell()
 
 
 def _read_text(source: str) -> str:
