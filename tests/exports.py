@@ -90,7 +90,7 @@ def run(folders: Sequence[Path], what: str) -> dict[str, list[str]]:
     done = subprocess.run(
         [sys.executable, "-I", "-c", code, *paths],
         cwd=folders[0],
-        env={**environment(), "JAX_PLATFORMS": "cpu", "NPROC": "1"},
+        env=environment(),
         capture_output=True,
         text=True,
     )
@@ -105,8 +105,9 @@ def run(folders: Sequence[Path], what: str) -> dict[str, list[str]]:
 
 
 def environment() -> dict[str, str]:
-    """The environment without a path of Python's."""
-    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    """The environment of one quiet process, without a path of Python's."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return {**kept, "JAX_PLATFORMS": "cpu", "NPROC": "1", "OMP_NUM_THREADS": "1"}
 
 
 def load(path: Path) -> ModuleType:

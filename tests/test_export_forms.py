@@ -156,20 +156,29 @@ def test_sources_pass_the_linter(folders: dict[str, Path]) -> None:
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+ODD = {
+    "every_op": exports.every_op(),
+    "no_nodes": Cell(2, (), (2, 0)),
+    "constant": Cell(2, (Node("one", ()),), (3, 3)),
+    "ones": parse("def f(x, h): return (one() + one()) * (one() - one()) - h"),
+}
+
+
 @pytest.fixture(scope="module")
-def op_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What the forms of a cell for each op print."""
-    root = tmp_path_factory.mktemp("ops")
-    made = [exports.write(root / op, exports.cell_of(op), op) for op in BUILT_IN]
-    return exports.run(made, exports.GRADIENTS)
+def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What the forms of a cell for each op, and of odd cells, print."""
+    root = tmp_path_factory.mktemp("small")
+    made = {**{op: exports.cell_of(op) for op in BUILT_IN}, **ODD}
+    written = [exports.write(root / name, cell, name) for name, cell in made.items()]
+    return exports.run(written, exports.GRADIENTS)
 
 
 @pytest.mark.parametrize("op", BUILT_IN)
 def test_every_op_is_exported_in_value_and_gradient(
-    op: str, op_results: dict[str, list[str]]
+    op: str, small: dict[str, list[str]]
 ) -> None:
     assert op in {node.op for node in exports.cell_of(op).nodes}
-    assert op_results[op][-1] == "status 0", op_results[op]
+    assert small[op][-1] == "status 0", small[op]
 
 
 def test_every_op_that_is_called_has_a_row_for_each_library() -> None:
@@ -177,18 +186,20 @@ def test_every_op_that_is_called_has_a_row_for_each_library() -> None:
     assert called == set(FLAX_OPS) == set(TORCH_OPS)
 
 
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cell that uses every op."""
-    root = tmp_path_factory.mktemp("every")
-    return exports.write(root / "every", exports.every_op(), "every")
+@pytest.mark.parametrize("name", ODD)
+def test_odd_cells_are_exported_in_value_and_gradient(
+    name: str, small: dict[str, list[str]]
+) -> None:
+    assert small[name][-1] == "status 0", small[name]
 
 
-def test_the_check_runs_in_its_folder_and_names_every_form(everything: Path) -> None:
+def test_the_check_runs_in_its_folder_and_names_every_form(
+    folders: dict[str, Path],
+) -> None:
     done = subprocess.run(
         [sys.executable, "-I", "check.py"],
-        cwd=everything,
-        env={**exports.environment(), "JAX_PLATFORMS": "cpu", "NPROC": "1"},
+        cwd=folders["sru"],  # two states and scale vectors
+        env=exports.environment(),
         capture_output=True,
         text=True,
     )
@@ -281,11 +292,11 @@ def _run(cell: Cell, golden: dict) -> tuple[np.ndarray, np.ndarray, float]:  # t
         carry = [values[output] for output in cell.outputs]
         outputs.append(carry[0])
     emitted, after = np.stack(outputs), np.stack(carry)
-    return emitted, after, float((emitted**2).sum() + (after**2).sum())
+    return emitted, after, float(((emitted - 1) ** 2).sum() + ((after - 1) ** 2).sum())
 
 
 def test_an_exploding_cell_gets_fewer_steps_and_an_infinite_one_is_refused() -> None:
-    golden = json.loads(forms(_powers(4), "wild")["golden.json"])
+    golden = json.loads(forms(_powers(2), "wild")["golden.json"])
     assert 1 <= len(golden["inputs"]) < 6
     assert np.max(np.abs(golden["outputs"])) <= 1e6
     with pytest.raises(CellError, match="first step is not finite"):
@@ -303,18 +314,18 @@ def _powers(count: int) -> Cell:
 def test_the_same_cell_and_name_give_the_same_bytes(folders: dict[str, Path]) -> None:
     code = (
         "import sys\nfrom cells import ZOO\nfrom cells.export import forms\n"
-        "sys.stdout.buffer.write(repr(forms(ZOO['lstm'], 'lstm')).encode())"
+        "sys.stdout.buffer.write(repr(forms(ZOO['tanh'], 'tanh')).encode())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[1],
-        env={**exports.environment(), "PYTHONHASHSEED": "5", "JAX_PLATFORMS": "cpu"},
+        env={**exports.environment(), "PYTHONHASHSEED": "5"},
         capture_output=True,
     )
     assert done.returncode == 0, done.stderr
     wanted = {
-        name: (folders["lstm"] / name).read_text("utf-8")
-        for name in forms(ZOO["lstm"], "lstm")
+        name: (folders["tanh"] / name).read_text("utf-8")
+        for name in forms(ZOO["tanh"], "tanh")
     }
     assert done.stdout.decode() == repr(wanted)
 
@@ -344,16 +355,6 @@ def test_names_come_from_a_text_unless_they_would_collide() -> None:
         forms(gru(), "gru", text)
 
 
-def test_a_cell_without_nodes_or_with_ones_alone_is_exported(tmp_path: Path) -> None:
-    bare = exports.write(tmp_path / "bare", Cell(2, (), (2, 0)), "bare")
-    ones = parse("def ones(x, h):\n    return (one() + one()) * (one() - one()) - h\n")
-    plain = exports.write(tmp_path / "plain", ones, "plain")
-    constant = Cell(2, (Node("one", ()),), (3, 3))
-    same = exports.write(tmp_path / "same", constant, "same")
-    found = exports.run([bare, plain, same], exports.VALUES)
-    assert [lines[-1] for lines in found.values()] == ["status 0"] * 3
-
-
 def test_a_persons_own_op_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -369,7 +370,7 @@ def test_hostile_names_are_only_names(name: str) -> None:
 
 
 @given(st.text(st.characters() | st.sampled_from("\"'\\\n\r$%{}"), max_size=30))
-@examples(max_examples=100)
+@examples(max_examples=60)
 def test_no_name_changes_the_code(name: str) -> None:
     _assert_harmless(name)
 

@@ -56,7 +56,7 @@ def golden_text(cell: Cell, names: Names, digest: str) -> str:
     """The text of `golden.json`: an instance, and what the reference makes of it.
 
     The reference is `lower(cell).step`, step by step in double precision. The loss is
-    the sum of the squares of all outputs and of the states after the last step. The
+    the sum of (v - 1)^2 over all outputs and the states after the last step. The
     number of steps is 6, or what remains before values leave the range of numbers.
 
     Raises:
@@ -91,15 +91,15 @@ def _written(content: dict[str, Any]) -> str:
 
 def _finite(cell: Cell) -> tuple[_Instance, dict[str, Any]]:
     """An instance of as many steps as stay in range, and its results."""
-    for largest in (_LARGEST, math.inf):
-        for steps in range(STEPS, 0, -1):
-            instance = _smooth(cell, steps, largest)
-            if instance is None:
-                continue
-            results = _reference(cell, instance)
-            top = max(float(np.max(np.abs(a), initial=0.0)) for a in _arrays(results))
-            if top <= largest and math.isfinite(top):
-                return instance, results
+    limits = [(steps, _LARGEST) for steps in range(STEPS, 0, -1)]
+    for steps, largest in (*limits, (1, math.inf)):
+        instance = _smooth(cell, steps, largest)
+        if instance is None:
+            continue
+        results = _reference(cell, instance)
+        top = max(float(np.max(np.abs(a), initial=0.0)) for a in _arrays(results))
+        if top <= largest and math.isfinite(top):
+            return instance, results
     raise CellError("the cell cannot be exported: its first step is not finite")
 
 
@@ -194,7 +194,7 @@ def _reference(cell: Cell, instance: _Instance) -> dict[str, Any]:
             carry, output = layer.step(weights, carry, x)
             outputs.append(output)
         emitted, after = jnp.stack(outputs), jnp.stack(carry)
-        return jnp.sum(emitted**2) + jnp.sum(after**2), (emitted, after)
+        return jnp.sum((emitted - 1) ** 2) + jnp.sum((after - 1) ** 2), (emitted, after)
 
     with _double_precision():
         arguments = jax.tree.map(jnp.asarray, tuple(instance))
