@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cells.check import MAX_NODES, check
 from cells.drawing import draw_png, draw_svg
 from cells.equations import equations, latex
+from cells.export import forms, name_values
 from cells.flow import flow
 from cells.ir import Cell, Node
 from cells.json_form import from_json, to_json
@@ -58,12 +59,14 @@ __all__ = [
     "equations",
     "flops",
     "flow",
+    "forms",
     "from_json",
     "latex",
     "load_op",
     "lower",
     "lower_stack",
     "mutate",
+    "name_values",
     "nearest",
     "num_params",
     "op_names",

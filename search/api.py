@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cells import Cell
+from cells import Cell, draw_svg
 from search.errors import UserError, unknown
 from search.scoreboard import Scoreboard
 
@@ -41,16 +41,15 @@ class Picture:
     cell: Cell
 
     def _repr_svg_(self) -> str:
-        from cells.drawing import draw_svg
-
         return draw_svg(self.cell, self.name)
 
     def __str__(self) -> str:
         """What `cellsearch show` prints."""
+        from search.card import safe_name
         from search.leaderboard import WIDTH
         from search.show import describe, render
 
-        facts = describe(self.name, self.cell, WIDTH)
+        facts = describe(safe_name(self.name), self.cell, WIDTH)
         return render(self.cell, facts, as_latex=False)
 
 
@@ -297,7 +296,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parse(command: Any, words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser()
+    parser = _Parser(allow_abbrev=False)
     command.add_arguments(parser)
     return parser.parse_args(words)
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from cells import Cell, digest, flops, num_params, to_text
+from cells import Cell, name_values, to_text
 from search.config_file import to_document
 from search.engine import Engine
 from search.leaderboard import WIDTH, Row
 from search.lineage import Step, lineage
 from search.runs import Run, metadata
+from search.show import describe
 
 Card = dict[str, Any]
 """JSON values."""
@@ -27,23 +28,15 @@ def safe_name(name: str) -> str:
 
 def describe_cell(name: str, cell: Cell) -> Card:
     """What there is to say of a cell by itself; sizes at width `WIDTH`."""
-    from cells.export.names import name_values
-    from cells.nearest import nearest
-
-    near, names = nearest(cell), name_values(cell, safe_name(name))
+    names = name_values(cell, safe_name(name))
+    facts = describe(safe_name(name), cell, WIDTH)
+    for key in ("flow", "canonical_nodes", "equals"):
+        del facts[key]
     return {
+        **facts,
         "name": name,
-        "digest": digest(cell),
         "text": names.text(cell),
         "equations": list(names.equations(cell)),
-        "nearest": {"name": near.name, "distance": near.distance, "words": near.words},
-        "states": cell.num_states,
-        "nodes": len(cell.nodes),
-        "linears": sum(node.op == "linear" for node in cell.nodes),
-        "width": WIDTH,
-        "parameters": num_params(cell, WIDTH),
-        "flops": flops(cell, WIDTH),
-        "training_flops": flops(cell, WIDTH, training=True),
     }
 
 

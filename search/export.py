@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cells import Cell, load_op
+from cells import Cell, draw_png, draw_svg, forms, load_op
 from search.card import (
     Card,
     describe_cell,
@@ -48,9 +48,6 @@ class Exported:
 
     def files(self) -> dict[str, bytes]:
         """What its folder holds: the same for the same cell and card."""
-        from cells.drawing import draw_png, draw_svg
-        from cells.export import forms
-
         texts = {
             **forms(self.cell, self.name),
             "cell.svg": draw_svg(self.cell, self.name),

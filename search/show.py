@@ -33,6 +33,7 @@ PICTURES: Final[dict[str, Callable[[Cell, str], bytes]]] = {
 }
 """Ending of a file's name to what draws it."""
 
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument(

@@ -99,7 +99,7 @@ def test_mistakes_name_what_came() -> None:
     with pytest.raises(UserError, match="unknown preset"):
         search("smal", out="x")
     with pytest.raises(UserError, match="unrecognized arguments: --candidate 3"):
-        search("demo", candidate=3)
+        search("demo", out="x", candidate=3)
     with pytest.raises(UserError, match="neither a cell of the zoo nor a file"):
         show("no such cell")
     with pytest.raises(UserError, match="'gru' twice"):

@@ -5,5 +5,6 @@ What `forms` returns imports nothing of this project. Each folder proves itself:
 """
 
 from cells.export.forms import forms
+from cells.export.names import name_values
 
-__all__ = ["forms"]
+__all__ = ["forms", "name_values"]

@@ -1,12 +1,11 @@
 """The ranked table of a report: a row a cell, the first of them with pictures."""
 
 import base64
-import importlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from cells import Cell, digest, equations, flops
+from cells import Cell, digest, draw_svg, equations, flops
 from search.leaderboard import WIDTH, Row, Score
 from search.report.data import Report
 
@@ -126,7 +125,5 @@ def _words(score: Score) -> str:
 
 def _picture(cell: Cell, name: str) -> str:
     """A picture as an image of its own: its ids and styles are no part of the page."""
-    drawing = importlib.import_module("cells.drawing")
-    svg: str = drawing.draw_svg(cell, name)
-    content = base64.b64encode(svg.encode("utf-8", "replace")).decode()
+    content = base64.b64encode(draw_svg(cell, name).encode("utf-8", "replace")).decode()
     return f"data:image/svg+xml;base64,{content}"
