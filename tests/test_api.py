@@ -98,7 +98,7 @@ def test_exports_are_those_of_the_command(run: Run, tmp_path: Path) -> None:
 def test_mistakes_name_what_came() -> None:
     with pytest.raises(UserError, match="unknown preset"):
         search("smal", out="x")
-    with pytest.raises(UserError, match="unrecognized arguments: --candidate 3"):
+    with pytest.raises(UserError, match="unrecognized arguments: --candidate"):
         search("demo", out="x", candidate=3)
     with pytest.raises(UserError, match="neither a cell of the zoo nor a file"):
         show("no such cell")
