@@ -10,7 +10,7 @@ import numpy as np
 from cells.terms import Vertex
 
 MAX_EVALUATIONS: Final = 1500
-"""Alignments tried, at most, in the search for a better one."""
+"""Alignments of 20 parts tried, at most, in the search for a better one."""
 
 _MOST: Final = 3
 _ROUNDS: Final = 5
@@ -105,7 +105,7 @@ def improve(a: Graph, b: Graph, mapped: Map) -> tuple[int, Map]:
     Parts that agree with their counterparts, as do all their neighbours, are left.
     """
     best, least = list(mapped), cost(a, b, mapped)
-    left, again = MAX_EVALUATIONS, True
+    left, again = MAX_EVALUATIONS * 20 // max(len(a), 20), True
     while again and left > 0:
         again = False
         for p in _doubtful(a, b, best):

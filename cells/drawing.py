@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -49,7 +50,7 @@ def draw_svg(cell: Cell, name: str = "") -> str:
     Inputs are at the left, new states (h', c') at the right. W is a linear node, with
     the number its weights have in `equations`; σ in a red box is a gate, a sigmoid that
     multiplies; a minus at a wire's end marks what a difference takes away. Texts are
-    text, set in the reader's own sans-serif.
+    text, set in the reader's own sans-serif. It may stand in a page as it is.
 
     Args:
         cell: The cell.
@@ -65,7 +66,10 @@ def draw_svg(cell: Cell, name: str = "") -> str:
         file = io.StringIO()
         unstamped = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         _figure(cell, name).savefig(file, format="svg", metadata=unstamped)
-    return file.getvalue()
+    # Within a page, a prologue is no good, and a style sheet would hold for all of it.
+    text = file.getvalue()
+    sheet = re.compile(r"\s*<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>")
+    return sheet.sub("", text[text.index("<svg") :], count=1)
 
 
 def draw_png(cell: Cell, name: str = "", dpi: float = 144) -> bytes:

@@ -56,6 +56,9 @@ class _Edits:
                 yield from self.reads(self.back[q], q)
             elif vertex.op == "state":
                 yield Edit("without", f"the state {self.names.short[q]}")
+        for p, vertex in enumerate(self.own):
+            if vertex.op == "state" and self.mapped[p] < 0:
+                yield Edit("with", "a further state")
 
     def label(self, p: int, q: int) -> Iterator[Edit]:
         """Another op, or other attributes, of one part."""

@@ -15,6 +15,9 @@ from cells.zoo import PUBLISHED
 MOST_EDITS: Final = 4
 """Where there is more than this to say, the edits are counted instead."""
 
+MOST_DISTANCE: Final = 12
+"""Cells that are farther apart are no variants: the edits are counted, too."""
+
 MAX_PARTS: Final = 80
 """Alignments of larger cells are not improved step by step."""
 
@@ -94,7 +97,7 @@ def _sentence(name: str, distance: int, edits: Sequence[Edit]) -> str:
     """The name of a cell, and what differs."""
     if not edits:
         return f"{name}, with sums grouped otherwise"
-    if len(edits) > MOST_EDITS:
+    if len(edits) > MOST_EDITS or distance > MOST_DISTANCE:
         first = "; ".join(_clause(edit) for edit in edits[:3])
         return f"{distance} edits from {name}: {first}; ..."
     found = name

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 SWEEPS: Final = 24
-"""Passes over all layers, each to and fro, from one start."""
+"""Passes over all layers, each to and fro, from one start, at most."""
+
+_PATIENCE: Final = 8
+_MOST_STEPS: Final = 20_000
 
 _Pairs = Sequence[tuple[int, int]]
 
@@ -32,21 +35,27 @@ class _Ordering:
 
     def best(self) -> list[list[int]]:
         """The best order met, from a walk from the left and one from the right."""
-        candidates = []
-        for near in (self.after, self.before):
-            order = self.walk(near)
-            for _ in range(SWEEPS):
-                for fixed, layers in (
-                    (self.before, range(1, len(order))),
-                    (self.after, range(len(order) - 2, -1, -1)),
-                ):
-                    for layer in layers:
-                        self.sort(order, layer, fixed)
-                    self.exchange(order)
-                    candidates.append((self.crossings(order), [*map(list, order)]))
-                    if candidates[-1][0] == 0:
-                        return candidates[-1][1]
-        return min(candidates, key=lambda found: found[0])[1]
+        starts = [self.walk(near) for near in (self.after, self.before)]
+        sweeps = max(min(SWEEPS, _MOST_STEPS // len(self.layers)), 1)
+        found = [self.swept(order, sweeps) for order in starts]
+        return min(found, key=self.crossings)
+
+    def swept(self, order: list[list[int]], sweeps: int) -> list[list[int]]:
+        """The best order met in sweeps that begin with this one."""
+        forth, back = range(1, len(order)), range(len(order) - 2, -1, -1)
+        self.exchange(order)
+        best, least, since = [*map(list, order)], self.crossings(order), 0
+        for _ in range(sweeps):
+            for near, layers in ((self.before, forth), (self.after, back)):
+                for layer in layers:
+                    self.sort(order, layer, near)
+                self.exchange(order)
+                since += 1
+                if (found := self.crossings(order)) < least:
+                    best, least, since = [*map(list, order)], found, 0
+            if least == 0 or since >= _PATIENCE:
+                break
+        return best
 
     def walk(self, near: Sequence[Sequence[int]]) -> list[list[int]]:
         """Vertices in the order in which a walk in depth meets them."""

@@ -125,6 +125,8 @@ def test_a_small_picture_is_small_and_has_no_date() -> None:
     svg = draw_svg(ZOO["gru"], "gru")
     assert len(svg.encode()) < 60_000
     assert "dc:date" not in svg
+    assert svg.startswith("<svg ")  # a page may hold it as it is
+    assert "<style" not in svg
     assert "sans-serif" in svg
     assert "fill: #ffffff" in svg  # the card, for dark pages
 
