@@ -1,9 +1,11 @@
 """Exported cells: what the files hold, and that they compute the cell."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +21,13 @@ from cells import (
     CellError,
     Node,
     Op,
-    digest,
     mutate,
     parse,
     parse_named,
 )
 from cells.export import forms
 from cells.export.flax_source import FLAX_OPS, flax_source
-from cells.export.names import name_values
+from cells.export.names import Names, name_values
 from cells.export.step import called_ops
 from cells.export.torch_source import TORCH_OPS, torch_source
 from tests import exports
@@ -370,23 +371,28 @@ def test_hostile_names_are_only_names(name: str) -> None:
 
 
 @given(st.text(st.characters() | st.sampled_from("\"'\\\n\r$%{}"), max_size=30))
-@examples(max_examples=60)
+@examples(max_examples=30)
 def test_no_name_changes_the_code(name: str) -> None:
     _assert_harmless(name)
 
 
 def _assert_harmless(name: str) -> None:
     cell = ZOO["tanh"]
-    names, plain = name_values(cell, name), name_values(cell, "plain")
+    names = name_values(cell, name)
     assert parse_named(names.text(cell)) == (names.function, cell)
     for source in (flax_source, torch_source):
-        texts = [source(cell, given, digest(cell)) for given in (names, plain)]
-        texts[0].encode()
-        stems = (names.stem, plain.stem)
-        assert _skeleton(texts[0], stems[0]) == _skeleton(texts[1], stems[1])
+        text = source(cell, names, "0" * 32)
+        text.encode()
+        assert _skeleton(text, names.stem) == _plain_skeleton(source)
     assert names.title.isprintable()
     assert names.title.isascii()
     assert len(names.title) < 1300
+
+
+@functools.cache
+def _plain_skeleton(source: Callable[[Cell, Names, str], str]) -> str:
+    names = name_values(ZOO["tanh"], "plain")
+    return _skeleton(source(ZOO["tanh"], names, "0" * 32), names.stem)
 
 
 def _skeleton(source: str, stem: str) -> str:

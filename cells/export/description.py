@@ -11,9 +11,9 @@ from cells.ir import Cell
 def equations_text(cell: Cell, names: Names) -> str:
     """The equations with a legend, indented for a docstring."""
     kinds = {node.op for node in cell.nodes}
-    legend = ["every value is a vector of the hidden width"]
+    legend = ["every value is a vector of the hidden width H"]
     if "linear" in kinds:
-        legend.append("Wᵢ and bᵢ are kernel and bias of `linear{i}`")
+        legend.append("Wᵢ and bᵢ are the weights of `linear{i}`")
     if any(node.op == "linear" and node.attrs[0] for node in cell.nodes):
         legend.append("what is added to Wᵢ is added where the kernel starts")
     if "scale" in kinds:

@@ -157,6 +157,7 @@ class $nnx(nnx.RNNCellBase):
     ):
         self.in_features = in_features
         self.hidden_features = hidden_features
+        self.param_dtype = param_dtype
         self.dtype = param_dtype if dtype is None else dtype
         types = {"dtype": self.dtype, "param_dtype": param_dtype}
         if in_features != hidden_features:
@@ -248,27 +249,13 @@ $table
 """Name of the weights in golden.json, by the cell's nodes, to the attribute here."""
 
 
-def load_weights(cell, weights):
-    """Sets the weights of an nnx cell to those of golden.json.
-
-    Args:
-        cell: Changed in place; its type of weights stays.
-        weights: For each name its arrays, kernels as [inputs, outputs].
-    """
-    for name, attribute in WEIGHTS.items():
-        if not hasattr(cell, attribute):
-            continue
-        held, given = getattr(cell, attribute), weights[name]
-        if isinstance(held, nnx.Param):
-            held[...] = jnp.asarray(given["scale"], held.dtype)
-            continue
-        for part, values in given.items():
-            param = getattr(held, part)
-            param[...] = jnp.asarray(values, param.dtype)
-
-
 def linen_params(weights, dtype=jnp.float32):
     """The weights of golden.json as those of the linen cell.
+
+    Args:
+        weights: For each name its arrays, kernels [inputs, outputs]; `embedding` only
+            where in_features differs from hidden_features.
+        dtype: Type of the weights.
 
     Returns:
         What `cell.apply({"params": ...}, carry, inputs)` takes; for
@@ -279,6 +266,11 @@ def linen_params(weights, dtype=jnp.float32):
         arrays = {part: jnp.asarray(values, dtype) for part, values in given.items()}
         params[WEIGHTS[name]] = arrays.get("scale", arrays)
     return params
+
+
+def load_weights(cell, weights):
+    """Sets the weights of an nnx cell, which is changed, as `linen_params` has them."""
+    nnx.update(cell, linen_params(weights, cell.param_dtype))
 ''')
 
 

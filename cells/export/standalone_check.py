@@ -111,7 +111,7 @@ def run_nnx(
     import jax
     from flax import nnx
 
-    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+    exact(jax.config)
     cell = getattr(module, golden["classes"]["nnx"])(
         golden["in_features"],
         golden["hidden_features"],
@@ -148,7 +148,7 @@ def run_linen(
     import jax
     from flax import linen as nn
 
-    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+    exact(jax.config)
     cell = getattr(module, golden["classes"]["linen"])(
         golden["in_features"], golden["hidden_features"], param_dtype=precision
     )
@@ -169,6 +169,12 @@ def run_linen(
         named[name] = {"scale": part} if "scale" in given else dict(part)
     result["gradients"]["weights"] = named
     return listed(result)  # type: ignore[no-any-return]
+
+
+def exact(config: Any) -> None:
+    """Allows double precision, and no shortened products in single precision."""
+    config.update("jax_enable_x64", True)
+    config.update("jax_default_matmul_precision", "highest")
 
 
 def steps(cell: Any, carry: Any, inputs: Any) -> Any:
