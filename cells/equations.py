@@ -1,6 +1,6 @@
 """The equations of a cell, for a terminal and for LaTeX."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 from cells.check import check
@@ -42,31 +42,42 @@ class _Style(NamedTuple):
     start: Callable[[str, str], tuple[str, str, str]]
 
 
-def equations(cell: Cell) -> tuple[str, ...]:
+def equations(cell: Cell, also: Collection[int] = ()) -> tuple[str, ...]:
     """The equations as lines of Unicode text.
 
     W, b and s are the kernel, bias and scale of the node whose number they carry; ⊙ is
     the elementwise product, σ the sigmoid, 1 a vector of ones, I the identity matrix.
     Values are named as in `to_text`, except that a new state has its own name.
 
+    Args:
+        cell: The cell.
+        also: Values that have an equation of their own besides.
+
     Raises:
         CellError: The cell is not valid.
     """
-    rows = _equations(cell, _UNICODE)
+    rows = _equations(cell, _UNICODE, also)
     return tuple(f"{left} {relation} {right}" for left, relation, right in rows)
 
 
-def latex(cell: Cell) -> str:
+def latex(cell: Cell, also: Collection[int] = ()) -> str:
     """The same equations as a LaTeX `aligned` environment.
+
+    Args:
+        cell: The cell.
+        also: Values that have an equation of their own besides.
 
     Raises:
         CellError: The cell is not valid.
     """
-    rows = [f"{left} &{rel} {right}" for left, rel, right in _equations(cell, _LATEX)]
+    found = _equations(cell, _LATEX, also)
+    rows = [f"{left} &{rel} {right}" for left, rel, right in found]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
-def _equations(cell: Cell, style: _Style) -> list[tuple[str, str, str]]:
+def _equations(
+    cell: Cell, style: _Style, also: Collection[int]
+) -> list[tuple[str, str, str]]:
     """Left side, relation and right side of each equation."""
     check(cell)
     states = state_names(cell.num_states)
@@ -74,7 +85,7 @@ def _equations(cell: Cell, style: _Style) -> list[tuple[str, str, str]]:
     pieces = {value: Piece(text) for value, text in enumerate(inputs)}
     # Backwards, so that a value which is two new states gets the first one's name.
     new = dict(zip(reversed(cell.outputs), reversed(states), strict=True))
-    named = {value for value, _ in lay_out(cell).statements}
+    named = {value for value, _ in lay_out(cell).statements} | set(also)
     rows = []
     for index, node in enumerate(cell.nodes):
         value = cell.num_inputs + index

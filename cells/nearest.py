@@ -63,6 +63,30 @@ def nearest(cell: Cell) -> Nearest:
     return Nearest(name, max(distance, 1), _sentence(name, distance, edits))
 
 
+def borrowed_names(cell: Cell) -> dict[int, str]:
+    """Names that a cell's values have in the nearest published cell, by index of node.
+
+    A value has one if it stands for a value that the publication names: a reset gate
+    that ignores h is still called r. A cell of more than `MOST_EDITS` edits has none.
+
+    Raises:
+        CellError: The cell is not valid, or too symmetric (see `digest`).
+    """
+    found = canonicalize(cell)
+    own = Graph(make_terms(found.cell))
+    name, distance, mapped = _closest(own)
+    if distance > MOST_EDITS:
+        return {}
+    short = names_of(PUBLISHED[name]).short
+    names = {}
+    for vertex, other in zip(own.vertices, mapped, strict=True):
+        place = vertex.value - found.cell.num_inputs
+        node = found.nodes[place] if place >= 0 else None
+        if node is not None and other in short:
+            names[node] = short[other]
+    return names
+
+
 def _closest(own: Graph) -> tuple[str, int, Map]:
     """The zoo's cell of least distance, the distance, and the alignment."""
     graphs = _zoo_graphs()

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from cells.check import check
-from cells.equations import latex
 from cells.export.flax_source import flax_source
 from cells.export.golden import golden_text
 from cells.export.names import Names, name_values
@@ -54,4 +53,4 @@ def forms(cell: Cell, name: str, text: str | None = None) -> dict[str, str]:
 def _equations(cell: Cell, names: Names, identity: str) -> str:
     """The equations in LaTeX, for a document that loads amsmath."""
     head = f"% {names.title}, digest {identity}; needs the package amsmath.\n"
-    return head + "\\[\n" + names.in_latex(latex(cell)) + "\n\\]\n"
+    return head + "\\[\n" + names.latex(cell) + "\n\\]\n"

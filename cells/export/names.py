@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cells.equations import equations
+from cells.diagram import find_gates
+from cells.equations import equations, latex
 from cells.ir import Cell, node_name
 from cells.layout import lay_out, state_names
+from cells.nearest import borrowed_names
 from cells.ops import OPS, CellError
 from cells.text import parse, to_text
 from cells.zoo import PUBLISHED
@@ -56,10 +58,11 @@ class Names:
 
     def equations(self, cell: Cell) -> tuple[str, ...]:
         """The cell's equations with these names."""
-        return tuple(self._renamed(line) for line in equations(cell))
+        lines = equations(cell, self._values(cell))
+        return tuple(self._renamed(line) for line in lines)
 
-    def in_latex(self, text: str) -> str:
-        """The LaTeX of equations with these names."""
+    def latex(self, cell: Cell) -> str:
+        """The cell's equations as LaTeX, with these names."""
 
         def name(match: re.Match[str]) -> str:
             word = self.values[int(match[1])]
@@ -70,7 +73,10 @@ class Names:
             escaped = word.replace("_", r"\_")
             return rf"\mathrm{{{escaped}}}"
 
-        return re.sub(r"\bn_\{([0-9]+)\}", name, text)
+        return re.sub(r"\bn_\{([0-9]+)\}", name, latex(cell, self._values(cell)))
+
+    def _values(self, cell: Cell) -> set[int]:
+        return {index + cell.num_inputs for index in self.values}
 
     def _renamed(self, text: str) -> str:
         return _NODE.sub(lambda match: self.values.get(int(match[1]), match[0]), text)
@@ -79,13 +85,14 @@ class Names:
 def name_values(cell: Cell, name: str, text: str | None = None) -> Names:
     """Chooses the names of a valid cell.
 
-    A value has a name where the cell's text gives it one, so that code, equations and
-    text go line by line; a new state is called `h_new`, and so on.
+    A value has a name where the cell's text gives it one, a gate where a publication
+    does; a new state is called `h_new`, and so on.
 
     Args:
         cell: The cell.
         name: Any string.
-        text: The text whose names are used; that of the equal published cell if None.
+        text: The text whose names are used. None: that of the equal published cell, or
+            of the nearest, for the values that it has in common.
 
     Raises:
         CellError: The text is not that of the cell.
@@ -95,20 +102,24 @@ def name_values(cell: Cell, name: str, text: str | None = None) -> Names:
     if text is None:
         rows = (row.text for row in PUBLISHED.values() if row.cell == cell)
         text = next(rows, None)
-    written = {} if text is None else _written_names(text)
+    written = borrowed_names(cell) if text is None else _written_names(text)
     states = state_names(cell.num_states)
     new = {f"{state}_new" for state in states}
     taken = {*_RESERVED, *states, *new, *OPS}
     outputs = dict(zip(reversed(cell.outputs), reversed(states), strict=True))
     values = {}
-    for value, _ in lay_out(cell).statements:
+    statements = {value for value, _ in lay_out(cell).statements}
+    for value in sorted(statements | find_gates(cell)):
         index = value - cell.num_inputs
+        word = written.get(index, "")
         if value in outputs:
-            values[index] = f"{outputs[value]}_new"
-        else:
-            word = written.get(index, "")
-            values[index] = word if _usable(word, taken) else node_name(index)
-            taken.add(values[index])
+            if value in statements:
+                values[index] = f"{outputs[value]}_new"
+        elif _usable(word, taken):
+            values[index] = word
+            taken.add(word)
+        elif value in statements:
+            values[index] = node_name(index)
     return Names(_title(name), _function(name), _stem(name), states, values)
 
 
