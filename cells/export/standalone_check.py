@@ -1,4 +1,4 @@
-"""Compares the exported forms of a cell with golden.json: python check.py
+"""Compares the exported forms of a cell with golden.json: `python check.py`.
 
 Every form that this machine can run computes the golden instance, in double and in
 single precision: outputs of every step, last states, loss and gradients by weights,
