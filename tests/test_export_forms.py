@@ -195,11 +195,13 @@ def test_odd_cells_are_exported_in_value_and_gradient(
 
 
 def test_the_check_runs_in_its_folder_and_names_every_form(
-    folders: dict[str, Path],
+    tmp_path: Path,
 ) -> None:
+    text = "def pair(x, h, c): return tanh(scale(c) + linear(h)), x * sigmoid(c)"
+    folder = exports.write(tmp_path / "pair", parse(text), "pair")
     done = subprocess.run(
         [sys.executable, "-I", "check.py"],
-        cwd=folders["sru"],  # two states and scale vectors
+        cwd=folder,
         env=exports.environment(),
         capture_output=True,
         text=True,
