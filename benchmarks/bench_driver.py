@@ -29,7 +29,7 @@ from search.engine import Engine, Limits
 from search.history import Decision
 from search.procedure import Procedure
 from search.store import Store
-from workers import BUDGET, Evaluation, Job, Result, Setting, Status
+from workers import BUDGET, Evaluation, Job, Node, Result, Setting, Status
 from workers.schedule import PASSED
 
 PASSING: Final = 0.1
@@ -156,6 +156,10 @@ class FormulaPool:
 
     def workers(self) -> list[dict[str, Any]]:
         """Nobody."""
+        return []
+
+    def nodes(self) -> list[Node]:
+        """Nowhere."""
         return []
 
     def cancel(self) -> None:

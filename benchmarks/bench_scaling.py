@@ -10,6 +10,8 @@ of this process a job, and its memory, the workers' and the object store's.
 """
 
 import argparse
+import contextlib
+import io
 import statistics
 import tempfile
 import time
@@ -19,6 +21,7 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks.bench_soak import object_bytes
 from cells import ZOO, Cell, canonical, dead, digest, mutate
 from search.cli import main as cellsearch
 from workers import FILTERS, Job, RayPool, Setting, TaskSpec, Training, make_job
@@ -59,8 +62,10 @@ def search_s(workers: int, candidates: int) -> float:
         words += ["--candidates", str(candidates), "--workers", str(workers)]
         words += [word for one in FIFTH for word in ("--set", one)]
         words += ["--set", "rules.baseline_settings=4"]
-        start = time.monotonic()
-        cellsearch(words)
+        start, said = time.monotonic(), io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            status = cellsearch(words)
+        assert status == 0, said.getvalue()
         return time.monotonic() - start
 
 
@@ -74,6 +79,8 @@ def pairs(count: int, work: Callable[[int], float]) -> Iterator[tuple[float, flo
 
 def show(name: str, candidates: int, count: int, work: Callable[[int], float]) -> None:
     """Prints each pair, and the median of their ratios."""
+    if not count:
+        return
     ratios = []
     for one, two in pairs(count, work):
         ratios.append(one / two)
@@ -110,10 +117,14 @@ def instant(jobs: int) -> None:
                 done += 1
             spent = time.process_time() - start
             memory = process_facts()["rss_bytes"] / 1e6
+            pids = [each["pid"] for each in pool.workers()]
+            workers = max(process_facts(pid)["rss_bytes"] for pid in pids) / 1e6
             print(
                 f"after {done:>6,} jobs: {1000 * spent / count:.2f} ms of driver CPU a "
                 f"job, {count / (time.monotonic() - wall):,.0f} jobs/s, driver "
-                f"{memory:.0f} MB"
+                f"{memory:.0f} MB, largest worker {workers:.0f} MB, object store "
+                f"{object_bytes() / 1e3:.0f} kB",
+                flush=True,
             )
     finally:
         pool.close()
@@ -122,9 +133,10 @@ def instant(jobs: int) -> None:
 def main() -> None:
     """Measures all three."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--candidates", type=int, default=16)
-    parser.add_argument("--jobs", type=int, default=10_000)
+    add = parser.add_argument
+    add("--pairs", type=int, default=5, help="of each kind of work; 0: none (5)")
+    add("--candidates", type=int, default=16, help="in a pair (16)")
+    add("--jobs", type=int, default=10_000, help="instant ones (10,000)")
     options = parser.parse_args()
     cells, count = mutants(options.candidates), options.candidates
     show("filter", count, options.pairs, lambda workers: filter_s(workers, cells))

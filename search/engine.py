@@ -7,7 +7,6 @@ stored already from the store: to resume is to run the same search again.
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -204,6 +203,8 @@ class Engine:
         self._say_restored()
         if not self._reading:
             self.store.history.flush()
+        if self._pool is not None:
+            self._tell_workers(last=True)
         self._watcher.update(self)
         return self._stop or Ending.CANDIDATES
 
@@ -388,14 +389,15 @@ class Engine:
             "nothing is lost"
         )
 
-    def _tell_workers(self) -> None:
+    def _tell_workers(self, last: bool = False) -> None:
         """Passes on what happened to workers; stores who they are, now and then."""
-        for text in self.pool.news():
+        news = self.pool.news()
+        for text in news:
             self._watcher.note(text)
-        if self.elapsed_s - self._told >= TELL_S:
+        if news or last or self.elapsed_s - self._told >= TELL_S:
             self._told = self.elapsed_s
-            machines = Counter(each["machine"] for each in self.pool.workers())
-            self.store.history.set("workers", dict(machines))
+            nodes = [node.to_dict() for node in self.pool.nodes()]
+            self.store.history.set("workers", {"at": time.time(), "nodes": nodes})
 
     def _check_class(self, key: str) -> None:
         """Marks the run once it has results of several numerics classes."""

@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,20 @@ def describe(found: Run, engine: Engine) -> dict[str, Any]:
             "training": spent.train_s,
             "since_last_result": None if last is None else max(0.0, time.time() - last),
         },
-        "machine": {**metadata(found), "in_use_by": holder(found.folder)},
+        "machine": {
+            **metadata(found),
+            "in_use_by": holder(found.folder),
+            "workers": workers(found),
+        },
     }
+
+
+def workers(found: Run) -> dict[str, Any]:
+    """Who works by node, or worked last, and how many seconds ago that was noted."""
+    known = found.store.history.get("workers") or {}
+    at = known.get("at")
+    seen_s = None if at is None else max(0.0, time.time() - at)
+    return {"seen_s": seen_s, "nodes": known.get("nodes", [])}
 
 
 def render(facts: dict[str, Any]) -> str:
@@ -100,6 +113,7 @@ def render(facts: dict[str, Any]) -> str:
             f"{seconds['compilation'] / spent if spent else 0:.0%} of it compiling",
         ),
     ]
+    rows += node_rows(facts["machine"])
     if facts["faults"]:
         rows.append(
             ("faults", f"{facts['faults']}: another run may differ, see failures")
@@ -107,3 +121,16 @@ def render(facts: dict[str, Any]) -> str:
     if facts["machine"]["mixed"]:
         rows.append(("mixed", "several numerics classes: not reproducible to the bit"))
     return "\n".join(f"{label:<11} {value}" for label, value in rows)
+
+
+def node_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """A row for each node that workers were ready on in the last process."""
+    ago = duration(machine["workers"]["seen_s"] or 0.0)
+    for node in machine["workers"]["nodes"]:
+        names = (node["machine"], node["address"], node["node"][:8])
+        count, lost = len(node["pids"]), counts(node["losses"])
+        state = f"{count or 'no'} worker{'' if count == 1 else 's'}"
+        state += f", {node['busy']} busy" if machine["in_use_by"] else ""
+        state += f"; {lost}" if lost else ""
+        state += "" if machine["in_use_by"] else f"; last seen {ago} ago"
+        yield "node", f"{' '.join(filter(None, names))}: {state}"

@@ -67,6 +67,9 @@ class FakePool:
     def workers(self):
         return []
 
+    def nodes(self):
+        return []
+
     def news(self):
         return []
 

@@ -21,7 +21,7 @@ from typing import Any
 from search import cli, pools, store
 from search.database import RUN_FILE
 from tests.fake_pool import FakePool, noisy
-from workers import Evaluation, Job, Result, Setting, Status
+from workers import Evaluation, Job, Node, Result, Setting, Status
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,6 +83,9 @@ class Trained(FakePool):
         key = self._fake.numerics
         numerics = {"key": key, "platform": "cpu", "device": f"{key} abacus"}
         return [{"machine": "fake", "pid": 0, "numerics": numerics}]
+
+    def nodes(self) -> list[Node]:
+        return [Node("", "fake", pids=[0], busy=min(1, len(self._queue)))]
 
     def submit(
         self, job: Job, *, priority: float = 0.0, deadline_s: float = 0.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import bench_clock, bench_driver, durations
+from benchmarks import bench_clock, bench_driver, bench_soak, durations
 from benchmarks.bench_driver import Mark, Spent, growth_kb, parts, row
 from benchmarks.calibrate_filter import Curve
 from benchmarks.landscape import Landscape, World
@@ -173,3 +173,23 @@ def test_the_recorded_file_has_every_kind() -> None:
         assert min(stored[kind]) > 0
     share = durations.drawn(stored)
     assert share("task", np.random.default_rng(0)) in stored["task"]
+
+
+def test_a_soak_says_by_how_much_each_column_grew_in_the_second_half() -> None:
+    rows = [
+        bench_soak.Row(50 * n, n, 100.0, *(max(n, 10) * k for k in range(9)))
+        for n in range(1, 21)
+    ]
+    grown = bench_soak.slopes(rows)
+    assert grown[:3] == pytest.approx([100, 2, 0], abs=1e-6)
+    assert grown[3:] == pytest.approx([2 * k for k in range(9)], abs=1e-6)
+    heads = "  ".join(bench_soak.Row._fields)
+    assert len(bench_soak.line(rows[0])) == len(bench_soak.line(grown)) == len(heads)
+
+
+def test_a_folder_has_the_bytes_of_all_files_in_it(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(30))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "c").write_bytes(bytes(12))
+    assert bench_soak.folder_bytes(tmp_path) == 42
+    assert bench_soak.folder_bytes(tmp_path / "none") == 0

@@ -19,9 +19,10 @@ import pytest
 from cells import digest, parse
 from search import pools
 from search.cli import main
+from search.status import node_rows
 from tests.fake_search import Fake, history, make_pool, query
 from tests.searches import command, finish, shown, start, table, wait_for
-from workers import Setting
+from workers import Node, Setting
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +144,42 @@ def test_status_reads_well(whole: Path, tmp_path: Path) -> None:
     text = shown("status", tmp_path)
     assert "state       not running, last result" in text
     assert "of 24" in text
+
+
+def test_status_shows_workers_by_node_or_when_they_were_last_seen(
+    whole: Path, tmp_path: Path
+) -> None:
+    workers = json.loads(shown("status", whole, "--json"))["machine"]["workers"]
+    [node] = workers["nodes"]
+    assert (node["machine"], node["pids"], node["losses"]) == ("fake", [0], {})
+    assert 0 <= workers["seen_s"] < 3600
+    [line] = [row for row in shown("status", whole).splitlines() if row[:4] == "node"]
+    assert line.startswith("node        fake: 1 worker; last seen ")
+    process = start(
+        *("run", "--preset", "demo", "--out", tmp_path), fake=Fake(sleep_s=0.3)
+    )
+    wait_for(tmp_path, 2, process)
+    assert "node        fake: 1 worker, 1 busy\n" in shown("status", tmp_path)
+    process.kill()
+    process.communicate()
+
+
+def test_status_of_workers_has_what_was_lost_and_who_is_gone() -> None:
+    losses = {"worn": 2, "died": 3}
+    there = Node("abcdef0123", "one", "10.0.0.1", [7, 8], 1, losses)
+    gone = Node("0123456789", "two", "10.0.0.2", losses={"lost": 1})
+    nodes = [json.loads(json.dumps(node.to_dict())) for node in (there, gone)]
+    workers = {"seen_s": 65.0, "nodes": nodes}
+    rows = node_rows({"in_use_by": "process 1 on zero", "workers": workers})
+    assert [text for _, text in rows] == [
+        "one 10.0.0.1 abcdef01: 2 workers, 1 busy; 3 died, 2 worn",
+        "two 10.0.0.2 01234567: no workers, 0 busy; 1 lost",
+    ]
+    rows = node_rows({"in_use_by": None, "workers": workers})
+    assert [text for _, text in rows] == [
+        "one 10.0.0.1 abcdef01: 2 workers; 3 died, 2 worn; last seen 1:05 ago",
+        "two 10.0.0.2 01234567: no workers; 1 lost; last seen 1:05 ago",
+    ]
 
 
 def test_the_defaults_of_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -344,9 +344,8 @@ def test_a_run_whose_time_is_up_is_a_prefix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter(range(10**9))
-    monkeypatch.setattr(
-        engine_module, "time", SimpleNamespace(monotonic=lambda: next(times))
-    )
+    clock = SimpleNamespace(monotonic=lambda: next(times), time=lambda: 0.0)
+    monkeypatch.setattr(engine_module, "time", clock)
     ending, _ = run(tmp_path, outcome("plain").config, 30, hours=0.04)
     assert ending is Ending.HOURS
     check_prefix(tmp_path)

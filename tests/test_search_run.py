@@ -545,10 +545,9 @@ REAL = (
 
 
 @pytest.mark.slow
-def test_real_training_killed_and_with_two_workers_is_the_same_search(
-    tmp_path: Path,
-) -> None:
-    whole, killed, two = (tmp_path / name for name in ("whole", "killed", "two"))
+def test_real_training_killed_and_resumed_is_the_same_search(tmp_path: Path) -> None:
+    """Through Ray: see `test_search_ray`."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
     inline = ("--workers", "inline")
     command("run", *REAL, *inline, "--out", whole, fake=None)
     process = start("run", *REAL, *inline, "--out", killed, fake=None)
@@ -558,6 +557,4 @@ def test_real_training_killed_and_with_two_workers_is_the_same_search(
     assert evaluations(killed) < evaluations(whole)
     command("resume", killed, *inline, fake=None)
     check_same(killed, whole)
-    command("run", *REAL, "--workers", 2, "--out", two, fake=None)
-    check_same(two, whole)
     assert len(json.loads(table(whole))) > 3

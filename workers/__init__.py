@@ -19,6 +19,7 @@ from workers.evaluation import (
 from workers.filter import FILTERS, Filter, passed
 from workers.inline import InlinePool
 from workers.job import Job, make_job, run_id, study_id
+from workers.nodes import Node
 from workers.pool import Pool
 from workers.racing import Racing, Rung, by_shape, due, ranked, rungs
 from workers.ray_pool import RayPool
@@ -55,6 +56,7 @@ __all__ = [
     "Job",
     "JobError",
     "Model",
+    "Node",
     "Numerics",
     "Point",
     "Pool",

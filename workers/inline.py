@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.evaluation import Evaluation
 from workers.job import Job
+from workers.nodes import Node
 from workers.runtime import numerics_class, prepare
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class InlinePool:
         """This process, as a worker says it; starts JAX."""
         numerics = numerics_class(self._lanes).to_dict()
         return [{"machine": platform.node(), "pid": os.getpid(), "numerics": numerics}]
+
+    def nodes(self) -> list[Node]:
+        """This process; see `Pool.nodes`."""
+        busy = min(1, len(self._queue))
+        return [Node("", platform.node(), pids=[os.getpid()], busy=busy)]
 
     def news(self) -> list[str]:
         """Nothing ever happens here; see `Pool.news`."""

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from workers.evaluation import Evaluation
 from workers.job import Job
+from workers.nodes import Node
 
 
 class Pool(Protocol):
@@ -47,6 +48,9 @@ class Pool(Protocol):
 
     def workers(self) -> list[dict[str, Any]]:
         """What each worker that is ready says of itself; see `Worker.about`."""
+
+    def nodes(self) -> list[Node]:
+        """Who works where, and what was lost there since the pool was made."""
 
     def news(self) -> list[str]:
         """What has happened to workers since this was last asked, a line each."""

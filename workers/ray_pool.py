@@ -1,17 +1,22 @@
 """Ray actors as a pool: they may be slow, hang, die, leave and join at any time."""
 
+import contextlib
 import heapq
 import itertools
 import json
 import logging
 import math
 import os
+import signal
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 from tasks import TaskError
 from workers.evaluation import Evaluation, Status, failed
 from workers.job import Job
+from workers.nodes import DIED, KILLED, LOST, WORN, Node, Nodes
 from workers.runtime import available_cores
 from workers.seats import (
     ATTEMPTS,
@@ -94,6 +99,7 @@ class RayPool:
         self._refused = 0
         self._looked = self._last_ready = time.monotonic()
         self._news: list[str] = []
+        self._nodes = Nodes()
         try:
             self._grow()
             self._await_first()
@@ -140,6 +146,11 @@ class RayPool:
         """What each worker that is ready says of itself; see `Worker.about`."""
         return [seat.about for seat in self._seats if seat.about is not None]
 
+    def nodes(self) -> list[Node]:
+        """Who works where, and what was lost there; see `Pool.nodes`."""
+        ready = [seat for seat in self._seats if seat.about is not None]
+        return self._nodes.rows((s.about or {}, s.queued is not None) for s in ready)
+
     def news(self) -> list[str]:
         """What has happened to workers; see `Pool.news`."""
         news, self._news = self._news, []
@@ -184,7 +195,7 @@ class RayPool:
             return self._died(seat, error)
         seat.free()
         if seat.worn(reply["process"]):
-            self._replace(seat)
+            self._replace(seat, WORN)
         return self._first(queued, Evaluation.from_json(reply["evaluation"]))
 
     def _first(self, queued: Queued, evaluation: Evaluation) -> Answer | None:
@@ -214,22 +225,28 @@ class RayPool:
         queued = seat.queued
         assert queued is not None
         gone = lost(self._ray, error)
-        how = "was lost with its node" if gone else "died"
-        self._news.append(f"a worker {how}; its job is repeated")
-        self._replace(seat)
+        self._replace(seat, LOST if gone else DIED)
         if any(
             one.queued and one.queued.number == queued.number for one in self._seats
         ):
-            return None  # another worker has it, too
+            self._tell(seat, gone, "another has its job, too")
+            return None
         queued = queued._replace(
             attempts=queued.attempts + (not gone), losses=queued.losses + gone
         )
         if queued.attempts < ATTEMPTS and queued.losses < LOSSES:
+            self._tell(seat, gone, "its job is repeated")
             heapq.heappush(self._queue, queued)
             return None
+        self._tell(seat, gone, "its job has failed")
         times = queued.attempts + queued.losses
         cause = f"the worker's process died {times} times ({type(error).__name__})"
         return queued.job, failed(queued.job, final_status(self._ray, error), cause)
+
+    def _tell(self, seat: Seat, gone: bool, job: str) -> None:
+        """Has a person know that a worker is no more, and what that means."""
+        how = "was lost with its node" if gone else "died"
+        self._news.append(f"a worker{_where(seat)} {how}; {job}")
 
     def _late(self) -> Answer | None:
         """Kills an actor that is past its deadline."""
@@ -239,8 +256,9 @@ class RayPool:
             return None
         queued = late.queued
         assert queued is not None
-        self._replace(late)
+        self._replace(late, KILLED)
         cause = f"killed {GRACE_S:g} s after its deadline of {queued.deadline_s:g} s"
+        self._news.append(f"a worker{_where(late)} was {cause}; its job has failed")
         return self._first(queued, failed(queued.job, Status.TIMEOUT, cause))
 
     # Seats
@@ -318,6 +336,7 @@ class RayPool:
             self._seats.remove(seat)
             return
         seat.about, seat.reference = about, None
+        self._nodes.joined(about)
 
     def _await_first(self) -> None:
         """Waits until some worker is ready."""
@@ -342,7 +361,10 @@ class RayPool:
             f"{free:g} CPUs free. What is done is kept"
         )
 
-    def _replace(self, seat: Seat) -> None:
+    def _replace(self, seat: Seat, why: str | None = None) -> None:
+        """Has another actor take its place; without `why` that is no loss."""
+        if seat.about is not None and why is not None:
+            self._nodes.left(seat.about, why)
         self._kill(seat)
         place = self._seats.index(seat)
         del self._seats[place]
@@ -356,6 +378,11 @@ class RayPool:
 
 def start_ray(workers: int | None, address: str | None) -> tuple[Any, bool]:
     """Ray, and whether it was started or joined here.
+
+    Workers of a Ray started here have the priority of this process, not Ray's 15 steps
+    less (`nice`), with which they starve beside anything else that computes, and miss
+    deadlines; `RAY_worker_niceness` in the environment says otherwise. A cluster's own
+    setting, made where its nodes were started, stays.
 
     Args:
         workers: CPUs of a Ray of this machine's own; None: all that it has.
@@ -375,15 +402,34 @@ def start_ray(workers: int | None, address: str | None) -> tuple[Any, bool]:
         return ray, False
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # read by what `init` starts
         cores = workers or len(available_cores()) or os.cpu_count()
-        ray.init("local", num_cpus=cores, include_dashboard=False, **options)
+        with _own_signals():
+            ray.init("local", num_cpus=cores, include_dashboard=False, **options)
         return ray, True
+    modules = {"py_modules": _packages()}
     try:
-        ray.init(address=address, runtime_env={"py_modules": _packages()}, **options)
+        with _own_signals():
+            ray.init(address=address, runtime_env=modules, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise JobError(f"no Ray cluster at {address}: {reason}") from None
     return ray, True
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keeps what this process does on SIGTERM, which `ray.init` would have abort."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _where(seat: Seat) -> str:
+    return "" if seat.about is None else f" on {seat.about['machine']}"
 
 
 def _packages() -> list[str]:

@@ -162,10 +162,15 @@ def limit_memory(limit_bytes: int | None = None) -> int | None:
     return limit_bytes
 
 
-def process_facts() -> dict[str, int]:
-    """Bytes of memory and number of memory maps of this process; 0 where unknown."""
-    pages = (_read(Path("/proc/self/statm")).split() or ["0", "0"])[1]
-    maps = _read(Path("/proc/self/maps")).count("\n")
+def process_facts(pid: int | None = None) -> dict[str, int]:
+    """Bytes of memory and number of memory maps of a process; 0 where unknown.
+
+    Args:
+        pid: Its id; None: this one.
+    """
+    folder = Path("/proc") / str(pid or "self")
+    pages = (_read(folder / "statm").split() or ["0", "0"])[1]
+    maps = _read(folder / "maps").count("\n")
     size = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
     return {"rss_bytes": int(pages) * size, "maps": maps}
 

@@ -45,7 +45,7 @@ class Worker:
         )
 
     def about(self) -> dict[str, Any]:
-        """Machine, Ray's node, process id, core and numerics class of this process."""
+        """Machine, Ray's node, its address, process id, core and numerics class."""
         import ray
 
         import workers
@@ -53,6 +53,7 @@ class Worker:
         return {
             "machine": platform.node(),
             "node": ray.get_runtime_context().get_node_id(),
+            "address": ray.util.get_node_ip_address(),
             "pid": os.getpid(),
             "core": None if self._claim is None else self._claim.core,
             "numerics": self._evaluator.numerics.to_dict(),

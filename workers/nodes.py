@@ -1,0 +1,65 @@
+"""Who works where, and what was lost there: a pool's workers, by node."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+DIED: Final = "died"
+LOST: Final = "lost"
+KILLED: Final = "killed"
+WORN: Final = "worn"
+
+
+@dataclass
+class Node:
+    """What is known of one node; all of it is of this process's pool.
+
+    Attributes:
+        node: Ray's id; empty without Ray.
+        machine: Name.
+        address: IP address; empty without Ray.
+        pids: Processes of the workers that are ready; none: the node is gone, or its
+            workers are about to begin.
+        busy: How many of them have a job.
+        losses: Workers that are no more: `died` by themselves, were `lost` with the
+            node, `killed` past a deadline, or were `worn` and gave way to a new one.
+    """
+
+    node: str
+    machine: str
+    address: str = ""
+    pids: list[int] = field(default_factory=list)
+    busy: int = 0
+    losses: dict[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
+
+
+class Nodes:
+    """The nodes that workers were ever ready on, in order of appearance."""
+
+    def __init__(self) -> None:
+        """Knows none yet."""
+        self._nodes: dict[str, Node] = {}
+
+    def joined(self, about: dict[str, Any]) -> None:
+        """A worker is ready; see `Worker.about`."""
+        name = about["node"]
+        self._nodes.setdefault(name, Node(name, about["machine"], about["address"]))
+
+    def left(self, about: dict[str, Any], why: str) -> None:
+        """A worker is no more: `DIED`, `LOST`, `KILLED` or `WORN`."""
+        losses = self._nodes[about["node"]].losses
+        losses[why] = losses.get(why, 0) + 1
+
+    def rows(self, workers: Iterable[tuple[dict[str, Any], bool]]) -> list[Node]:
+        """All nodes, given what each worker says of itself and whether it is busy."""
+        for node in self._nodes.values():
+            node.pids, node.busy = [], 0
+        for about, busy in workers:
+            node = self._nodes[about["node"]]
+            node.pids.append(about["pid"])
+            node.busy += busy
+        return list(self._nodes.values())
