@@ -38,13 +38,16 @@ def bad_job(op):
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(tmp_path_factory):
     """Ray with room for three workers, for several pools at once."""
     import ray
 
-    ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        # Where cores are claimed: those that other runs have do not count here.
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("claims")))
+        ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False)
+        yield
+        ray.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,42 @@ def test_workers_that_find_no_room_are_refused(two_workers, monkeypatch):
             RayPool(2)
     finally:
         full.close()
+
+
+def test_workers_that_fail_as_they_begin_are_refused_with_the_cause(
+    cluster, monkeypatch
+):
+    monkeypatch.setattr("workers.ray_pool.START_S", 12.0)
+    with pytest.raises(JobError, match=r"failed as it began: .* backend 'nonsense'"):
+        RayPool(1, platforms="nonsense")
+
+
+def test_nodes_say_who_works_where_and_what_was_lost(cluster, monkeypatch):
+    monkeypatch.setattr("workers.ray_pool.GRACE_S", 1.0)
+    pool = RayPool(1)
+    try:
+        [node] = pool.nodes()
+        assert node.node == pool.workers()[0]["node"]
+        assert (node.pids, node.busy) == ([pool.workers()[0]["pid"]], 0)
+        hangs = bad_job("hanging")
+        pool.submit(hangs, deadline_s=1.0)
+        assert pool.nodes()[0].busy == 1
+        drain(pool, job(budget=2))
+        [news] = pool.news()
+        assert "was killed 1 s after its deadline of 1 s; its job has failed" in news
+        monkeypatch.setattr("workers.seats.RECYCLE_JOBS", 1)
+        drain(pool, job(budget=2, seed=1))
+        [node] = pool.nodes()
+        assert node.losses == {"killed": 1, "worn": 1}
+    finally:
+        pool.close()
+
+
+def test_a_pool_of_none_is_a_node_of_its_own():
+    pool = InlinePool()
+    pool.submit(job())
+    [node] = pool.nodes()
+    assert (node.pids, node.busy, node.losses) == ([os.getpid()], 1, {})
 
 
 def test_a_pool_begins_with_the_workers_that_there_is_room_for(two_workers):

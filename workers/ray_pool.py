@@ -25,6 +25,7 @@ from workers.seats import (
     Queued,
     Seat,
     final_status,
+    last_line,
     lost,
     parse_count,
 )
@@ -96,7 +97,7 @@ class RayPool:
         self._queue: list[Queued] = []
         self._numbers = itertools.count()
         self._seats: list[Seat] = []
-        self._refused = 0
+        self._refused, self._failure = 0, ""
         self._looked = self._last_ready = time.monotonic()
         self._news: list[str] = []
         self._nodes = Nodes()
@@ -321,7 +322,8 @@ class RayPool:
         """Takes in an actor that is ready, unless it computes other bits."""
         try:
             about = self._ray.get(seat.reference)
-        except self._ray.exceptions.RayError:
+        except self._ray.exceptions.RayError as error:
+            self._failure = last_line(error)
             self._seats.remove(seat)  # it died before it began; `_grow` makes another
             return
         key = about["numerics"]["key"]
@@ -354,6 +356,11 @@ class RayPool:
                 self._welcome(seat)
 
     def _nobody(self) -> str:
+        if self._failure:
+            return (
+                f"no worker has been ready for {START_S:g} s; the last one failed as "
+                f"it began: {self._failure}. What is done is kept"
+            )
         free = self._ray.available_resources().get("CPU", 0)
         return (
             f"no worker has been ready for {START_S:g} s: each needs a CPU"

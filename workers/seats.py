@@ -167,6 +167,12 @@ def final_status(ray: Any, error: Exception) -> Status:
     return Status.OOM if full else Status.CRASHED
 
 
+def last_line(error: Exception) -> str:
+    """What an actor's exception says, below the trace that Ray has put above it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__
+
+
 def parse_count(workers: int | str) -> int | None:
     """The number of workers; None: as many as there is room for.
 
