@@ -1,6 +1,10 @@
 """Strict numerics and reproducible examples for every test."""
 
 import os
+import signal
+
+# A shell that starts this in the background has Ctrl-C ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_worker_niceness", "0")  # else they starve beside others

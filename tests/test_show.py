@@ -131,7 +131,8 @@ def test_a_rank_that_is_not_there_is_one_line(folder: Path, tmp_path: Path) -> N
     for rank in ("0", "-1", "x", "", "1.5", "²", "9" * 40):
         assert "a rank is a whole number from 1" in refused("show", f"{folder}:{rank}")
     assert "no folder of a run" in refused("show", f"{tmp_path / 'nowhere'}:1")
-    assert str(tmp_path) in refused("show", f"{tmp_path}:1")
+    (tmp_path / "empty").mkdir()
+    assert "holds no run" in refused("show", f"{tmp_path / 'empty'}:1")
 
 
 def test_a_file_whose_name_has_a_colon_comes_before_a_run(
