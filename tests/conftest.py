@@ -3,9 +3,6 @@
 import os
 import signal
 
-# A shell that starts this in the background has Ctrl-C ignored, which children inherit.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_worker_niceness", "0")  # else they starve beside others
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -13,6 +10,9 @@ os.environ["NPROC"] = "1"  # one thread, as every evaluating process has
 
 import jax
 from hypothesis import HealthCheck, settings
+
+# A shell that starts this in the background has Ctrl-C ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
