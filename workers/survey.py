@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from workers.probe import versions, wrong_numbers
-from workers.ray_pool import start_ray
+from workers.ray_start import start_ray
 from workers.spec import JobError
 from workers.worker import Worker
 
