@@ -5,11 +5,13 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
+from cells import OPS
 from search import pools
 from search.cli import COMMANDS, main
 from tests.fake_search import Fake, Trained, query
@@ -50,12 +52,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """That folder, to be in; nothing is trained there."""
     monkeypatch.chdir(place)
     monkeypatch.syspath_prepend(str(place))
     monkeypatch.setattr(pools, "make_pool", lambda *_: Trained(Fake()))
-    return place
+    yield place
+    OPS.pop("cube", None)
+    sys.modules.pop("ops", None)
 
 
 def test_there_are_commands_of_every_kind() -> None:

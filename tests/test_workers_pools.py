@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import time
 
 import pytest
@@ -43,9 +44,12 @@ def cluster(tmp_path_factory):
     import ray
 
     with pytest.MonkeyPatch.context() as patch:
-        # Where cores are claimed: those that other runs have do not count here.
+        # Where cores are claimed: those that other runs have do not count here. Ray's
+        # own files stay where their paths are short enough for sockets.
+        options = {"include_dashboard": False, "log_to_driver": False}
+        options["_temp_dir"] = f"{tempfile.gettempdir()}/ray"
         patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("claims")))
-        ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False)
+        ray.init("local", num_cpus=3, **options)
         yield
         ray.shutdown()
 
