@@ -1,15 +1,14 @@
 """Cells: expression graphs of one recurrent step, their text, identity and mutation.
 
-The names that need JAX (`lower` and its kin) are imported when first used, so that
-whatever only reads, compares or mutates cells starts fast.
+What only reads, compares or mutates cells starts fast: names that need JAX, pictures
+and exports are imported when first used.
 """
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 from cells.check import MAX_NODES, check
-from cells.drawing import draw_png, draw_svg
 from cells.equations import equations, latex
-from cells.export import forms, name_values
 from cells.flow import flow
 from cells.ir import Cell, Node
 from cells.json_form import from_json, to_json
@@ -26,6 +25,8 @@ from cells.tokens import CellSyntaxError
 from cells.zoo import PUBLISHED, ZOO
 
 if TYPE_CHECKING:
+    from cells.drawing import draw_png, draw_svg
+    from cells.export import forms, name_values
     from cells.lowering import Layer, Stack, lower, lower_stack
 
 __all__ = [
@@ -80,9 +81,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in {"Layer", "Stack", "lower", "lower_stack"}:
-        from cells import lowering
+_LATER: Final = {
+    **dict.fromkeys(("draw_png", "draw_svg"), "cells.drawing"),
+    **dict.fromkeys(("forms", "name_values"), "cells.export"),
+    **dict.fromkeys(("Layer", "Stack", "lower", "lower_stack"), "cells.lowering"),
+}
 
-        return getattr(lowering, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        found = getattr(importlib.import_module(_LATER[name]), name)
+        globals()[name] = found
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
