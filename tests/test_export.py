@@ -1,5 +1,6 @@
 """`cellsearch export`: folders of cells of a run, or of a cell by itself."""
 
+import contextlib
 import filecmp
 import itertools
 import json
@@ -226,7 +227,7 @@ def test_a_hostile_name_stays_in_its_folder_and_in_its_quotes(tmp_path: Path) ->
 
 
 def test_a_run_in_use_is_exported(whole: Path, tmp_path: Path) -> None:
-    with sqlite3.connect(whole / "search.db") as other:
+    with contextlib.closing(sqlite3.connect(whole / "search.db")) as other:
         other.execute("BEGIN IMMEDIATE")
         here("export", whole, "-k", 1, "--out", tmp_path / "out")
         other.rollback()
