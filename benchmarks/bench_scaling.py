@@ -118,7 +118,8 @@ def instant(jobs: int) -> None:
             spent = time.process_time() - start
             memory = process_facts()["rss_bytes"] / 1e6
             pids = [each["pid"] for each in pool.workers()]
-            workers = max(process_facts(pid)["rss_bytes"] for pid in pids) / 1e6
+            sizes = [process_facts(pid)["rss_bytes"] / 1e6 for pid in pids]
+            workers = max(sizes, default=0.0)  # none: all are being renewed
             print(
                 f"after {done:>6,} jobs: {1000 * spent / count:.2f} ms of driver CPU a "
                 f"job, {count / (time.monotonic() - wall):,.0f} jobs/s, driver "
