@@ -126,17 +126,17 @@ def open_run(folder: Path, *, reading: bool = False) -> Run:
         UserError: There is none, it is damaged, or its `config.toml` was edited.
     """
     store = Store.read(folder) if reading else Store.open(folder)
-    if reading:
-        store.freeze()
-    found = _opened(folder, store)
-    path = folder / CONFIG_FILE
-    if not reading and path.is_file():
-        try:
+    try:
+        if reading:
+            store.freeze()
+        found = _opened(folder, store)
+        path = folder / CONFIG_FILE
+        if not reading and path.is_file():
             edited = from_document(read_document(path), candidates=found.planned)
             found.check(to_document(edited), CONFIG_FILE)
-        except UserError:
-            store.__exit__()
-            raise
+    except BaseException:
+        store.__exit__()
+        raise
     return found
 
 
