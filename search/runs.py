@@ -4,7 +4,6 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -24,14 +23,13 @@ from search.numerics import class_of
 from search.procedure import Procedure
 from search.results import classes_of
 from search.store import Store
-from workers import Pool
+from workers import Pool, installed, versions
 
 CONFIG_FILE: Final = "config.toml"
 CHOICES: Final = (
     "start a branch from its table with `cellsearch run --branch RUN --out NEW`, or a "
     "new run in another folder"
 )
-PACKAGES: Final = ("cellsearch", "jax", "jaxlib", "numpy", "flax", "optax", "ray")
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,10 @@ def create_run(
             "config": document,
             "candidates": candidates,
             "planned": candidates,
-            "versions": versions(),
+            "versions": {
+                "cellsearch": installed("cellsearch") or "checkout",
+                **versions(),
+            },
             "machine": platform.node(),
         },
     )
@@ -240,17 +241,6 @@ def branch_document(folder: Path) -> Document:
         document.update(seeds=seeds, references=references, baseline=baseline)
         document["cells"] = {**document["cells"], **cells}
         return document
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of what decides results."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def metadata(found: Run) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from workers.spec import (
 if TYPE_CHECKING:
     from workers.evaluator import Evaluator, evaluate
     from workers.model import Model, make_model
+from workers.versions import installed, versions
 
 __all__ = [
     "BUDGET",
@@ -75,6 +76,7 @@ __all__ = [
     "due",
     "evaluate",
     "failed",
+    "installed",
     "make_job",
     "make_model",
     "model_width",
@@ -87,6 +89,7 @@ __all__ = [
     "rungs",
     "study_id",
     "update_cost",
+    "versions",
 ]
 
 _JAX: Final = {

@@ -1,9 +1,7 @@
 """What JAX is in a fresh process: devices, class, threads, and right numbers or not."""
 
 import json
-import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from workers.runtime import (
@@ -12,9 +10,6 @@ from workers.runtime import (
     numerics_class,
     prepare,
 )
-
-LIBRARIES: Final = ("ray", "jax", "jaxlib", "flax", "optax", "numpy")
-"""What a worker computes with; nodes of a cluster should have one version of each."""
 
 TOLERANCE: Final = 1e-4
 """Relative; float32 is right to 1e-6 here, the known wrong numbers are off by 2e-3."""
@@ -47,17 +42,6 @@ def probe(platforms: str | None) -> dict[str, Any]:
         "threads": compute_threads(),
         "wrong": wrong_numbers(),
     }
-
-
-def versions() -> dict[str, str]:
-    """Python's version and those of `LIBRARIES` that are installed."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def wrong_numbers() -> list[str]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from workers.probe import versions, wrong_numbers
+from workers.probe import wrong_numbers
 from workers.ray_start import start_ray
 from workers.spec import JobError
+from workers.versions import versions
 from workers.worker import Worker
 
 ANSWER_S: Final = 20.0

@@ -1,5 +1,6 @@
 """Ray, its nodes, and whether all their workers would compute the same bits."""
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -34,7 +35,8 @@ def _failed(asked: Asked, reason: str) -> Finding:
     if asked.address is None:
         return error(
             f"Ray does not work on this machine: {reason}",
-            "see the newest folder of /tmp/ray, or go on with --workers inline",
+            f"see the newest folder of {tempfile.gettempdir()}/ray, or go on with "
+            "--workers inline",
         )
     return error(
         f"Ray at {asked.address} does not answer: {reason}",
