@@ -30,9 +30,9 @@ from benchmarks.durations import FILE, Draw, drawn
 from benchmarks.landscape import Landscape, World
 from benchmarks.simulation import Course, carry_out, follow
 from cells import digest
-from search.config import SEARCH_PRESETS, Config, make_config
-from search.population import Member, Population
-from search.procedure import Procedure
+from search.procedure.config import SEARCH_PRESETS, Config, make_config
+from search.procedure.population import Member, Population
+from search.procedure.procedure import Procedure
 
 PASSING: Final = 0.1
 """Share of mutants that pass the filter, as in the paper."""

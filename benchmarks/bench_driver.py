@@ -23,14 +23,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
-from search.config import make_config
-from search.database import RUN_FILE
-from search.engine import Engine, Limits
-from search.history import Decision
-from search.procedure import Procedure
-from search.store import Store
+from search.loop.engine import Engine, Limits
+from search.procedure.config import make_config
+from search.procedure.moves import Decision
+from search.procedure.procedure import Procedure
+from search.store.database import RUN_FILE
+from search.store.store import Store
 from workers import BUDGET, Evaluation, Job, Node, Result, Setting, Status
-from workers.schedule import PASSED
+from workers.job.schedule import PASSED
 
 PASSING: Final = 0.1
 """Share of cells that pass the filter."""

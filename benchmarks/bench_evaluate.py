@@ -33,13 +33,13 @@ import jax.numpy as jnp
 
 from benchmarks.plain_flax import CELLS, FlaxProgram
 from cells import ZOO
-from search.contest import Contest
+from search.contest.contest import Contest
+from search.contest.progress import Notes
+from search.contest.request import Request, make_entries
+from search.contest.tournament import Entry, Tournament, settings_per_job
 from search.errors import UserError
-from search.presets import get_preset
-from search.progress import Notes
-from search.request import Request, make_entries
-from search.results import Results
-from search.tournament import Entry, Tournament, settings_per_job
+from search.procedure.presets import get_preset
+from search.store.results import Results
 from workers import InlinePool, Setting, TaskSpec, make_model
 
 TASK: Final = "arithmetic"

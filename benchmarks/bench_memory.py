@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.calibrate_filter import cells
-from workers import FILTERS, Evaluator, make_job
+from search.procedure.filter import FILTERS
+from workers import Evaluator, make_job
 
 EVERY: Final = 25
 """Cells between two looks."""

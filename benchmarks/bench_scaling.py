@@ -23,9 +23,10 @@ import numpy as np
 
 from benchmarks.bench_soak import object_bytes
 from cells import ZOO, Cell, canonical, dead, digest, mutate
-from search.cli import main as cellsearch
-from workers import FILTERS, Job, RayPool, Setting, TaskSpec, Training, make_job
-from workers.runtime import process_facts
+from search.commands.cli import main as cellsearch
+from search.procedure.filter import FILTERS
+from workers import Job, RayPool, Setting, TaskSpec, Training, make_job
+from workers.machine.runtime import process_facts
 
 FIFTH: Final = ("plans.arithmetic.budget=600", "plans.xml.budget=1200")
 

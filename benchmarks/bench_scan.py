@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cells import ZOO, Cell, lower_stack, parse
-from workers.runtime import COMPILER_OPTIONS
+from workers.machine.runtime import COMPILER_OPTIONS
 
 B, T, V = 20, 35, 28
 RATE, CLIP = 0.5, 5.0

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from search.cli import main as cellsearch
-from search.database import RUN_FILE
+from search.commands.cli import main as cellsearch
+from search.store.database import RUN_FILE
 
 PARTS: Final = """
 SELECT CASE WHEN json_extract(t.value, '$.name') = 'memorization' THEN 'filter'

@@ -20,15 +20,15 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from search.config import Config
-from search.config_file import Document, assign, from_document
-from search.engine import Engine, Limits
-from search.numerics import admit
-from search.procedure import Procedure
-from search.store import Store
+from search.loop.engine import Engine, Limits
+from search.loop.numerics import admit
+from search.procedure.config import Config
+from search.procedure.document import Document, assign, from_document
+from search.procedure.procedure import Procedure
+from search.store.store import Store
 from workers import Pool, RayPool
-from workers.nodes import WORN
-from workers.runtime import process_facts
+from workers.machine.runtime import process_facts
+from workers.pools.nodes import WORN
 
 TINY: Final = (
     *('tasks=["xml"]', "plans.xml.budget=20", "plans.xml.task.train_tokens=14000"),

@@ -24,8 +24,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from cells import ZOO, Cell, canonical, dead, digest, mutate
-from workers import FILTERS, Evaluation, Filter, InlinePool, Pool, RayPool
-from workers.schedule import PASSED
+from search.procedure.filter import FILTERS, Filter
+from workers import Evaluation, InlinePool, Pool, RayPool
+from workers.job.schedule import PASSED
 
 WHOLE: Final = replace(FILTERS["small"], give_up=())
 """The filter that is calibrated, without its rule."""

@@ -21,22 +21,21 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from cells import ZOO
-from search.presets import get_preset
-from search.settings import draw
+from search.procedure.presets import get_preset
+from search.procedure.racing import Racing, due
+from search.procedure.settings import draw
 from workers import (
     BUDGET,
     InlinePool,
     Job,
     Point,
     Pool,
-    Racing,
     RayPool,
     Result,
     Setting,
     Status,
     TaskSpec,
     Training,
-    due,
     make_job,
 )
 

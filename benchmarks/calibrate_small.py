@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.calibrate_racing import race
-from search.evaluate import carry_out
-from search.pools import add_pool_arguments, make_pool
-from search.presets import get_preset
-from search.progress import make_progress
-from search.request import Request, make_entries, read_cells
-from search.results import Results
-from search.tournament import Entry
+from search.commands.evaluate import carry_out
+from search.commands.pools import add_pool_arguments, make_pool
+from search.contest.progress import make_progress
+from search.contest.request import Request, make_entries, read_cells
+from search.contest.tournament import Entry
+from search.procedure.presets import get_preset
+from search.store.results import Results
 from workers import Result
 
 CELLS = ("gru", "lstm", "lstm_b", "mut1", "lstm_f", "tanh")

@@ -16,9 +16,10 @@ import numpy as np
 
 from benchmarks.calibrate_filter import FILE as CURVES
 from benchmarks.calibrate_filter import WHOLE, Curve, read, stopped
-from search.database import RUN_FILE, read_database
-from search.orders import FILTER_NAME
-from workers import COMPILE_S, FILTERS
+from search.loop.orders import FILTER_NAME
+from search.procedure.filter import FILTERS
+from search.store.database import RUN_FILE, read_database
+from workers import COMPILE_S
 
 FILE: Final = Path(__file__).parent / "data" / "durations.json"
 KINDS: Final = ("filter passed", "filter failed", "task")

@@ -11,10 +11,10 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
-from search.population import Member
-from search.visits import FILTER, Order
+from search.procedure.moves import FILTER, Order
+from search.procedure.population import Member
 from workers import BUDGET, Result, Setting, Status
-from workers.schedule import PASSED
+from workers.job.schedule import PASSED
 
 SEEDS: Final = 0.4
 """The metric that seeds reach on every task with the best of settings."""

@@ -18,11 +18,12 @@ import numpy as np
 
 from benchmarks.durations import Draw
 from benchmarks.landscape import World
-from search.clock import Clock
-from search.orders import Orders
-from search.procedure import Procedure
-from search.visits import FILTER, Order
-from workers import COMPILE_S, Result, passed
+from search.loop.orders import Orders
+from search.procedure.clock import Clock
+from search.procedure.filter import passed
+from search.procedure.moves import FILTER, Order
+from search.procedure.procedure import Procedure
+from workers import COMPILE_S, Result
 
 RESTART_S: Final = 5.0
 """Until a process that was replaced takes jobs again."""
@@ -62,7 +63,7 @@ class Course:
 
 
 def follow(procedure: Procedure, candidates: int, world: World, share: Draw) -> Course:
-    """The course of a search: `search.engine.Engine` without store, pool and limits.
+    """The course of a search: the engine without store, pool and limits.
 
     Args:
         procedure: A new one.

@@ -8,26 +8,26 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from cells.check import MAX_NODES, check
-from cells.equations import equations, latex
-from cells.flow import flow
+from cells.identity.canonical import Canonical, canonical, canonicalize, digest
 from cells.ir import Cell, Node
 from cells.json_form import from_json, to_json
 from cells.liveness import Dead, dead, response
 from cells.mutate import TRANSFORMATIONS, Mutant, Transformation, mutate, transform
-from cells.nearest import Nearest, nearest
+from cells.notation.equations import equations, latex
+from cells.notation.flow import flow
+from cells.notation.text import parse, parse_named, to_text
+from cells.notation.tokens import CellSyntaxError
 from cells.ops import OP_SETS, OPS, CellError, Op
 from cells.own_ops import load_op, op_names
-from cells.published import Published
-from cells.simplify import Canonical, canonical, canonicalize, digest
 from cells.size import cell_params, flops, num_params, width_for
-from cells.text import parse, parse_named, to_text
-from cells.tokens import CellSyntaxError
 from cells.zoo import PUBLISHED, ZOO
+from cells.zoo.nearest import Nearest, nearest
+from cells.zoo.published import Published
 
 if TYPE_CHECKING:
-    from cells.drawing import draw_png, draw_svg
     from cells.export import forms, name_values
-    from cells.lowering import Layer, Stack, lower, lower_stack
+    from cells.picture.drawing import draw_png, draw_svg
+    from cells.scan.layer import Layer, Stack, lower, lower_stack
 
 __all__ = [
     "MAX_NODES",
@@ -82,9 +82,9 @@ __all__ = [
 
 
 _LATER: Final = {
-    **dict.fromkeys(("draw_png", "draw_svg"), "cells.drawing"),
+    **dict.fromkeys(("draw_png", "draw_svg"), "cells.picture.drawing"),
     **dict.fromkeys(("forms", "name_values"), "cells.export"),
-    **dict.fromkeys(("Layer", "Stack", "lower", "lower_stack"), "cells.lowering"),
+    **dict.fromkeys(("Layer", "Stack", "lower", "lower_stack"), "cells.scan.layer"),
 }
 
 

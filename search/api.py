@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cells import Cell, draw_svg
+from search.contest.scoreboard import Scoreboard
 from search.errors import UserError, unknown
-from search.scoreboard import Scoreboard
 
 if TYPE_CHECKING:
     import pandas
 
-    from search.engine import Engine
-    from search.runs import Run as OpenRun
+    from search.loop.engine import Engine
+    from search.loop.runs import Run as OpenRun
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Picture:
 
     def __str__(self) -> str:
         """What `cellsearch show` prints."""
-        from search.card import safe_name
-        from search.leaderboard import WIDTH
-        from search.show import describe, render
+        from search.commands.show import describe, render
+        from search.output.card import safe_name
+        from search.output.leaderboard import WIDTH
 
         facts = describe(safe_name(self.name), self.cell, WIDTH)
         return render(self.cell, facts, as_latex=False)
@@ -83,7 +83,7 @@ class Run:
 
     def status(self) -> dict[str, Any]:
         """What `cellsearch status --json` prints."""
-        from search.status import describe
+        from search.commands.status import describe
 
         with self._replayed() as (found, engine):
             return describe(found, engine)
@@ -94,7 +94,7 @@ class Run:
         Args:
             count: How many rows; None: all.
         """
-        from search.leaderboard import Leaderboard
+        from search.output.leaderboard import Leaderboard
 
         with self._replayed() as (_, engine):
             rows = Leaderboard(engine.procedure).rows(count)
@@ -143,12 +143,12 @@ class Run:
 
         Args:
             name: `results`, `candidates`, `rejected` (mutants) or `issued` (jobs); see
-                `search.tables`.
+                `search.store.tables`.
 
         Raises:
             UserError: There is no such view, or pandas is not installed.
         """
-        from search.runs import open_run
+        from search.loop.runs import open_run
 
         pandas = _pandas()
         with open_run(self.folder, reading=True) as found:
@@ -157,7 +157,7 @@ class Run:
 
     def export(self, out: str | Path, k: int = 3, *, force: bool = False) -> list[Path]:
         """Writes the best cells as `cellsearch export` does; returns their folders."""
-        from search.export import best_of, check_free, write
+        from search.commands.export import best_of, check_free, write
 
         out = Path(out)
         check_free(out, force=force)
@@ -167,7 +167,7 @@ class Run:
 
     @contextmanager
     def _replayed(self) -> Iterator[tuple["OpenRun", "Engine"]]:
-        from search.runs import open_run, replay
+        from search.loop.runs import open_run, replay
 
         with open_run(self.folder, reading=True) as found:
             yield found, replay(found)
@@ -191,8 +191,8 @@ def search(
     Raises:
         UserError: Something that cannot be.
     """
-    from search import run
-    from search.config import SEARCH_PRESETS
+    from search.commands import run
+    from search.procedure.config import SEARCH_PRESETS
 
     words = []
     if isinstance(config, str) and not Path(config).suffix:
@@ -229,11 +229,16 @@ def evaluate(
     Raises:
         UserError: Something that cannot be.
     """
-    from search import evaluate as command
-    from search.pools import check_workers, make_pool
-    from search.progress import make_progress
-    from search.request import BASELINE, find_baseline, make_entries, make_request
-    from search.results import Results
+    from search.commands import evaluate as command
+    from search.commands.pools import check_workers, make_pool
+    from search.contest.progress import make_progress
+    from search.contest.request import (
+        BASELINE,
+        find_baseline,
+        make_entries,
+        make_request,
+    )
+    from search.store.results import Results
 
     words = [BASELINE, "--tasks", ",".join(tasks), *_flags(options)]
     parsed = _parse(command, words)
@@ -265,7 +270,7 @@ def show(cell: str | Cell | Picture, name: str = "cell") -> Picture:
         return cell
     if isinstance(cell, Cell):
         return Picture(name, cell)
-    from search.sources import read_cell
+    from search.commands.sources import read_cell
 
     return Picture(*read_cell(cell))
 

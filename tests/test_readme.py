@@ -12,10 +12,10 @@ from unittest import mock
 import pytest
 
 from cells import OPS
-from search import pools
-from search.cli import COMMANDS, main
-from tests.fake_search import Fake, Trained, query
-from tests.searches import ROOT
+from search.commands import pools
+from search.commands.cli import COMMANDS, main
+from tests.support.fake_search import Fake, Trained, query
+from tests.support.searches import ROOT
 
 TEXT = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)

@@ -7,52 +7,35 @@ jobs and reads evaluations starts fast, and so that `prepare` comes before JAX.
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.cost import COMPILE_S, model_width, nominal_cost, update_cost
-from workers.evaluation import (
-    BUDGET,
-    Evaluation,
-    Point,
-    Result,
-    Status,
-    failed,
-)
-from workers.filter import FILTERS, Filter, passed
-from workers.inline import InlinePool
-from workers.job import Job, make_job, run_id, study_id
-from workers.nodes import Node
-from workers.pool import Pool
-from workers.racing import Racing, Rung, by_shape, due, ranked, rungs
-from workers.ray_pool import RayPool
-from workers.runtime import Numerics, available_cores, numerics_class, prepare
-from workers.schedule import SCHEDULES, Schedule
-from workers.seats import RECYCLE_BYTES, RECYCLE_MAPS
-from workers.spec import (
-    OPTIMIZERS,
-    PRODUCTS,
-    JobError,
-    Setting,
-    Shape,
-    TaskSpec,
-    Training,
-)
+from workers.job.cost import COMPILE_S, model_width, nominal_cost, update_cost
+from workers.job.evaluation import BUDGET, Evaluation, Result, Status, failed
+from workers.job.job import Job, make_job, run_id, study_id
+from workers.job.schedule import PASSED, SCHEDULES, Schedule
+from workers.job.setting import JobError, Point, Setting, Shape
+from workers.job.spec import OPTIMIZERS, PRODUCTS, TaskSpec, Training
+from workers.machine.runtime import Numerics, available_cores, numerics_class, prepare
+from workers.pools.inline import InlinePool
+from workers.pools.nodes import Node
+from workers.pools.pool import Pool
+from workers.pools.ray_pool import RayPool
+from workers.pools.seats import RECYCLE_BYTES, RECYCLE_MAPS
 
 if TYPE_CHECKING:
-    from workers.evaluator import Evaluator, evaluate
-    from workers.model import Model, make_model
-from workers.versions import installed, versions
+    from workers.training.evaluator import Evaluator, evaluate
+    from workers.training.model import Model, make_model
+from workers.machine.versions import installed, versions
 
 __all__ = [
     "BUDGET",
     "COMPILE_S",
-    "FILTERS",
     "OPTIMIZERS",
+    "PASSED",
     "PRODUCTS",
     "RECYCLE_BYTES",
     "RECYCLE_MAPS",
     "SCHEDULES",
     "Evaluation",
     "Evaluator",
-    "Filter",
     "InlinePool",
     "Job",
     "JobError",
@@ -61,10 +44,8 @@ __all__ = [
     "Numerics",
     "Point",
     "Pool",
-    "Racing",
     "RayPool",
     "Result",
-    "Rung",
     "Schedule",
     "Setting",
     "Shape",
@@ -72,8 +53,6 @@ __all__ = [
     "TaskSpec",
     "Training",
     "available_cores",
-    "by_shape",
-    "due",
     "evaluate",
     "failed",
     "installed",
@@ -82,21 +61,18 @@ __all__ = [
     "model_width",
     "nominal_cost",
     "numerics_class",
-    "passed",
     "prepare",
-    "ranked",
     "run_id",
-    "rungs",
     "study_id",
     "update_cost",
     "versions",
 ]
 
 _JAX: Final = {
-    "Evaluator": "evaluator",
-    "Model": "model",
-    "evaluate": "evaluator",
-    "make_model": "model",
+    "Evaluator": "training.evaluator",
+    "Model": "training.model",
+    "evaluate": "training.evaluator",
+    "make_model": "training.model",
 }
 
 

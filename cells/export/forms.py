@@ -7,9 +7,9 @@ from cells.export.flax_source import flax_source
 from cells.export.golden import golden_text
 from cells.export.names import Names, name_values
 from cells.export.torch_source import torch_source
+from cells.identity.canonical import digest
 from cells.ir import Cell, node_name
 from cells.ops import CellError, get_op
-from cells.simplify import digest
 
 
 def forms(cell: Cell, name: str, text: str | None = None) -> dict[str, str]:

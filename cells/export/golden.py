@@ -183,7 +183,7 @@ def _reference(cell: Cell, instance: _Instance) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from cells.lowering import lower
+    from cells.scan.layer import lower
 
     layer = lower(cell)
 

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cells.diagram import find_gates
-from cells.equations import equations, latex
 from cells.ir import Cell, node_name
-from cells.layout import lay_out, state_names
-from cells.nearest import borrowed_names
+from cells.notation.equations import equations, latex
+from cells.notation.layout import lay_out, state_names
+from cells.notation.text import parse, to_text
 from cells.ops import OPS, CellError
-from cells.text import parse, to_text
+from cells.picture.diagram import find_gates
 from cells.zoo import PUBLISHED
+from cells.zoo.nearest import borrowed_names
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9 _.,()+-]{1,100}")
 _VALUE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,29}")

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from cells.export.names import Names
 from cells.ir import Cell, node_name
-from cells.layout import ATOM, Piece, rank_of
+from cells.notation.layout import ATOM, Piece, rank_of
 from cells.ops import CellError, get_op
 
 LINE: Final = 88

@@ -163,7 +163,7 @@ def reachable(address: str) -> bool:
 
 @functools.cache
 def probe(platforms: str) -> dict[str, Any]:
-    """What `workers.probe` says in a process of its own; asked once.
+    """What `workers.machine.probe` says in a process of its own; asked once.
 
     Args:
         platforms: As in `JAX_PLATFORMS`; empty leaves it to JAX.
@@ -174,7 +174,7 @@ def probe(platforms: str) -> dict[str, Any]:
     words = [platforms] if platforms else []
     try:
         done = subprocess.run(
-            _command("workers.probe", *words),
+            _command("workers.machine.probe", *words),
             env=_environment(),
             capture_output=True,
             text=True,
@@ -191,7 +191,7 @@ def probe(platforms: str) -> dict[str, Any]:
 def survey(
     address: str | None, workers: int | None
 ) -> Generator[dict[str, Any], None, None]:
-    """What `workers.survey` says in a process of its own, row by row.
+    """What `workers.pools.survey` says in a process of its own, row by row.
 
     Args:
         address: Of a Ray cluster; None: Ray is started on this machine.
@@ -204,7 +204,7 @@ def survey(
 
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            _command("workers.survey", address or "", str(workers or 0)),
+            _command("workers.pools.survey", address or "", str(workers or 0)),
             env=_environment(),
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,0 +1,1 @@
+"""Which cells are the same: canonical form, exact labelling, digest."""

@@ -1,0 +1,1 @@
+"""How a cell is written: its text, read and printed, and equations for people."""

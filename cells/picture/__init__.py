@@ -1,0 +1,1 @@
+"""A cell as a picture: what is drawn, in which layer and order, and how."""

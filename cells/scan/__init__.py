@@ -1,0 +1,1 @@
+"""A cell over time in JAX: the layer, and the plan that makes its scan fast."""

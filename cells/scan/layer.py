@@ -1,0 +1,202 @@
+"""A cell as pure JAX functions: weights, one step, and a sequence."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from cells.check import check
+from cells.ir import Cell, node_name
+from cells.ops import get_op
+from cells.scan.hoisted import Carry, Params
+from cells.scan.plan import Plan
+from cells.scan.planning import make_plan
+from cells.scan.recurrence import scan_rows, scan_steps
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a cell.
+
+    `step` is the readable reference; `scan` and `scan_tokens` compute the same, value
+    and gradient, faster: see `recurrence`. All are pure and work under `jit`,
+    `grad` and `vmap`, in any floating-point type of the weights.
+    """
+
+    cell: Cell
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What a scan computes."""
+        return make_plan(self.cell)
+
+    def init(
+        self,
+        key: jax.Array,
+        width: int,
+        scale: float | jax.Array = 1.0,
+        dtype: Any = jnp.float32,
+    ) -> dict[str, dict[str, jax.Array]]:
+        """Draws the weights as in the paper (section 3.7).
+
+        Kernels are U[-s, s] with s = scale / sqrt(width), plus the node's `diagonal`;
+        biases are the node's `bias`; the vector of a `scale` node starts at one.
+
+        Args:
+            key: Consumed.
+            width: H.
+            scale: A number, or a scalar array inside a compiled function.
+            dtype: Type of the weights.
+        """
+        linears = [i for i, n in enumerate(self.cell.nodes) if n.op == "linear"]
+        bound = jnp.asarray(scale, dtype) / jnp.asarray(width, dtype) ** 0.5
+        shape = (len(linears), width, width)
+        drawn = iter(bound * jax.random.uniform(key, shape, dtype, -1.0, 1.0))
+        params: dict[str, dict[str, jax.Array]] = {}
+        for index, node in enumerate(self.cell.nodes):
+            if node.op == "linear":
+                diagonal, bias = node.attrs
+                kernel = next(drawn)
+                if diagonal:
+                    kernel = kernel + diagonal * jnp.eye(width, dtype=dtype)
+                params[node_name(index)] = {
+                    "kernel": kernel,
+                    "bias": jnp.full((width,), bias, dtype),
+                }
+            elif get_op(node.op).weights:
+                params[node_name(index)] = {"scale": jnp.ones((width,), dtype)}
+        return params
+
+    def initial_carry(self, batch: int, width: int, dtype: Any = jnp.float32) -> Carry:
+        """The states before the first step: M arrays of zeros `[B, H]`."""
+        return tuple(
+            jnp.zeros((batch, width), dtype) for _ in range(self.cell.num_states)
+        )
+
+    def step(
+        self, params: Params, carry: Carry, inputs: jax.Array
+    ) -> tuple[Carry, jax.Array]:
+        """One time step, node by node.
+
+        Args:
+            params: As `init` returns them.
+            carry: The M old states, each `[B, H]`.
+            inputs: x, `[B, H]`.
+
+        Returns:
+            The M new states, and what the layer emits: the first of them.
+        """
+        values = [inputs, *carry]
+        for index, node in enumerate(self.cell.nodes):
+            op = get_op(node.op)
+            args: list[Any] = [values[arg] for arg in node.args]
+            if op.weights:
+                args.insert(0, params[node_name(index)])
+            values.append(op.function(jnp, *(args or [inputs])))
+        outputs = tuple(values[output] for output in self.cell.outputs)
+        return outputs, outputs[0]
+
+    def scan(
+        self, params: Params, carry: Carry, inputs: jax.Array
+    ) -> tuple[Carry, jax.Array]:
+        """All time steps, in one `jax.lax.scan`.
+
+        Args:
+            params: As `init` returns them.
+            carry: The M states before the first step, each `[B, H]`.
+            inputs: x at each step, `[T, B, H]`.
+
+        Returns:
+            The M states after the last step, and the outputs `[T, B, H]`.
+        """
+        return scan_steps(self.plan, params, carry, inputs)
+
+    def scan_tokens(
+        self, params: Params, carry: Carry, table: jax.Array, tokens: jax.Array
+    ) -> tuple[Carry, jax.Array]:
+        """The same for `inputs = table[tokens]`, x-only work done once per row.
+
+        Args:
+            params: As `init` returns them.
+            carry: The M states before the first step, each `[B, H]`.
+            table: The embedding, `[V, H]`.
+            tokens: Row numbers, `[T, B]`, integers.
+
+        Returns:
+            The M states after the last step, and the outputs `[T, B, H]`.
+        """
+        return scan_rows(self.plan, params, carry, table, tokens)
+
+
+def lower(cell: Cell) -> Layer:
+    """The cell as JAX functions.
+
+    Raises:
+        CellError: The cell is not valid.
+    """
+    check(cell)
+    return Layer(cell)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """L layers of one cell, each fed by the one below; params and carry are tuples."""
+
+    layer: Layer
+    num_layers: int
+
+    def init(
+        self,
+        key: jax.Array,
+        width: int,
+        scale: float | jax.Array = 1.0,
+        dtype: Any = jnp.float32,
+    ) -> tuple[dict[str, dict[str, jax.Array]], ...]:
+        """Weights of each layer, as `Layer.init` draws them; the key is consumed."""
+        keys = jax.random.split(key, self.num_layers)
+        return tuple(self.layer.init(k, width, scale, dtype) for k in keys)
+
+    def initial_carry(
+        self, batch: int, width: int, dtype: Any = jnp.float32
+    ) -> tuple[Carry, ...]:
+        """Zeros for each layer."""
+        return tuple(
+            self.layer.initial_carry(batch, width, dtype)
+            for _ in range(self.num_layers)
+        )
+
+    def scan(
+        self, params: tuple[Params, ...], carry: tuple[Carry, ...], inputs: jax.Array
+    ) -> tuple[tuple[Carry, ...], jax.Array]:
+        """All steps of all layers; `inputs` and the outputs are `[T, B, H]`."""
+        carries = []
+        for layer_params, layer_carry in zip(params, carry, strict=True):
+            new, inputs = self.layer.scan(layer_params, layer_carry, inputs)
+            carries.append(new)
+        return tuple(carries), inputs
+
+    def scan_tokens(
+        self,
+        params: tuple[Params, ...],
+        carry: tuple[Carry, ...],
+        table: jax.Array,
+        tokens: jax.Array,
+    ) -> tuple[tuple[Carry, ...], jax.Array]:
+        """The same for `inputs = table[tokens]`; see `Layer.scan_tokens`."""
+        first, outputs = self.layer.scan_tokens(params[0], carry[0], table, tokens)
+        rest, outputs = self.scan(params[1:], carry[1:], outputs)
+        return (first, *rest), outputs
+
+
+def lower_stack(cell: Cell, num_layers: int) -> Stack:
+    """L layers of the cell as JAX functions.
+
+    Raises:
+        CellError: The cell is not valid.
+        ValueError: `num_layers` is below 1.
+    """
+    if num_layers < 1:
+        raise ValueError(f"num_layers must be at least 1, got {num_layers}")
+    return Stack(lower(cell), num_layers)

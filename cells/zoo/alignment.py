@@ -1,0 +1,215 @@
+"""How many edits turn one cell into another, by the parts that stand for each other."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from cells.zoo.terms import Vertex
+
+MAX_EVALUATIONS: Final = 1500
+"""Alignments of 20 parts tried, at most, in the search for a better one."""
+
+_MOST: Final = 3
+_ROUNDS: Final = 5
+
+Map = list[int]
+"""For each vertex of one graph the vertex of the other that it stands for, or -1."""
+
+
+class Graph:
+    """The parts of a cell, with what comparisons need."""
+
+    def __init__(self, vertices: Sequence[Vertex]) -> None:
+        """Of the parts that `make_terms` found."""
+        self.vertices = vertices
+        self.labels = [(v.op, v.attrs) for v in vertices]
+        self.families = [v.family for v in vertices]
+        self.counts = Counter(self.labels)
+
+    def __len__(self) -> int:
+        """How many parts there are."""
+        return len(self.vertices)
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """How often the row's vertex reads the column's, less where it is negative."""
+        found = np.zeros((len(self), len(self)))
+        for index, vertex in enumerate(self.vertices):
+            for slot, child in vertex.children:
+                found[index, child] += 1.0 if slot > 0 else 0.8
+        return found
+
+
+def bound(a: Graph, b: Graph) -> int:
+    """No alignment costs less than this."""
+    return max(len(a), len(b)) - (a.counts & b.counts).total()
+
+
+def cost(a: Graph, b: Graph, mapped: Sequence[int]) -> int:
+    """The edits that an alignment of a's parts with b's stands for.
+
+    Each counts 1: a part that is in one graph only; a part of another op or with other
+    attributes; and, of two parts that stand for each other, a child that does not. A
+    part in one graph only has its children take its place, as in the edit distance of
+    trees, so that an op between a value and its reader is one edit.
+    """
+    back = _inverse(b, mapped)
+    edits = mapped.count(-1) + back.count(-1)
+    above, below = _Spliced(a, mapped), _Spliced(b, back)
+    for p, q in enumerate(mapped):
+        if q < 0:
+            continue
+        edits += a.labels[p] != b.labels[q]
+        own, other = above.children(p, mapped), below.children(q, None)
+        if own != other:
+            edits += max((own - other).total(), (other - own).total())
+    return edits
+
+
+def align(a: Graph, b: Graph) -> Map:
+    """A good alignment, by assignments of parts with like neighbours."""
+    from scipy.optimize import linear_sum_assignment
+
+    pairs = [[_likeness(a, b, p, q) for q in range(len(b))] for p in range(len(a))]
+    alike = np.array(pairs)
+    soft = np.clip(alike, 0.0, None)
+    for _ in range(_ROUNDS):
+        soft = np.clip(alike, 0, None) * (0.2 + _support(a, b, soft))
+        soft /= max(soft.max(), 1e-9)
+    best: Map = []
+    least = -1
+    for _ in range(_ROUNDS):
+        gain = np.where(alike < 0, -1.0, 0.5 * np.clip(alike, 0, None) + soft)
+        rows, columns = linear_sum_assignment(np.round(gain, 9), maximize=True)
+        mapped = [-1] * len(a)
+        hard = np.zeros_like(alike)
+        for p, q in zip(rows.tolist(), columns.tolist(), strict=True):
+            if alike[p, q] >= 0:
+                mapped[p] = q
+                hard[p, q] = 1.0
+        if mapped == best:
+            break
+        found = cost(a, b, mapped)
+        if least < 0 or found < least:
+            best, least = mapped, found
+        soft = _support(a, b, hard)
+    return best
+
+
+def improve(a: Graph, b: Graph, mapped: Map) -> tuple[int, Map]:
+    """Exchanges parts of an alignment while that saves edits; the edits come first.
+
+    Parts that agree with their counterparts, as do all their neighbours, are left.
+    """
+    best, least = list(mapped), cost(a, b, mapped)
+    left, again = MAX_EVALUATIONS * 20 // max(len(a), 20), True
+    while again and left > 0:
+        again = False
+        for p in _doubtful(a, b, best):
+            for q in (-1, *range(len(b))):
+                tried = _moved(a, b, best, p, q)
+                if tried is None:
+                    continue
+                left -= 1
+                found = cost(a, b, tried)
+                if found < least:
+                    best, least, again = tried, found, True
+                if left <= 0:
+                    return least, best
+    return least, best
+
+
+def _doubtful(a: Graph, b: Graph, mapped: Map) -> list[int]:
+    """Parts without a counterpart or that differ from it, and all near them."""
+    found = set[int]()
+    for p, q in enumerate(mapped):
+        children = [child for _, child in a.vertices[p].children]
+        if q >= 0 and a.labels[p] == b.labels[q]:
+            own = sorted((s, mapped[c]) for s, c in a.vertices[p].children)
+            if own == sorted(b.vertices[q].children):
+                continue
+        found.update((p, *children))
+        for reader, vertex in enumerate(a.vertices):
+            if any(child == p for _, child in vertex.children):
+                found.add(reader)
+                found.update(child for _, child in vertex.children)
+    return sorted(found)
+
+
+def _likeness(a: Graph, b: Graph, p: int, q: int) -> float:
+    """From 0 to 1 for parts that may stand for each other, else -1."""
+    if a.families[p] != b.families[q]:
+        return -1.0
+    if a.labels[p] == b.labels[q]:
+        return 1.0
+    return 0.8 if a.vertices[p].op == b.vertices[q].op else 0.3
+
+
+def _support(a: Graph, b: Graph, alike: np.ndarray) -> np.ndarray:
+    """How well the children and the readers of two parts agree, given all parts do."""
+    down = a.matrix @ alike @ b.matrix.T
+    up = a.matrix.T @ alike @ b.matrix
+    wide = np.maximum.outer(a.matrix.sum(1), b.matrix.sum(1))
+    high = np.maximum.outer(a.matrix.sum(0), b.matrix.sum(0))
+    found: np.ndarray = down / np.maximum(wide, 1) + up / np.maximum(high, 1)
+    return found
+
+
+def _moved(a: Graph, b: Graph, mapped: Map, p: int, q: int) -> Map | None:
+    """The alignment with p on q, and what was on q on p's old place if it may be."""
+    old = mapped[p]
+    if q == old or a.families[p] in ("x", "first"):
+        return None
+    if q >= 0 and a.families[p] != b.families[q]:
+        return None
+    tried = list(mapped)
+    if q >= 0 and q in mapped:
+        tried[mapped.index(q)] = old
+    tried[p] = q
+    return tried
+
+
+def _inverse(b: Graph, mapped: Sequence[int]) -> Map:
+    back = [-1] * len(b)
+    for p, q in enumerate(mapped):
+        if q >= 0:
+            back[q] = p
+    return back
+
+
+class _Spliced:
+    """Children of the parts of a graph; those of lone parts stand in their place."""
+
+    def __init__(self, graph: Graph, mapped: Sequence[int]) -> None:
+        self.vertices = graph.vertices
+        self.mapped = mapped
+        self.below: dict[int, Counter[int]] = {}
+
+    def children(
+        self, index: int, names: Sequence[int] | None
+    ) -> Counter[tuple[int, int]]:
+        """(slot, part) of all children; a part is named by the other graph's."""
+        found = Counter[tuple[int, int]]()
+        for slot, child in self.vertices[index].children:
+            if self.mapped[child] >= 0:
+                found[slot, names[child] if names else child] += 1
+                continue
+            for part, times in self.lone(child).items():
+                found[slot, names[part] if names else part] += times
+        return found
+
+    def lone(self, index: int) -> Counter[int]:
+        """The nearest parts below a lone one that are not; many count as three."""
+        if index not in self.below:
+            found = Counter[int]()
+            state = self.vertices[index].op == "state"  # may depend on itself
+            for _, child in () if state else self.vertices[index].children:
+                if self.mapped[child] >= 0:
+                    found[child] += 1
+                else:
+                    found.update(self.lone(child))
+            self.below[index] = Counter({v: min(n, _MOST) for v, n in found.items()})
+        return self.below[index]

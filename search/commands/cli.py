@@ -1,0 +1,149 @@
+"""The command line: a table of commands, and one line for a person's mistake."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, NoReturn
+
+
+class Command(NamedTuple):
+    """A command: its module, which is imported when it is used, and what it does.
+
+    The module has `add_arguments(parser)` and `run(options)`.
+    """
+
+    module: str
+    help: str
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "run": Command(
+        "search.commands.run",
+        "search for cells, or go on with a search, and print the ranked table",
+    ),
+    "resume": Command(
+        "search.commands.resume",
+        "go on with a run: the same search, and what it has is not trained again",
+    ),
+    "top": Command(
+        "search.commands.top",
+        "print the ranked table of a run, finished, running or stopped",
+    ),
+    "status": Command(
+        "search.commands.status",
+        "say how far a run is, what it spent and saved, and what failed",
+    ),
+    "evaluate": Command(
+        "search.commands.evaluate",
+        "score cells on tasks, and print the table of the 2015 paper for them",
+    ),
+    "show": Command(
+        "search.commands.show",
+        "print a cell: text, equations, size and nearest published cell; draw it",
+    ),
+    "report": Command(
+        "search.output.report",
+        "write one HTML page about a run, finished, running or stopped",
+    ),
+    "export": Command(
+        "search.commands.export",
+        "write cells as stand-alone Flax and PyTorch code that proves itself",
+    ),
+    "tasks": Command(
+        "search.commands.tasks",
+        "list the tasks, or print one with three examples",
+    ),
+    "doctor": Command(
+        "search.commands.doctor",
+        "say what is wrong with this machine or cluster, and what to do",
+    ),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the message alone and exits with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _Version(argparse.Action):
+    """Prints the version; it is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        print(_version())
+        parser.exit()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status: 0, 1 or, for a mistake, 2."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((word for word in words if not word.startswith("-")), "")
+    prefix = f"cellsearch {name}" if name in COMMANDS else "cellsearch"
+    try:
+        status = _run(words, name)
+        sys.stdout.flush()
+    except KeyboardInterrupt:  # where a command has nothing to keep, or has not begun
+        print(f"{prefix}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has gone: nothing left to do
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if not isinstance(error, _mistakes()):
+            raise
+        message = " ".join(str(error).splitlines())
+        print(f"{prefix}: {message}", file=sys.stderr)
+        return 2
+    return status
+
+
+def _run(words: Sequence[str], name: str) -> int:
+    """Imports the command that is named, and no other, and carries it out."""
+    parser = _Parser(
+        prog="cellsearch",
+        description="Evolutionary search for recurrent cells: one seed, one search.",
+    )
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version, and exit"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parsers = {
+        key: commands.add_parser(key, help=row.help, description=row.help)
+        for key, row in COMMANDS.items()
+    }
+    if name not in COMMANDS:
+        parser.parse_args(words)  # --help, --version or a mistake: it exits
+    module = importlib.import_module(COMMANDS[name].module)
+    module.add_arguments(parsers[name])
+    options = parser.parse_args(words)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # so that `module:op` finds a file beside you
+    status: int = module.run(options)
+    return status
+
+
+def _mistakes() -> tuple[type[Exception], ...]:
+    """What a person's mistake raises; asked for when something has been raised."""
+    from cells import CellError
+    from search.errors import UserError
+    from tasks import TaskError
+    from workers import JobError
+
+    return UserError, CellError, TaskError, JobError
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"cellsearch {version('cellsearch')}"
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "cellsearch (not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

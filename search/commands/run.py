@@ -1,0 +1,276 @@
+"""`cellsearch run` and `resume`: a search in a run folder, begun or gone on with."""
+
+import argparse
+import contextlib
+import math
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from search.commands.display import LEGEND, counts, details, make_table, make_watcher
+from search.commands.dry_run import dry_run
+from search.commands.pools import Workers, add_pool_arguments, check_workers
+from search.contest.progress import duration
+from search.errors import UserError
+from search.loop.deadlines import FACTOR
+from search.loop.engine import Ending, Engine, Limits
+from search.loop.numerics import admit, check_reused, class_of
+from search.loop.runs import (
+    Run,
+    branch_document,
+    create_run,
+    make_folder,
+    open_run,
+    take_results,
+)
+from search.output.leaderboard import Leaderboard
+from search.procedure.config import SEARCH_PRESETS, Config, check_trainable
+from search.procedure.document import (
+    Document,
+    assign,
+    from_document,
+    read_document,
+    to_document,
+)
+from search.procedure.procedure import Procedure
+from search.store.locks import RunLock
+from search.store.store import holds_run
+from workers import Pool
+
+ROWS: Final = 10
+PIPE_COLUMNS: Final = 120
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of `run`."""
+    add = parser.add_argument
+    add("config", nargs="?", type=Path, metavar="CONFIG.toml", help="a configuration")
+    add("--preset", help=f"{', '.join(SEARCH_PRESETS)} (the configuration's, or small)")
+    add("--out", type=Path, metavar="RUN", help="the run's folder (runs/PRESET)")
+    add("--seed", type=int, metavar="N", help="seed of everything (0)")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one option of the configuration, such as rules.gate=0.8",
+    )
+    add(
+        "--reuse",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="RUN",
+        help="take results of another run instead of training again; may be repeated",
+    )
+    add(
+        "--branch",
+        type=Path,
+        metavar="RUN",
+        help="start from the table of another run: its cells are the seeds",
+    )
+    add("--dry-run", action="store_true", help="say what the search would cost")
+    add_limits(parser)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Declares what `run` and `resume` share."""
+    add = parser.add_argument
+    add("--candidates", type=int, metavar="N", help="stop after N new cells")
+    add("--hours", type=float, metavar="H", help="stop after H hours")
+    add("--fitness", type=float, metavar="F", help="stop at a mutant of fitness F")
+    add("--curves", action="store_true", help="store learning curves, too")
+    add(
+        "--deadline",
+        type=float,
+        default=FACTOR,
+        metavar="X",
+        help="a job that takes X times as long as it should is stopped; 0: none "
+        f"({FACTOR:g})",
+    )
+    add_pool_arguments(parser)
+    add("--json", action="store_true", help="print the table as JSON")
+
+
+def check_limits(options: argparse.Namespace) -> None:
+    """Refuses limits and workers that there cannot be.
+
+    Raises:
+        UserError: Names the option, what came and what is allowed.
+    """
+    for name, least in {
+        "candidates": 1,
+        "hours": 0,
+        "fitness": 0,
+        "deadline": 0,
+    }.items():
+        value = getattr(options, name)
+        if value is not None and not least <= value < math.inf:
+            raise UserError(f"--{name} must be at least {least}, got {value}")
+    check_workers(options)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Begins a search, or goes on with it; returns the exit status."""
+    check_limits(options)
+    document = _document(options)
+    preset = document.get("preset", "small")
+    folder = options.out or Path("runs") / str(preset)
+    planned = options.candidates
+    if options.dry_run:
+        config = from_document(document, candidates=planned)
+        check_trainable(config)
+        return dry_run(config, _candidates(planned, config), options)
+    reuse = [*([options.branch] if options.branch else []), *options.reuse]
+    with Workers(options) as workers:
+        if not holds_run(folder):
+            config = from_document(document, candidates=planned)
+            check_trainable(config)
+            _check_reuse(options, workers)
+            limit = _candidates(planned, config)
+            make_folder(folder)
+            with RunLock(folder), create_run(folder, config, limit, reuse) as found:
+                return search(found, options, workers)
+        with RunLock(folder), open_run(folder) as found:
+            wanted = from_document(document, candidates=found.planned)
+            found.check(to_document(wanted), "the configuration asked for")
+            _check_reuse(options, workers, class_of(found.store.history))
+            found.add_reused(options.reuse)
+            return search(found, options, workers)
+
+
+def search(found: Run, options: argparse.Namespace, workers: Workers) -> int:
+    """Goes on with an open run until a limit; prints the table."""
+    limits = _limits(found, options)
+    watcher = make_watcher(limits)
+    procedure, history = Procedure(found.config), found.store.history
+
+    def pool() -> Pool:
+        made = workers.pool(class_of(history))
+        admit(made.workers(), history, mixed=options.mixed)
+        return made
+
+    if history.get("reuse"):
+        pool()  # decides whose results may be taken
+        for note in take_results(found, mixed=options.mixed):
+            print(note, file=sys.stderr)
+    engine = Engine(
+        procedure,
+        found.store,
+        pool,
+        watcher,
+        limits,
+        curves=options.curves,
+        deadline_factor=options.deadline,
+    )
+    try:
+        with watcher, stopping(engine, watcher.note):
+            ending = engine.run()
+    except KeyboardInterrupt:
+        print(f"stopped at once. {_go_on(found.folder)}", file=sys.stderr)
+        return 130
+    _say_end(found, engine, ending, options)
+    return 130 if ending is Ending.STOPPED else 0
+
+
+@contextlib.contextmanager
+def stopping(engine: Engine, note: Callable[[str], None]) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) drains and saves, the second stops at once."""
+
+    def first(number: int, frame: FrameType | None) -> None:
+        engine.stop()
+        for each in _SIGNALS:
+            signal.signal(each, signal.default_int_handler)
+        note("finishing what is being trained; Ctrl-C again stops at once")
+
+    before = {each: signal.signal(each, first) for each in _SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def _document(options: argparse.Namespace) -> Document:
+    """What a person wants: file, branch, flags, in this order."""
+    document: Document = {}
+    if options.branch is not None:
+        document = branch_document(options.branch)
+    if options.config is not None:
+        document.update(read_document(options.config))
+    if options.preset is not None:
+        document["preset"] = options.preset
+    if options.seed is not None:
+        document["seed"] = options.seed
+    for assignment in options.set:
+        assign(document, assignment)
+    return document
+
+
+def _check_reuse(
+    options: argparse.Namespace, workers: Workers, numerics: str | None = None
+) -> None:
+    """Refuses results of another numerics class before anything is made or changed."""
+    if options.reuse:
+        about = workers.pool(numerics).workers()
+        check_reused(options.reuse, about, mixed=options.mixed)
+
+
+def _candidates(wanted: int | None, config: Config) -> int:
+    return wanted or SEARCH_PRESETS[config.preset].candidates
+
+
+def _limits(found: Run, options: argparse.Namespace) -> Limits:
+    """Limits of this process; the number of candidates is kept for the next one."""
+    candidates = options.candidates or found.candidates
+    done = found.store.history.counts().get("propose", 0)
+    if candidates < done:
+        raise UserError(
+            f"--candidates must be at least {done}, which {found.folder} has, "
+            f"got {candidates}"
+        )
+    found.store.history.set("candidates", candidates)
+    return Limits(candidates, options.hours, options.fitness)
+
+
+def _say_end(
+    found: Run, engine: Engine, ending: Ending, options: argparse.Namespace
+) -> None:
+    board = Leaderboard(engine.procedure)
+    if options.json:
+        import json
+
+        print(json.dumps([row.to_dict() for row in board.rows()], indent=2))
+        print(f"{ending}. {_go_on(found.folder)}", file=sys.stderr)
+        return
+    print_table(board, sys.stdout, ROWS)
+    for line in (*LEGEND, "", *details(engine)):
+        print(line)
+    kinds = counts(engine.tally.decisions)
+    print(f"moves   {kinds}; {duration(engine.elapsed_s)} in this process")
+    print(f"{ending}. {_go_on(found.folder)}")
+
+
+def print_table(board: Leaderboard, stream: Any, count: int) -> None:
+    """Prints the best rows, and seeds and references below."""
+    from rich.console import Console
+
+    rows = board.rows(count)
+    shown = {row.member.digest for row in rows}
+    rest = [row for row in board.named() if row.member.digest not in shown]
+    if not rows and not rest:
+        print("no cell has been evaluated yet", file=stream)
+        return
+    width = None if stream.isatty() else PIPE_COLUMNS
+    console = Console(file=stream, width=width)
+    console.print(make_table(rows, rest, console.width))
+
+
+def _go_on(folder: Path) -> str:
+    return f"Go on: cellsearch resume {folder} [--candidates N]"

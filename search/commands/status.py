@@ -1,0 +1,136 @@
+"""`cellsearch status`: how far a run is, what it spent, saved and lost."""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from search.commands.display import counts
+from search.contest.progress import duration
+from search.loop.engine import Engine
+from search.loop.runs import Run, metadata, open_run, replay
+from search.store.locks import holder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the status; returns the exit status."""
+    with open_run(options.run, reading=True) as found:
+        facts = describe(found, replay(found))
+    if options.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        print(render(facts))
+    return 0
+
+
+def describe(found: Run, engine: Engine) -> dict[str, Any]:
+    """What there is to say of a run; times and machines are under keys of their own."""
+    procedure, tally = engine.procedure, engine.tally
+    ranked = procedure.population.ranked
+    spent, last = found.store.results.spent(), found.store.history.last_result()
+    return {
+        "run": str(found.folder),
+        "preset": found.config.preset,
+        "seed": found.config.seed,
+        "candidates": {"proposed": procedure.proposed, "limit": found.candidates},
+        "decisions": dict(tally.decisions),
+        "under_way": [visit.member.name for visit in procedure.visits],
+        "filter": {"runs": tally.filtered, "passed": tally.passed},
+        "settings": tally.settings,
+        "population": len(ranked),
+        "best": {"name": ranked[0].name, "fitness": ranked[0].fitness}
+        if ranked
+        else None,
+        "rejects": dict(tally.rejects),
+        "failures": dict(tally.failures),
+        "saved": {
+            "filters": tally.saved_filters,
+            "settings": tally.saved_settings,
+            "dead": tally.dead,
+        },
+        "faults": tally.faults,
+        "seconds": {
+            "compilation": spent.compile_s,
+            "training": spent.train_s,
+            "since_last_result": None if last is None else max(0.0, time.time() - last),
+        },
+        "machine": {
+            **metadata(found),
+            "in_use_by": holder(found.folder),
+            "workers": workers(found),
+        },
+    }
+
+
+def workers(found: Run) -> dict[str, Any]:
+    """Who works by node, or worked last, and how many seconds ago that was noted."""
+    known = found.store.history.get("workers") or {}
+    at = known.get("at")
+    seen_s = None if at is None else max(0.0, time.time() - at)
+    return {"seen_s": seen_s, "nodes": known.get("nodes", [])}
+
+
+def render(facts: dict[str, Any]) -> str:
+    """The facts as text for a terminal."""
+    candidates, seconds, best = facts["candidates"], facts["seconds"], facts["best"]
+    user = facts["machine"]["in_use_by"]
+    state = f"running: {user}" if user else "not running"
+    if not user and candidates["proposed"] >= candidates["limit"]:
+        state += ", all candidates done" if not facts["under_way"] else ", stopped"
+    idle = seconds["since_last_result"]
+    spent = seconds["compilation"] + seconds["training"]
+    rows = [
+        ("run", f"{facts['run']} (preset {facts['preset']}, seed {facts['seed']})"),
+        ("state", state + (f", last result {duration(idle)} ago" if idle else "")),
+        (
+            "candidates",
+            f"{candidates['proposed']:,} of {candidates['limit']:,}, "
+            f"{len(facts['under_way'])} moves under way",
+        ),
+        ("filter", f"{facts['filter']['passed']} of {facts['filter']['runs']} passed"),
+        ("settings", f"{facts['settings']:,} applied"),
+        ("population", f"{facts['population']:,}"),
+        ("best", f"{best['name']}, fitness {best['fitness']:.4f}" if best else "-"),
+        ("moves", counts(facts["decisions"]) or "-"),
+        ("rejects", counts(facts["rejects"]) or "-"),
+        ("failures", counts(facts["failures"]) or "-"),
+        (
+            "saved",
+            f"{facts['saved']['filters']} filter runs and {facts['saved']['settings']} "
+            f"trainings of known cells, {facts['saved']['dead']} dead mutants",
+        ),
+        (
+            "work",
+            f"{duration(spent)} in workers, "
+            f"{seconds['compilation'] / spent if spent else 0:.0%} of it compiling",
+        ),
+    ]
+    rows += node_rows(facts["machine"])
+    if facts["faults"]:
+        rows.append(
+            ("faults", f"{facts['faults']}: another run may differ, see failures")
+        )
+    if facts["machine"]["mixed"]:
+        rows.append(("mixed", "several numerics classes: not reproducible to the bit"))
+    return "\n".join(f"{label:<11} {value}" for label, value in rows)
+
+
+def node_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """A row for each node that workers were ready on in the last process."""
+    ago = duration(machine["workers"]["seen_s"] or 0.0)
+    for node in machine["workers"]["nodes"]:
+        names = (node["machine"], node["address"], node["node"][:8])
+        count, lost = len(node["pids"]), counts(node["losses"])
+        state = f"{count or 'no'} worker{'' if count == 1 else 's'}"
+        state += f", {node['busy']} busy" if machine["in_use_by"] else ""
+        state += f"; {lost}" if lost else ""
+        state += "" if machine["in_use_by"] else f"; last seen {ago} ago"
+        yield "node", f"{' '.join(filter(None, names))}: {state}"

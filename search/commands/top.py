@@ -1,0 +1,46 @@
+"""`cellsearch top`: the ranked table of a run, at any time, from any terminal."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from search.commands.display import LEGEND
+from search.commands.run import print_table
+from search.errors import UserError
+from search.loop.runs import open_run, replay
+from search.output.leaderboard import Leaderboard
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="the run's folder")
+    add("-k", type=int, default=10, metavar="K", help="how many cells (10)")
+    add("--text", action="store_true", help="print the cells' texts, too")
+    add("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the table; returns the exit status."""
+    if options.k < 1:
+        raise UserError(f"-k must be at least 1, got {options.k}")
+    with open_run(options.run, reading=True) as found:
+        board = Leaderboard(replay(found).procedure)
+        mixed = found.store.history.get("mixed")
+    rows = board.rows(options.k)
+    if options.json:
+        print(json.dumps([row.to_dict() for row in rows], indent=2))
+        return 0
+    print_table(board, sys.stdout, options.k)
+    for line in LEGEND:
+        print(line)
+    if mixed:
+        print(
+            "mixed: machines of several numerics classes, not reproducible to the bit"
+        )
+    if options.text:
+        for row in rows:
+            print(f"\n# {row.rank}. {row.member.name}, fitness {row.fitness:.3f}")
+            print(row.member.text.rstrip())
+    return 0

@@ -1,0 +1,1 @@
+"""Cells that are scored without a search."""

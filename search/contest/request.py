@@ -1,0 +1,183 @@
+"""What is to be scored: a person's words, checked, as contests."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from cells import ZOO, Cell, CellError, canonical, digest, load_op
+from search.commands.sources import read_cell
+from search.contest.contest import MAX_REPEATS, Contest
+from search.contest.tournament import Entry
+from search.errors import UserError
+from search.procedure.presets import Plan, Preset, get_preset
+from search.procedure.settings import draw
+from workers import TaskSpec, Training, model_width
+
+BASELINE: Final = "gru"
+
+Named = tuple[str, Cell]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be scored, and how.
+
+    Attributes:
+        cells: Name and cell; no name twice.
+        tasks: What `tasks.resolve_task` takes, each once.
+        preset: Sizes, grids, schedules and racing.
+        settings: How many settings each cell is given on each task.
+        repeats: With how many fresh seeds the best one is scored again.
+        seed: Decides settings, weights and synthetic data.
+        budget: Most updates of a setting; None: the preset's.
+        parameters: Weights of a model; None: the preset's grid.
+        baseline: Name and cell that ratios refer to; None: there are no ratios.
+        ops: `module:op` of a person's own ops.
+    """
+
+    cells: tuple[Named, ...]
+    tasks: tuple[str, ...]
+    preset: Preset
+    settings: int
+    repeats: int
+    seed: int = 0
+    budget: int | None = None
+    parameters: int | None = None
+    baseline: Named | None = (BASELINE, ZOO[BASELINE])
+    ops: tuple[str, ...] = ()
+
+
+def make_request(options: argparse.Namespace) -> Request:
+    """What the person asks for.
+
+    Raises:
+        UserError: Names what cannot be.
+        CellError: An op cannot be loaded.
+    """
+    for spec in options.op:
+        load_op(spec)
+    preset = get_preset(options.preset)
+    cells = read_cells(options.cells)
+    tasks = tuple(options.tasks.split(","))
+    for task in tasks:
+        if not task or tasks.count(task) > 1:
+            what = f"{task!r} twice" if task else "an empty name"
+            raise UserError(f"--tasks has {what}: {options.tasks!r}")
+    settings = preset.settings if options.settings is None else options.settings
+    repeats = preset.repeats if options.repeats is None else options.repeats
+    limits = {
+        "settings": (settings, 1),
+        "repeats": (repeats, 0),
+        "seed": (options.seed, 0),
+        "budget": (options.budget, 1),
+        "parameters": (options.parameters, 1),
+    }
+    for name, (value, least) in limits.items():
+        if value is not None and value < least:
+            raise UserError(f"--{name} must be at least {least}, got {value}")
+    if repeats > MAX_REPEATS:
+        raise UserError(f"--repeats must be at most {MAX_REPEATS}, got {repeats}")
+    return Request(
+        cells=cells,
+        tasks=tasks,
+        preset=preset,
+        settings=settings,
+        repeats=repeats,
+        seed=options.seed,
+        budget=options.budget,
+        parameters=options.parameters,
+        baseline=None if options.no_baseline else find_baseline(cells),
+        ops=tuple(options.op),
+    )
+
+
+def read_cells(sources: Sequence[str]) -> tuple[Named, ...]:
+    """Reads cells and gives each a name of its own.
+
+    Raises:
+        UserError: A source twice, or one that is no cell.
+    """
+    found: dict[str, Cell] = {}
+    for source in sources:
+        if sources.count(source) > 1:
+            raise UserError(f"{source!r} is named twice")
+        name, cell = read_cell(source)
+        if name in found:
+            stem = name
+            name = next(n for i in range(2, 10**6) if (n := f"{stem}_{i}") not in found)
+        found[name] = cell
+    return tuple(found.items())
+
+
+def find_baseline(cells: Sequence[Named]) -> Named:
+    """The baseline, under the name that the person gave it, if any."""
+    own = digest(ZOO[BASELINE])
+    for name, cell in cells:
+        if digest(cell) == own:
+            return name, cell
+    if BASELINE in dict(cells):
+        return f"{BASELINE} (zoo)", ZOO[BASELINE]
+    return BASELINE, ZOO[BASELINE]
+
+
+def make_entries(request: Request) -> tuple[Entry, ...]:
+    """The contests that answer a request: every cell on every task.
+
+    All cells get the same settings on a task, so that none is luckier than another.
+
+    Raises:
+        UserError: More settings than the grid has, or no width fits a budget.
+        TaskError: A task is unknown, or its data cannot be found.
+    """
+    cells = dict([*request.cells, *([request.baseline] if request.baseline else [])])
+    plans = {task: _plan(request, task) for task in request.tasks}
+    entries = []
+    for task, plan in plans.items():
+        spec = TaskSpec(task, request.preset.size, plan.overrides)
+        spec.task.stream("valid", 0, request.seed)  # a lack of data shows here
+        # Fewer settings are the first ones of more: a later command may ask for more.
+        rng = np.random.default_rng([request.seed, *task.encode()])
+        settings = draw(plan.grid, request.settings, rng)
+        for name, cell in cells.items():
+            contest = Contest(
+                cell=cell,
+                task=spec,
+                settings=settings,
+                budget=plan.budget,
+                seed=request.seed,
+                repeats=request.repeats,
+                training=Training(schedule=plan.schedule),
+                racing=request.preset.racing,
+                ops=request.ops,
+            )
+            _check_width(name, task, contest)
+            entries.append(Entry(task, name, contest))
+    return tuple(entries)
+
+
+def _plan(request: Request, task: str) -> Plan:
+    """The preset's plan with what the person wants otherwise."""
+    plan = request.preset.plan(task)
+    if request.parameters is not None:
+        grid = replace(plan.grid, parameters=(request.parameters,))
+        plan = replace(plan, grid=grid)
+    if request.budget is not None:
+        plan = replace(plan, budget=request.budget)
+    if request.settings > len(plan.grid):
+        raise UserError(
+            f"--settings must be at most {len(plan.grid):,} for {task} in preset "
+            f"{request.preset.name}, got {request.settings:,}: its grid has no more"
+        )
+    return plan
+
+
+def _check_width(name: str, task: str, contest: Contest) -> None:
+    cell = canonical(contest.cell)
+    for shape in {setting.shape for setting in contest.settings}:
+        try:
+            model_width(cell, shape, contest.task.task)
+        except CellError as error:
+            raise UserError(f"{name} on {task}: {error}; see --parameters") from None

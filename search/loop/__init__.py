@@ -1,0 +1,1 @@
+"""A search in progress: the only place with time, store and pool at once."""

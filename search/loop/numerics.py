@@ -1,0 +1,71 @@
+"""Which machines may compute a run's results: those of one numerics class."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from search.errors import UserError
+from search.store.history import History
+from search.store.results import classes_of
+
+
+def class_of(history: History) -> str | None:
+    """The key of a run's numerics class; None: nothing has been computed yet."""
+    known = history.get("numerics")
+    return None if known is None else str(known["key"])
+
+
+def check_reused(
+    reuse: Sequence[Path], workers: Sequence[dict[str, Any]], *, mixed: bool
+) -> None:
+    """Refuses results that workers would not have computed to the same bits.
+
+    Args:
+        reuse: Runs whose results a person wants to take.
+        workers: What they say of themselves, as `Pool.workers` has it.
+        mixed: Whether that is allowed.
+
+    Raises:
+        UserError: A run is of another class, or there is none of that name.
+    """
+    own = {each["numerics"]["key"] for each in workers}
+    for other in reuse:
+        if classes_of(other) - own and not mixed:
+            raise UserError(
+                f"results of {other} are of another numerics class: this machine or "
+                "its versions compute other bits. Go on where they were computed, or "
+                "use --mixed, which marks the table as not reproducible"
+            )
+
+
+def admit(workers: Sequence[dict[str, Any]], history: History, *, mixed: bool) -> None:
+    """Holds the numerics classes of workers against the run's, and keeps them.
+
+    Args:
+        workers: What they say of themselves, as `Pool.workers` has it.
+        history: Of the run; its first workers decide its class.
+        mixed: Whether another class is allowed; the run is marked then.
+
+    Raises:
+        UserError: A class is another than the run's; says in what they differ.
+    """
+    classes = [each["numerics"] for each in workers]
+    known: dict[str, Any] | None = history.get("numerics")
+    if known is None:
+        known = classes[0]
+        history.set("numerics", known)
+    others = [each for each in classes if each["key"] != known["key"]]
+    if not others:
+        return
+    if not mixed:
+        fields = [
+            f"{name} {known[name]!r} / {others[0][name]!r}"
+            for name in known
+            if name != "key" and known[name] != others[0].get(name)
+        ]
+        raise UserError(
+            f"{len(others)} of {len(classes)} workers compute other bits than the run "
+            f"({'; '.join(fields)}): use machines and versions like those it was begun "
+            "on, or --mixed, which marks the table as not reproducible"
+        )
+    history.set("mixed", True)

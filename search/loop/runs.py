@@ -1,0 +1,249 @@
+"""Run folders: made, opened, and held against the configuration that is wanted."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from cells import canonical, digest, to_text
+from search.errors import UserError
+from search.loop.engine import Engine, Limits
+from search.loop.numerics import class_of
+from search.procedure.config import Config
+from search.procedure.document import (
+    Document,
+    differences,
+    from_document,
+    read_document,
+    to_document,
+    write_document,
+)
+from search.procedure.procedure import Procedure
+from search.store.results import classes_of
+from search.store.store import Store
+from workers import Pool, installed, versions
+
+CONFIG_FILE: Final = "config.toml"
+CHOICES: Final = (
+    "start a branch from its table with `cellsearch run --branch RUN --out NEW`, or a "
+    "new run in another folder"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is open.
+
+    Attributes:
+        folder: Where it is.
+        config: What is searched.
+        store: Its file.
+        candidates: After how many it stops.
+        planned: How many were planned when it was begun.
+    """
+
+    folder: Path
+    config: Config
+    store: Store
+    candidates: int
+    planned: int
+
+    def __enter__(self) -> Self:
+        """Itself; leaving closes the file."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the file."""
+        self.store.__exit__()
+
+    def check(self, wanted: Document, what: str) -> None:
+        """Holds another configuration against the run's.
+
+        Raises:
+            UserError: They differ; says in what, and what can be done.
+        """
+        found = differences(to_document(self.config), wanted)
+        if found:
+            raise UserError(
+                f"{self.folder}: {what} differs from the run's: {'; '.join(found)}. "
+                f"A run keeps the configuration it was begun with: {CHOICES}"
+            )
+
+    def add_reused(self, others: Sequence[Path]) -> None:
+        """Adds runs to those whose results are taken instead of training again."""
+        known = self.store.history.get("reuse", [])
+        new = [path for path in map(os.path.abspath, others) if path not in known]
+        if new:
+            self.store.history.set("reuse", [*known, *new])
+
+
+def create_run(
+    folder: Path, config: Config, candidates: int, reuse: Sequence[Path]
+) -> Run:
+    """Begins a run: makes its folder, its file and its `config.toml`.
+
+    Args:
+        folder: Where; it holds no run.
+        config: What is searched.
+        candidates: After how many it stops.
+        reuse: Runs whose results are taken instead of training again.
+
+    Raises:
+        UserError: The folder takes no run.
+    """
+    document = to_document(config)
+    store = Store.create(
+        folder,
+        {
+            "config": document,
+            "candidates": candidates,
+            "planned": candidates,
+            "versions": {
+                "cellsearch": installed("cellsearch") or "checkout",
+                **versions(),
+            },
+            "machine": platform.node(),
+        },
+    )
+    try:
+        write_document(folder / CONFIG_FILE, document)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write ({error.strerror})") from None
+    found = _opened(folder, store)
+    found.add_reused(reuse)
+    return found
+
+
+def open_run(folder: Path, *, reading: bool = False) -> Run:
+    """Opens a run.
+
+    Args:
+        folder: Where it is.
+        reading: Whether nothing is to be written; another process may be writing.
+
+    Raises:
+        UserError: There is none, it is damaged, or its `config.toml` was edited.
+    """
+    store = Store.read(folder) if reading else Store.open(folder)
+    try:
+        if reading:
+            store.freeze()
+        found = _opened(folder, store)
+        path = folder / CONFIG_FILE
+        if not reading and path.is_file():
+            edited = from_document(read_document(path), candidates=found.planned)
+            found.check(to_document(edited), CONFIG_FILE)
+    except BaseException:
+        store.__exit__()
+        raise
+    return found
+
+
+def make_folder(folder: Path) -> None:
+    """Makes the folder of a run.
+
+    Raises:
+        UserError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder} ({error.strerror})") from None
+
+
+def take_results(found: Run, *, mixed: bool) -> list[str]:
+    """Has a run take results of the runs that it reuses, once its class is known.
+
+    Args:
+        found: The run.
+        mixed: Whether results of another numerics class are allowed; it is marked then.
+
+    Returns:
+        A line for each run of which something is not taken.
+    """
+    history, notes = found.store.history, []
+    own = class_of(history)
+    for other in map(Path, history.get("reuse", [])):
+        try:
+            found.store.results.reuse(other, None if mixed else own)
+            others = classes_of(other) - {own}
+        except UserError as error:
+            notes.append(f"note: {error}; what it had is trained again")
+            continue
+        if others and mixed:
+            history.set("mixed", True)
+        elif others:
+            notes.append(
+                f"note: {other} has results of another numerics class, which are "
+                "trained again"
+            )
+    return notes
+
+
+def _opened(folder: Path, store: Store) -> Run:
+    history = store.history
+    document = history.get("config")
+    if not isinstance(document, dict):
+        raise UserError(f"{folder} holds results, but no run of `cellsearch run`")
+    planned = int(history.get("planned"))
+    config = from_document(document, candidates=planned)
+    return Run(folder, config, store, int(history.get("candidates")), planned)
+
+
+class _Silent:
+    """A watcher that is told, and says nothing."""
+
+    def update(self, engine: Engine) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+
+def replay(found: Run) -> Engine:
+    """The search as far as the store knows it, without deciding or training anything.
+
+    Raises:
+        UserError: The stored history is not that of this version.
+    """
+
+    def nobody() -> Pool:
+        raise AssertionError("a replay trains nothing")
+
+    limits = Limits(candidates=found.candidates)
+    procedure = Procedure(found.config)
+    engine = Engine(procedure, found.store, nobody, _Silent(), limits, reading=True)
+    engine.run()
+    return engine
+
+
+def branch_document(folder: Path) -> Document:
+    """The configuration of a run, with the best cells of its table as seeds.
+
+    Raises:
+        UserError: There is no such run, or its table is empty.
+    """
+    with open_run(folder, reading=True) as found:
+        best = replay(found).procedure.population.best
+        if not best:
+            raise UserError(f"{folder} has no table yet to branch from")
+        document = to_document(found.config)
+        cells = {member.name: to_text(member.cell(), member.name) for member in best}
+        seeds = list(cells)
+        own = digest(canonical(found.config.baseline_cell))
+        names = {member.digest: member.name for member in best}
+        baseline = names.get(own, found.config.baseline)
+        references = [name for name in document["references"] if name not in seeds]
+        if own not in names and baseline not in references:
+            references.append(baseline)
+        document.update(seeds=seeds, references=references, baseline=baseline)
+        document["cells"] = {**document["cells"], **cells}
+        return document
+
+
+def metadata(found: Run) -> dict[str, Any]:
+    """What a run says of itself: versions, numerics class, machine."""
+    keys = ("versions", "numerics", "machine", "reuse", "mixed")
+    return {key: found.store.history.get(key) for key in keys}

@@ -1,0 +1,1 @@
+"""What comes out of a run: it is read and shown, never trained."""

@@ -1,0 +1,126 @@
+"""A report as one HTML page: nothing is loaded, and no text of a run is code in it."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from search.contest.progress import duration
+from search.output.report.charts import CONFIG, charts
+from search.output.report.data import Report
+from search.output.report.datasets import datasets, grouped
+from search.output.report.table import columns, entries
+from search.output.report.words import clock_s, commands, last_result, state, summary
+
+GLOBAL: Final = "window.vegaEmbed = vegaEmbed;"
+FOLDER: Final = Path(__file__).parent
+
+
+def render(report: Report) -> str:
+    """The page, as text.
+
+    All of a run is text of strangers. The template escapes it; in the data block `<`
+    is escaped; and the policy of the page lets no script run but the two whose digests
+    it names, and nothing be loaded. Vega compiles the expressions of our charts, hence
+    `unsafe-eval`; no text of a run is in the charts, only in the data.
+    """
+    import tomli_w
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["duration"] = duration
+    specs = charts(report)
+    values = {"config": CONFIG, "charts": specs, "data": datasets(report)}
+    scripts = [_library(), _own("page.js")]
+    return environment.get_template("page.html.jinja").render(
+        policy=_policy(scripts),
+        library=Markup(scripts[0]),
+        script=Markup(scripts[1]),
+        style=Markup(_own("page.css")),
+        data=Markup(inline_json(values)),
+        report=report,
+        facts=report.facts,
+        state=state(report),
+        summary=summary(report),
+        clock_s=clock_s(report),
+        last_result=last_result(report),
+        commands=commands(report),
+        columns=columns(report),
+        entries=list(entries(report)),
+        boxes=_boxes(report),
+        config=tomli_w.dumps(dict(report.document), multiline_strings=True),
+        machine=_machine(report.facts["machine"]),
+        versions=_rows(report.facts["machine"]["versions"]),
+    )
+
+
+def inline_json(values: Any) -> str:
+    """JSON that may stand inside a `script` element, whatever texts are in it."""
+    text = json.dumps(values, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and Vega-Embed, in one script that loads nothing."""
+    import altair
+    import vl_convert
+
+    version = altair.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+    script: str = vl_convert.javascript_bundle(GLOBAL, vl_version=version)
+    return script.replace("</script", "<\\/script").strip()
+
+
+def _own(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8").strip()
+
+
+def _policy(scripts: list[str]) -> str:
+    digests = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        for script in scripts
+    ]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed} 'unsafe-eval'; "
+        "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _boxes(report: Report) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Titles of tasks, and the numbers of their charts of hyperparameters."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for number, group in enumerate(grouped(report.boxes)):
+        name, metric, higher = report.tasks[group[0].task]
+        title = f"{name}: {metric}, {'higher' if higher else 'lower'} is better"
+        found.setdefault(title, []).append((group[0].field, number))
+    return list(found.items())
+
+
+def _machine(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [("begun on", str(facts["machine"]))]
+    rows += [(f"numerics: {key}", value) for key, value in _rows(facts["numerics"])]
+    if facts["mixed"]:
+        rows.append(("mixed", "several numerics classes: not reproducible to the bit"))
+    if facts["reuse"]:
+        rows.append(("results reused of", ", ".join(map(str, facts["reuse"]))))
+    return rows
+
+
+def _rows(values: Any) -> list[tuple[str, str]]:
+    if not isinstance(values, dict):
+        return []
+    return [(str(key), str(value)) for key, value in values.items()]

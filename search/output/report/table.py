@@ -1,0 +1,129 @@
+"""The ranked table of a report: a row a cell, the first of them with pictures."""
+
+import base64
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from cells import Cell, digest, draw_svg, equations, flops
+from search.output.leaderboard import WIDTH, Row, Score
+from search.output.report.data import Report
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a table shows in one place.
+
+    Attributes:
+        text: As it is shown.
+        key: What it is sorted by; empty: last.
+    """
+
+    text: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What is folded out below a row.
+
+    Attributes:
+        picture: An SVG file as a data URI.
+        equations: A line each.
+        settings: For each task, the setting that was best, in words.
+        rules: The transformations that made the cell of its parent.
+        parent: Name of its parent; empty: it is a seed.
+        text: Of the canonical cell.
+        digest: Its identity.
+    """
+
+    picture: str
+    equations: tuple[str, ...]
+    settings: tuple[tuple[str, str], ...]
+    rules: str
+    parent: str
+    text: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table.
+
+    Attributes:
+        name: Of the cell.
+        values: As of `columns`.
+        drawn: What is folded out; None: nothing.
+    """
+
+    name: str
+    values: tuple[Value, ...]
+    drawn: Drawn | None
+
+
+def columns(report: Report) -> tuple[str, ...]:
+    """Titles of the columns, but the picture and the name."""
+    tasks = [name for name, _, _ in report.tasks]
+    sizes = ("nodes", "weights", "FLOPs")
+    return ("rank", "fitness", *tasks, "draws", *sizes, "depth", "born")
+
+
+def entries(report: Report) -> Iterator[Entry]:
+    """The rows, best first; then seeds and references that have no rank."""
+    names = {one.member.digest: one.member.name for one in report.points}
+    for place, row in enumerate((*report.rows, *report.rest)):
+        cell = row.member.cell()
+        drawn = _drawn(row, cell, names) if place < report.top else None
+        yield Entry(row.member.name, tuple(_values(row, cell)), drawn)
+
+
+def _values(row: Row, cell: Cell) -> Iterator[Value]:
+    yield _number(row.rank or None, "d", "-")
+    yield Value(f"{row.fitness:.4f}{'*' if row.pareto else ''}", _key(row.fitness))
+    for score in row.scores.values():
+        yield _number(score.metric, ".4f", "-")
+    yield _number(sum(score.draws for score in row.scores.values()), "d", "-")
+    yield _number(row.nodes, "d", "-")
+    yield _number(row.parameters, ",", "-")
+    yield _number(flops(cell, WIDTH), ",", "-")
+    yield _number(row.member.depth, "d", "-")
+    if row.member.origin == "mutant":
+        yield _number(row.member.number, "d", "-")
+    else:
+        yield Value(row.member.origin, "0")
+
+
+def _number(value: float | None, form: str, missing: str) -> Value:
+    return Value(missing) if value is None else Value(f"{value:{form}}", _key(value))
+
+
+def _key(value: float) -> str:
+    return repr(value) if math.isfinite(value) else "1e999" if value > 0 else ""
+
+
+def _drawn(row: Row, cell: Cell, names: Mapping[str, str]) -> Drawn:
+    member = row.member
+    return Drawn(
+        picture=_picture(cell, member.name),
+        equations=tuple(equations(cell)),
+        settings=tuple((task, _words(score)) for task, score in row.scores.items()),
+        rules=", ".join(member.rules),
+        parent=names.get(member.parent, ""),
+        text=member.text.rstrip(),
+        digest=digest(cell),
+    )
+
+
+def _words(score: Score) -> str:
+    if score.setting is None:
+        return "no setting succeeded"
+    values = score.setting.to_dict()
+    words = [f"{name.replace('_', ' ')} {values[name]:,.10g}" for name in values]
+    told = f"{score.metric:.4f}, ratio {score.ratio:.4f}, best of {score.draws}"
+    return f"{told}: {', '.join(words)}"
+
+
+def _picture(cell: Cell, name: str) -> str:
+    """A picture as an image of its own: its ids and styles are no part of the page."""
+    content = base64.b64encode(draw_svg(cell, name).encode("utf-8", "replace")).decode()
+    return f"data:image/svg+xml;base64,{content}"

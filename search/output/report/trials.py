@@ -1,0 +1,103 @@
+"""Which hyperparameters worked: what trained settings came to, value by value."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.procedure.population import Member
+from search.procedure.procedure import Procedure
+from workers import Setting
+
+
+@dataclass(frozen=True)
+class Box:
+    """All trainings on a task that have one value of one hyperparameter.
+
+    Attributes:
+        task: Index of the task.
+        field: Of `Setting`.
+        value: Its value.
+        count: Trainings, failures included.
+        failed: Those without a metric.
+        quartiles: Least, lower quartile, median, upper quartile and most of the best
+            validation metrics; empty: all failed.
+        best: The best of them; None: all failed.
+        cell: Name of the cell that reached it.
+    """
+
+    task: int
+    field: str
+    value: float
+    count: int
+    failed: int
+    quartiles: tuple[float, ...]
+    best: float | None
+    cell: str
+
+
+def boxes(procedure: Procedure) -> Iterator[Box]:
+    """For each task, those hyperparameters that its grid varies, value by value."""
+    population = procedure.population
+    members = [*population.members.values(), *population.references.values()]
+    for task, stage in enumerate(procedure.config.tasks):
+        tried = _Tried(members, task)
+        for field, values in _varied(stage.plan.grid.settings):
+            for value in sorted(set(values) - {None}):
+                chosen = np.array([one == value for one in values])
+                yield tried.box(field, value, chosen, stage.higher_is_better)
+
+
+def _varied(settings: Sequence[Setting]) -> Iterator[tuple[str, list[Any]]]:
+    """Hyperparameters with several values in a grid, with that of each setting."""
+    for field in dataclasses.fields(Setting):
+        values = [getattr(setting, field.name) for setting in settings]
+        if len(set(values)) > 1:
+            yield field.name, values
+
+
+class _Tried:
+    """What was tried on a task, as arrays."""
+
+    def __init__(self, members: Sequence[Member], task: int) -> None:
+        """Of all members."""
+        self._task = task
+        self._members = members
+        trials = [member.on(task) for member in members]
+        self._counts = np.array([len(one) for one in trials], dtype=np.int64)
+        self._indices: NDArray[np.int64] = _joined([one.indices for one in trials])
+        self._values: NDArray[np.float64] = _joined([one.values for one in trials])
+
+    def box(
+        self, field: str, value: Any, chosen: NDArray[np.bool_], upwards: bool
+    ) -> Box:
+        """Of the settings of a grid that are chosen."""
+        places = np.flatnonzero(chosen[self._indices.astype(np.int64)])
+        worked = places[np.isfinite(self._values[places])]
+        metrics = self._values[worked]
+        quartiles: tuple[float, ...] = ()
+        best, cell = None, ""
+        if len(worked):
+            quartiles = tuple(map(float, np.quantile(metrics, (0, 0.25, 0.5, 0.75, 1))))
+            place = int(np.argmax(metrics) if upwards else np.argmin(metrics))
+            best = float(metrics[place])
+            owner = np.searchsorted(np.cumsum(self._counts), worked[place], "right")
+            cell = self._members[int(owner)].name
+        return Box(
+            self._task,
+            field,
+            float(value),
+            len(places),
+            len(places) - len(worked),
+            quartiles,
+            best,
+            cell,
+        )
+
+
+def _joined(parts: Sequence[Sequence[float]]) -> NDArray[Any]:
+    filled = [np.asarray(part) for part in parts if len(part)]
+    return np.concatenate(filled) if filled else np.zeros(0)

@@ -1,0 +1,96 @@
+"""Moves of a search as values: what was decided, dropped, ordered and issued."""
+
+from typing import Final, NamedTuple
+
+from workers import Setting
+
+NEW: Final = ("seed", "reference", "propose")
+"""Kinds of decisions whose cell is a new candidate."""
+
+FILTER: Final = -1
+"""The stage of a job of the filter; tasks are stages 0, 1, ..."""
+
+
+class Reject(NamedTuple):
+    """A mutant that was drawn and dropped.
+
+    Attributes:
+        reason: Why, in a word or a few.
+        parent: Digest of its parent.
+        digest: Its own; empty where unknown.
+    """
+
+    reason: str
+    parent: str
+    digest: str
+
+
+class Decision(NamedTuple):
+    """One move of the procedure.
+
+    Attributes:
+        number: 0, 1, ... in order of logical time.
+        kind: `seed`, `reference`, `propose`, `again`, `reexamine` or `none`.
+        at: Logical time.
+        digest: Of the cell it is about; empty: none.
+        parent: Digest of the parent; empty: none.
+        text: The canonical cell; empty where the kind is `none`, and, until it is
+            stored, `reexamine`.
+        rules: What was done to the parent.
+        rejects: Mutants that were drawn before it and dropped.
+        drain: Whether it was taken only because a limit was reached.
+    """
+
+    number: int
+    kind: str
+    at: float
+    digest: str
+    parent: str
+    text: str
+    rules: tuple[str, ...]
+    rejects: tuple[Reject, ...]
+    drain: bool = False
+
+
+class Issued(NamedTuple):
+    """A job as it was given to the logical clock.
+
+    Attributes:
+        number: 0, 1, ... in order of issue.
+        decision: Number of the decision it belongs to.
+        digest: Of the cell.
+        task: Name of the task.
+        stage: Which rung.
+        settings: How many.
+        start: Logical time.
+        end: Logical time.
+        drain: Whether it was issued only because a limit was reached.
+    """
+
+    number: int
+    decision: int
+    digest: str
+    task: str
+    stage: int
+    settings: int
+    start: float
+    end: float
+    drain: bool = False
+
+
+class Order(NamedTuple):
+    """What is to be trained: a job before anybody has to carry it out.
+
+    Attributes:
+        decision: Number of the move that it belongs to.
+        digest: Of the cell.
+        stage: `FILTER`, or index of the task.
+        settings: Settings of one shape.
+        budget: Most updates.
+    """
+
+    decision: int
+    digest: str
+    stage: int
+    settings: tuple[Setting, ...]
+    budget: int

@@ -1,0 +1,302 @@
+"""Cells and what is known of them; the ranked list of those that reproduce."""
+
+import bisect
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from cells import Cell, parse
+from search.errors import UserError
+from search.procedure.config import Stage, oriented
+from workers import Setting
+
+ORIGINS = ("seed", "reference", "mutant")
+
+
+class Trials:
+    """The settings that a cell has been given on a task, and how each did.
+
+    Kept as numbers, since a search of 100,000 candidates has millions of them.
+    """
+
+    __slots__ = ("_had", "_indices", "_values", "best", "best_index", "rounds")
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._had = 0  # bit i: whether the setting of index i is there
+        self._indices = array("H")
+        self._values = array("d")
+        self.best = math.nan
+        self.best_index = -1
+        self.rounds = 0
+
+    def __len__(self) -> int:
+        """How many settings were tried."""
+        return len(self._indices)
+
+    def add(self, index: int, value: float | None, *, higher_is_better: bool) -> bool:
+        """Adds a result; returns whether it is the best so far.
+
+        Args:
+            index: Of the setting in its grid.
+            value: Best validation metric; None: it failed.
+            higher_is_better: Direction of the metric.
+        """
+        number = math.nan if value is None else value
+        if self._had >> index & 1:  # a race: the same setting with a larger budget
+            place = self._indices.index(index)
+            old = self._values[place]
+            if _above(number, old, higher_is_better):
+                self._values[place] = number
+        else:
+            self._had |= 1 << index
+            self._indices.append(index)
+            self._values.append(number)
+        if _above(number, self.best, higher_is_better):
+            self.best, self.best_index = number, index
+            return True
+        return False
+
+    @property
+    def indices(self) -> Sequence[int]:
+        """The settings that were tried, in order."""
+        return self._indices
+
+    @property
+    def values(self) -> Sequence[float]:
+        """The metric of each; NaN where it failed."""
+        return self._values
+
+
+def best_first(trials: Sequence[Trials], *, higher_is_better: bool) -> tuple[int, ...]:
+    """Settings of a task that cells have had, by index; failures come last.
+
+    Args:
+        trials: Of each cell; a setting that several have had counts where it is best.
+        higher_is_better: Direction of the metric.
+    """
+    indices = np.concatenate([np.array(one.indices) for one in trials])
+    values = np.concatenate([np.array(one.values) for one in trials])
+    worse = -values if higher_is_better else values
+    order = np.lexsort((indices, np.where(np.isnan(worse), np.inf, worse)))
+    return tuple(dict.fromkeys(indices[order].tolist()))
+
+
+def _above(value: float, other: float, higher_is_better: bool) -> bool:
+    return oriented(value, higher_is_better=higher_is_better) > oriented(
+        other, higher_is_better=higher_is_better
+    )
+
+
+@dataclass(slots=True)
+class Member:
+    """A cell that was proposed, and all that is known of it.
+
+    Attributes:
+        digest: Its identity.
+        name: What it is called in tables.
+        origin: One of `ORIGINS`.
+        birth: Members are numbered as they are added.
+        number: How many mutants had been proposed with it; 0 for seeds.
+        parent: The digest of the cell that it is a mutant of; empty for none.
+        rules: The transformations that made it of its parent.
+        depth: Mutations between it and a seed.
+        text: The canonical cell; empty where it is no longer needed.
+        attempts: Times it was given the filter.
+        filtered: Whether it has passed the filter, or need not.
+        complete: Whether it has passed all gates, and so is in the population.
+        under_way: Whether it is being evaluated.
+        trials: For each task, once it has been given it.
+        fitness: See `Population.fitness_of`; kept up to date for complete members.
+    """
+
+    digest: str
+    name: str
+    origin: str
+    birth: int
+    number: int = 0
+    parent: str = ""
+    rules: tuple[str, ...] = ()
+    depth: int = 0
+    text: str = ""
+    attempts: int = 0
+    filtered: bool = False
+    complete: bool = False
+    under_way: bool = False
+    trials: list[Trials] = field(default_factory=list)
+    fitness: float = 0.0
+
+    def cell(self) -> Cell:
+        """The canonical cell, read from its text."""
+        return parse(self.text)
+
+    def on(self, task: int) -> Trials:
+        """Its trials on a task, none if it was not given it."""
+        return self.trials[task] if task < len(self.trials) else Trials()
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Sorts the best first; the older of equal ones."""
+        return (-self.fitness, self.birth)
+
+
+class Population:
+    """All members; those that reproduce are the best `list_size` complete ones."""
+
+    def __init__(self, stages: Sequence[Stage], list_size: int, baseline: str) -> None:
+        """Nobody yet.
+
+        Args:
+            stages: The tasks.
+            list_size: How many are in the list at most.
+            baseline: Digest of the cell that ratios refer to.
+        """
+        self.members: dict[str, Member] = {}
+        self.references: dict[str, Member] = {}
+        self.seeds: list[Member] = []
+        self._stages = stages
+        self._list_size = list_size
+        self._baseline = baseline
+        self._ranked: list[Member] = []
+        self._scale: tuple[float, ...] = ()
+
+    @property
+    def ranked(self) -> Sequence[Member]:
+        """All complete members, best first."""
+        return self._ranked
+
+    @property
+    def best(self) -> Sequence[Member]:
+        """Those that reproduce, best first."""
+        return self._ranked[: self._list_size]
+
+    @property
+    def list_length(self) -> int:
+        """How many are in the list."""
+        return min(self._list_size, len(self._ranked))
+
+    def at(self, rank: int) -> Member:
+        """The member of a rank in the list, from 0."""
+        return self._ranked[rank]
+
+    def add(self, member: Member) -> None:
+        """Adds a member, which is not complete yet; references are kept apart."""
+        place = self.references if member.origin == "reference" else self.members
+        place[member.digest] = member
+        if member.origin == "seed":
+            self.seeds.append(member)
+
+    def find(self, digest: str) -> Member | None:
+        """A reference, or a member that may be the same cell, drawn as a mutant."""
+        return self.references.get(digest) or self.members.get(digest)
+
+    def join(self, member: Member) -> None:
+        """A member has passed all gates."""
+        if member.complete or member.origin == "reference":
+            return
+        member.complete = True
+        member.fitness = self.fitness_of(member)
+        bisect.insort(self._ranked, member, key=lambda one: one.rank)
+
+    def trials(self, member: Member, task: int) -> Trials:
+        """The trials of a member on a task, to which more are added."""
+        while len(member.trials) <= task:
+            member.trials.append(Trials())
+        return member.trials[task]
+
+    def observe(
+        self, member: Member, task: int, index: int, value: float | None
+    ) -> None:
+        """Adds the result of one setting.
+
+        Args:
+            member: The member or reference.
+            task: Index of the task.
+            index: Of the setting in the task's grid.
+            value: Best validation metric; None: it failed.
+        """
+        upwards = self._stages[task].higher_is_better
+        improved = self.trials(member, task).add(index, value, higher_is_better=upwards)
+        if not improved:
+            return
+        if member is self.find(self._baseline):
+            self._rank_again()
+        elif member.complete:
+            self._move(member)
+
+    def ratio_of(self, member: Member, task: int) -> float:
+        """Its best on a task in units of the baseline's; 0 where it has none.
+
+        Raises:
+            UserError: The baseline has learned nothing, so there are no ratios.
+        """
+        base = self._bests[task]
+        own = member.on(task).best
+        if math.isnan(own):
+            return 0.0
+        upwards = self._stages[task].higher_is_better
+        if not upwards and own == 0:
+            return math.inf
+        return own / base if upwards else base / own
+
+    def fitness_of(self, member: Member) -> float:
+        """The least of its ratios to the baseline (Jozefowicz et al. 2015, 3.1)."""
+        return min(self.ratio_of(member, task) for task in range(len(self._stages)))
+
+    def baseline_ready(self) -> bool:
+        """Whether the baseline has a result on every task."""
+        member = self.find(self._baseline)
+        return member is not None and all(
+            not math.isnan(member.on(task).best) for task in range(len(self._stages))
+        )
+
+    @cached_property
+    def _bests(self) -> list[float]:
+        """The baseline's best on each task; forgotten when one of them changes."""
+        member = self.find(self._baseline)
+        bests = []
+        for task, stage in enumerate(self._stages):
+            best = math.nan if member is None else member.on(task).best
+            if not best or math.isnan(best):
+                said = "nothing but failures" if math.isnan(best) else "0"
+                raise UserError(
+                    f"the baseline reaches {said} on {stage.name}, so that there are "
+                    "no ratios to it: allow more updates or other settings"
+                )
+            bests.append(best)
+        return bests
+
+    def _rank_again(self) -> None:
+        self.__dict__.pop("_bests", None)
+        if not self.baseline_ready():
+            return
+        for member in self._ranked:
+            member.fitness = self.fitness_of(member)
+        self._ranked.sort(key=lambda member: member.rank)
+
+    def _move(self, member: Member) -> None:
+        place = bisect.bisect_left(self._ranked, member.rank, key=lambda one: one.rank)
+        assert self._ranked[place] is member
+        del self._ranked[place]
+        member.fitness = self.fitness_of(member)
+        bisect.insort(self._ranked, member, key=lambda one: one.rank)
+
+
+class Grids:
+    """Settings of each task by index, and the reverse."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        """The grids of the tasks, in order."""
+        self.settings = [stage.plan.grid.settings for stage in stages]
+        self._indices = [
+            {setting: index for index, setting in enumerate(settings)}
+            for settings in self.settings
+        ]
+
+    def index(self, task: int, setting: Setting) -> int:
+        """Where a setting of a task is in its grid."""
+        return self._indices[task][setting]

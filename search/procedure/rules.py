@@ -1,0 +1,129 @@
+"""The numbers of the search's procedure; their defaults are the paper's."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from cells import MAX_NODES, TRANSFORMATIONS, CellError, op_names
+from search.errors import UserError, unknown
+from search.procedure.racing import Racing
+from search.procedure.settings import Inheritance
+
+INHERITANCE: Final = Inheritance()
+"""The paper's numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How a search proceeds (Jozefowicz et al. 2015, sections 3.1 to 3.4).
+
+    Attributes:
+        list_size: How many of the best cells have mutants and are examined again.
+        settings: Settings of a round: a cell is given so many on each task.
+        baseline_settings: Settings of each seed and reference on each task; 0: all
+            that are allowed.
+        gate: Share of the baseline's best that a cell must exceed on a task to be
+            given the next one, and on the last one to join the population.
+        reexamine: Probability that a move examines a cell of the list again instead
+            of proposing a mutant (ours: the paper does not say; its 230,000 runs for
+            10,000 cells make it about one in five).
+        rounds: Fewest and most rounds of mutation of a proposal.
+        ops: Sets or names of the ops that a mutation may write.
+        weights: Relative frequency of transformations that differ from the default.
+        max_nodes: Mutants of more nodes are drawn again.
+        max_redraws: Draws of one proposal that are not taken before it is given up.
+        inheritance: Where the settings of a mutant come from.
+        racing: How the settings of a round compete; None: all are trained to the end.
+        settings_per_job: Most settings of a job; jobs are what workers share.
+        slots: Logical slots: jobs in flight by the logical clock.
+        in_flight: Most candidates under way at once; cells of the list that are
+            examined again do not count.
+    """
+
+    list_size: int = 100
+    settings: int = 20
+    baseline_settings: int = 0
+    gate: float = 0.9
+    reexamine: float = 0.2
+    rounds: tuple[int, int] = (1, 3)
+    ops: tuple[str, ...] = ("paper",)
+    weights: tuple[tuple[str, float], ...] = ()
+    max_nodes: int = 60
+    max_redraws: int = 100
+    inheritance: Inheritance = INHERITANCE
+    racing: Racing | None = None
+    settings_per_job: int = 1
+    slots: int = 32
+    in_flight: int = 8
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that no search can have.
+
+        Raises:
+            UserError: Names the option, what came and what is allowed.
+        """
+        least = {
+            "list_size": 1,
+            "settings": 1,
+            "baseline_settings": 0,
+            "max_nodes": 3,
+            "max_redraws": 1,
+            "settings_per_job": 1,
+            "slots": 1,
+            "in_flight": 1,
+        }
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                value = getattr(self, name)
+                raise UserError(f"{name} must be at least {bound}, got {value}")
+        if self.max_nodes > MAX_NODES:
+            raise UserError(
+                f"max_nodes must be at most {MAX_NODES}, got {self.max_nodes}"
+            )
+        if not self.gate >= 0:
+            raise UserError(f"gate must be at least 0, got {self.gate}")
+        if not 0 <= self.reexamine < 1:
+            raise UserError(f"reexamine must be in [0, 1), got {self.reexamine}")
+        if len(self.rounds) != 2 or not 1 <= self.rounds[0] <= self.rounds[1]:
+            raise UserError(
+                f"rounds must be two numbers, 1 or more, in order, got {self.rounds}"
+            )
+        for name, weight in self.weights:
+            if name not in TRANSFORMATIONS:
+                raise UserError(unknown("transformation", name, TRANSFORMATIONS))
+            if not 0 <= weight < math.inf:
+                raise UserError(f"weight of {name} must be at least 0, got {weight}")
+        own = dict(self.weights)
+        if not any(own.get(name, row.weight) for name, row in TRANSFORMATIONS.items()):
+            raise UserError("weights: at least one must be above 0")
+        for name, bound in (("many", 0), ("best", 1)):
+            value = getattr(self.inheritance, name)
+            if value < bound:
+                raise UserError(
+                    f"inheritance.{name} must be at least {bound}, got {value}"
+                )
+        try:
+            op_names(self.ops)
+        except CellError as error:
+            raise UserError(f"ops: {error}") from None
+
+
+def default_in_flight(candidates: int) -> int:
+    """Most candidates under way at once in a search of so many.
+
+    More of them fill more workers, and leave less time to evolve: a cell can have
+    mutants only when it is done. Those under way are mostly the few that have passed
+    the filter, which takes little time: where one in ten passes, 36 of them are what
+    becomes of several hundred. So it is few: see `benchmarks.bench_clock`, by which
+    10,000 candidates keep 1,000 equal workers busy and reach a mean depth above 4.
+    """
+    return max(8, candidates // 275)
+
+
+def default_slots(in_flight: int) -> int:
+    """Logical slots for so many candidates under way: enough for all their jobs.
+
+    Nothing but `in_flight` is to limit how much is under way: a job that waits for a
+    slot is one that no idle worker can do. See `benchmarks.bench_clock`.
+    """
+    return 100 * in_flight

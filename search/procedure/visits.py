@@ -1,0 +1,132 @@
+"""One move of a search: a cell is given the filter, tasks and settings, as jobs."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from search.procedure.moves import FILTER, Order
+from search.procedure.population import Member
+from search.procedure.racing import Racing, by_shape, due
+from workers import Result, Setting
+
+
+@dataclass
+class Round:
+    """Settings of a cell on one task, trained as one race.
+
+    Attributes:
+        stage: See `Order`.
+        settings: Those of the round.
+        budget: Most updates.
+        racing: How they compete; None: all are trained to the end.
+        higher_is_better: Direction of the task's metric.
+        results: What is known of a race, by setting and budget.
+        waiting: Jobs that are to be issued.
+        open: Jobs that were issued and not yet told.
+        begun: Whether any has been due.
+    """
+
+    stage: int
+    settings: tuple[Setting, ...]
+    budget: int
+    racing: Racing | None
+    higher_is_better: bool = True
+    results: dict[tuple[Setting, int], Result] = field(default_factory=dict)
+    waiting: int = 0
+    open: int = 0
+    begun: bool = False
+
+    def due(self) -> tuple[tuple[Setting, int], ...]:
+        """Settings and budgets to be trained next; none: the round is over."""
+        if self.racing is None:
+            first = () if self.begun else self.settings
+            self.begun = True
+            return tuple((setting, self.budget) for setting in first)
+        return due(
+            self.racing,
+            self.settings,
+            self.budget,
+            self.results,
+            higher_is_better=self.higher_is_better,
+        )
+
+
+@dataclass
+class Visit:
+    """A move under way.
+
+    Attributes:
+        decision: Its number.
+        kind: See `Decision`.
+        member: The cell.
+        size: Most settings of a job.
+        stage: The stage it has come to; see `Order`.
+        tried: Whether it has given the cell the filter.
+        rounds: Those under way, independent of each other.
+    """
+
+    decision: int
+    kind: str
+    member: Member
+    size: int
+    stage: int = FILTER
+    tried: bool = False
+    rounds: list[Round] = field(default_factory=list)
+    _queue: deque[tuple[Round, Order]] = field(default_factory=deque)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left of its rounds."""
+        return not self.rounds
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has jobs that are to be issued."""
+        return bool(self._queue)
+
+    def begin(self, rounds: Iterable[Round]) -> None:
+        """Starts rounds beside those under way; empty ones are over at once."""
+        for one in rounds:
+            if one.settings:
+                self.rounds.append(one)
+                self._enqueue(one)
+
+    def next_order(self) -> Order | None:
+        """The next job to be issued; None: none is ready."""
+        if not self._queue:
+            return None
+        one, order = self._queue.popleft()
+        one.waiting -= 1
+        one.open += 1
+        return order
+
+    def tell(self, order: Order, results: Sequence[Result]) -> None:
+        """Applies the results of a job, and goes on with its round."""
+        one = next(one for one in self.rounds if one.stage == order.stage)
+        one.open -= 1
+        if one.racing is not None:
+            one.results.update({(r.setting, order.budget): r for r in results})
+        if one.open or one.waiting:
+            return
+        self._enqueue(one)
+        if not one.waiting:
+            self.rounds = [other for other in self.rounds if other is not one]
+
+    def _enqueue(self, one: Round) -> None:
+        """Makes jobs of what is due in a round: few settings each, of one shape."""
+        budgets: dict[int, list[Setting]] = {}
+        for setting, budget in one.due():
+            budgets.setdefault(budget, []).append(setting)
+        for budget, settings in budgets.items():
+            for group in by_shape(settings):
+                for first in range(0, len(group), self.size):
+                    part = tuple(sorted(group[first : first + self.size], key=_text))
+                    order = Order(
+                        self.decision, self.member.digest, one.stage, part, budget
+                    )
+                    self._queue.append((one, order))
+                    one.waiting += 1
+
+
+def _text(setting: Setting) -> str:
+    return setting.text

@@ -1,0 +1,1 @@
+"""What is kept of a run: one SQLite file, and who may write it."""

@@ -1,0 +1,189 @@
+"""What a search decided, issued and dropped; see `search.store.tables`."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from search.procedure.moves import NEW, Decision, Issued, Reject
+from search.store.database import Database
+from search.store.results import cell_number
+
+PAGE: Final = 1000
+"""Rows that are read at a time, so that memory stays flat and no reader lasts."""
+
+DECISIONS: Final = """
+SELECT number, k.value, at, lower(hex(c.digest)),
+    lower(hex(p.digest)), c.text, rules, drain
+FROM decisions JOIN words k ON k.id = kind
+    LEFT JOIN cells c ON c.id = cell LEFT JOIN cells p ON p.id = parent
+WHERE number > ? ORDER BY number LIMIT ?
+"""
+
+REJECTS: Final = """
+SELECT decision, w.value, lower(hex(p.digest)),
+    lower(hex(r.digest))
+FROM rejects r JOIN words w ON w.id = reason LEFT JOIN cells p ON p.id = r.parent
+WHERE decision BETWEEN ? AND ? ORDER BY decision, draw
+"""
+
+JOBS: Final = "SELECT * FROM issued WHERE number > ? ORDER BY number LIMIT ?"
+
+
+ADD_JOB: Final = "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class History:
+    """Decisions and jobs of a run, in the file of its results.
+
+    What is recorded waits for the next evaluation, or for `flush`, and is written in
+    the same transaction.
+    """
+
+    def __init__(self, file: Database) -> None:
+        """Reads and writes a file that is open."""
+        self._file = file
+        self._decisions: list[Decision] = []
+        self._issued: list[Issued] = []
+
+    def record(self, decision: Decision) -> None:
+        """Keeps a decision for the next transaction."""
+        self._decisions.append(decision)
+
+    def issue(self, issued: Issued) -> None:
+        """Keeps a job for the next transaction."""
+        self._issued.append(issued)
+
+    def flush(self) -> None:
+        """Writes what waits, in a transaction of its own."""
+        if self._decisions or self._issued:
+            with self._file.transaction():
+                self.write()
+            self.written()
+
+    def write(self) -> None:
+        """Writes what waits, within a transaction; `written` is called after it."""
+        for decision in self._decisions:
+            self._write_decision(decision)
+        rows = [self._issued_row(job) for job in self._issued]
+        self._file.executemany(ADD_JOB, rows)
+
+    def written(self) -> None:
+        """Forgets what waited, once it is committed."""
+        self._decisions.clear()
+        self._issued.clear()
+
+    def last_decision(self) -> int:
+        """The number of the last decision; -1: there is none."""
+        ((number,),) = self._file.rows("SELECT max(number) FROM decisions")
+        return -1 if number is None else int(number)
+
+    def decisions(self) -> Iterator[Decision]:
+        """All decisions in order, a page at a time."""
+        self.flush()
+        last = -1
+        while page := self._file.rows(DECISIONS, (last, PAGE)):
+            first, last = page[0][0], page[-1][0]
+            rejects: dict[int, list[Reject]] = {}
+            for number, *reject in self._file.rows(REJECTS, (first, last)):
+                rejects.setdefault(number, []).append(Reject(*reject))
+            for number, kind, at, cell, parent, text, rules, drain in page:
+                yield Decision(
+                    *(number, kind, at, cell, parent, text or ""),
+                    rules=tuple(json.loads(rules or "[]")),
+                    rejects=tuple(rejects.get(number, ())),
+                    drain=bool(drain),
+                )
+
+    def jobs(self) -> Iterator[Issued]:
+        """All jobs in order of issue, a page at a time."""
+        self.flush()
+        last = -1
+        while page := self._file.rows(JOBS, (last, PAGE)):
+            last = page[-1][0]
+            for row in page:
+                yield Issued._make((*row[:-1], bool(row[-1])))
+
+    def drop_drain(self) -> None:
+        """Forgets decisions and jobs that a limit alone brought about."""
+        self.flush()
+        with self._file.transaction():
+            drained = "SELECT number FROM decisions WHERE drain"
+            self._file.execute(f"DELETE FROM rejects WHERE decision IN ({drained})")
+            self._file.execute("DELETE FROM jobs WHERE drain")
+            self._file.execute("DELETE FROM decisions WHERE drain")
+
+    def truncate(self, decision: int) -> None:
+        """Forgets a decision, all later ones, and the jobs of these."""
+        self.flush()
+        with self._file.transaction():
+            for table in ("rejects", "jobs"):
+                self._file.execute(
+                    f"DELETE FROM {table} WHERE decision >= ?", (decision,)
+                )
+            self._file.execute("DELETE FROM decisions WHERE number >= ?", (decision,))
+
+    def last_result(self) -> int | None:
+        """When the last evaluation was stored, in Unix seconds; None: there is none."""
+        ((at,),) = self._file.rows("SELECT max(stored_at) FROM evaluations")
+        return None if at is None else int(at)
+
+    def counts(self) -> dict[str, int]:
+        """How many decisions there are of each kind."""
+        return dict(
+            self._file.rows(
+                "SELECT value, count(*) FROM decisions JOIN words ON id = kind "
+                "GROUP BY kind ORDER BY 2 DESC, 1"
+            )
+        )
+
+    def reject_counts(self) -> dict[str, int]:
+        """How many mutants were dropped for each reason."""
+        return dict(
+            self._file.rows(
+                "SELECT value, count(*) FROM rejects JOIN words ON id = reason "
+                "GROUP BY reason ORDER BY 2 DESC, 1"
+            )
+        )
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A JSON value of the run's metadata."""
+        return self._file.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        """Sets a JSON value of the run's metadata, in a transaction of its own."""
+        with self._file.transaction():
+            self._file.set({key: value})
+
+    def _write_decision(self, decision: Decision) -> None:
+        cell = cell_number(self._file, decision.digest, decision.text or None)
+        self._file.execute(
+            "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                decision.number,
+                self._file.number("words", decision.kind),
+                decision.at,
+                cell,
+                cell_number(self._file, decision.parent),
+                json.dumps(decision.rules) if decision.rules else None,
+                decision.kind in NEW,
+                decision.drain,
+            ),
+        )
+        rows = [
+            (
+                decision.number,
+                draw,
+                self._file.number("words", reject.reason),
+                cell_number(self._file, reject.parent),
+                bytes.fromhex(reject.digest) or None,
+            )
+            for draw, reject in enumerate(decision.rejects)
+        ]
+        self._file.executemany("INSERT INTO rejects VALUES (?, ?, ?, ?, ?)", rows)
+
+    def _issued_row(self, job: Issued) -> tuple[Any, ...]:
+        return (
+            *(job.number, job.decision, cell_number(self._file, job.digest)),
+            *(self._file.number("words", job.task), job.stage, job.settings),
+            *(job.start, job.end, job.drain),
+        )

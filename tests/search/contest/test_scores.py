@@ -1,0 +1,214 @@
+"""Means, intervals, ratios and ties, by hand; and the table that shows them."""
+
+import io
+import json
+
+import pytest
+
+from cells import ZOO, digest, parse
+from search.contest.contest import Contest, Outcome
+from search.contest.progress import Notes
+from search.contest.scoreboard import (
+    Scoreboard,
+    describe_setting,
+    make_scoreboard,
+    print_scoreboard,
+)
+from search.contest.scores import Interval, Score, interval, ratio, score, tied
+from search.contest.tournament import Entry, Tournament
+from search.errors import UserError
+from search.store.results import Results
+from tests.support.fake_pool import FakePool, Metric
+from workers import Job, Result, Setting, Status, TaskSpec
+
+SETTING = Setting(1, 0.5, 1, 1, 900)
+
+
+def made(mean: float, half: float | None = None) -> Score:
+    ends = (None, None) if half is None else (mean - half, mean + half)
+    return Score(mean, Interval(mean, *ends), None, SETTING, runs=1)
+
+
+def test_an_interval_is_students() -> None:
+    # t(0.975) of 4 degrees of freedom is 2.776; the standard deviation is sqrt(2.5).
+    found = interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    half = 2.776445 * (2.5 / 5) ** 0.5
+    assert found.mean == 3
+    assert found.low == pytest.approx(3 - half, rel=1e-6)
+    assert found.high == pytest.approx(3 + half, rel=1e-6)
+
+
+def test_one_value_has_no_interval_and_equal_ones_a_point() -> None:
+    assert interval([0.5]) == Interval(0.5, None, None)
+    assert interval([0.5, 0.5, 0.5]) == Interval(0.5, 0.5, 0.5)
+
+
+def test_the_score_is_that_of_fresh_seeds_and_the_best_is_beside_it() -> None:
+    repeats = tuple(
+        Result(SETTING, Status.OK, best=best, test=best - 0.1)
+        for best in (0.5, 0.6, 0.7)
+    )
+    winner = Result(SETTING, Status.OK, best=0.9)
+    found = score(Outcome(winner, repeats, 20, over=True))
+    assert found is not None
+    assert found.best == 0.9
+    assert found.scored.mean == pytest.approx(0.6)
+    assert found.test is not None
+    assert found.test.mean == pytest.approx(0.5)
+    assert (found.runs, found.repeats, found.failed) == (20, 3, 0)
+
+
+def test_a_failed_repeat_counts_with_what_it_had_reached() -> None:
+    repeats = (
+        Result(SETTING, Status.OK, best=0.5),
+        Result(SETTING, Status.DIVERGED, best=0.1),
+        Result(SETTING, Status.DIVERGED),
+    )
+    winner = Result(SETTING, Status.OK, best=0.9)
+    found = score(Outcome(winner, repeats, 20, over=True))
+    assert found is not None
+    assert found.scored.mean == pytest.approx(0.3)
+    assert (found.repeats, found.failed) == (3, 2)
+
+
+def test_what_is_not_over_or_failed_has_no_score() -> None:
+    winner = Result(SETTING, Status.OK, best=0.9)
+    assert score(Outcome(winner, (), 20, over=False)) is None
+    assert score(Outcome(None, (), 20, over=True)) is None
+    lost = (Result(SETTING, Status.DIVERGED),)
+    assert score(Outcome(winner, lost, 20, over=True)) is None
+
+
+def test_ratios_are_oriented_so_that_more_is_better() -> None:
+    assert ratio(0.6, 0.5, higher_is_better=True) == pytest.approx(1.2)
+    assert ratio(6.0, 5.0, higher_is_better=False) == pytest.approx(5 / 6)
+    assert ratio(0.0, 0.5, higher_is_better=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "baseline", "upwards"),
+    [(0.5, 0.0, True), (0.5, 0.0, False), (0.0, 0.5, False)],
+)
+def test_a_zero_baseline_is_an_error(
+    value: float, baseline: float, upwards: bool
+) -> None:
+    with pytest.raises(UserError, match="no ratio"):
+        ratio(value, baseline, higher_is_better=upwards)
+
+
+def test_ties_are_those_whose_intervals_overlap_with_the_best() -> None:
+    scores = {"a": made(0.9, 0.1), "b": made(0.75, 0.06), "c": made(0.7, 0.05)}
+    assert tied(scores, higher_is_better=True) == {"a", "b"}
+    assert tied(scores, higher_is_better=False) == {"b", "c"}
+
+
+def test_nobody_ties_alone_or_without_intervals() -> None:
+    assert tied({"a": made(0.9, 0.1)}, higher_is_better=True) == frozenset()
+    apart = {"a": made(0.9, 0.01), "b": made(0.8, 0.01)}
+    assert tied(apart, higher_is_better=True) == frozenset()
+    single = {"a": made(0.9), "b": made(0.9)}
+    assert tied(single, higher_is_better=True) == frozenset()
+    assert tied({}, higher_is_better=True) == frozenset()
+
+
+def board(
+    metric: Metric, *names: str, repeats: int = 3, base: bool = True
+) -> Scoreboard:
+    gru = ("gru", ZOO["gru"])
+    cells = [(name, ZOO[name]) for name in names]
+    all_cells = dict([*cells, *([gru] if base else [])])
+    entries = [
+        Entry(task, name, Contest(cell, TaskSpec(task), (SETTING,), 9, repeats=repeats))
+        for task in ("xml", "nottingham")
+        for name, cell in all_cells.items()
+    ]
+    with Results(None) as results:
+        Tournament(entries, results).play(FakePool(metric), Notes(), 4)
+        return make_scoreboard(cells, gru if base else None, entries, results)
+
+
+def by_cell(job: Job, setting: Setting) -> float | None:
+    """GRU 0.5, Tanh 0.4, LSTM fails, LSTM-b 0.51; apart by 0.01 between seeds."""
+    values = {digest(ZOO["gru"]): 0.5, digest(ZOO["lstm_b"]): 0.51}
+    if job.digest == digest(ZOO["lstm"]):
+        return None
+    return values.get(job.digest, 0.4) + 0.01 * (job.seed % 3)
+
+
+def test_the_table_has_the_cells_as_named_and_the_baseline_below() -> None:
+    made_board = board(by_cell, "tanh", "lstm_b", "lstm")
+    found = made_board.to_dict()
+    assert [row["name"] for row in found["cells"]] == ["tanh", "lstm_b", "lstm"]
+    assert found["baseline"]["name"] == "gru"
+    tanh, lstm_b, lstm = found["cells"]
+    assert tanh["tasks"]["xml"]["ratio"] == pytest.approx(0.41 / 0.51)
+    assert tanh["tasks"]["nottingham"]["ratio"] == pytest.approx(0.51 / 0.41)
+    assert tanh["min_ratio"] == pytest.approx(0.41 / 0.51)
+    assert lstm["min_ratio"] is None
+    assert lstm["tasks"]["xml"]["best"] is None
+    assert lstm["tasks"]["xml"]["runs"] == 1
+    assert lstm_b["tasks"]["xml"]["runs"] == 1 + 3
+    assert parse(tanh["text"]) == ZOO["tanh"]
+    assert tanh["digest"] == digest(ZOO["tanh"])
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_named_baseline_is_no_extra_row() -> None:
+    found = board(by_cell, "gru", "tanh").to_dict()
+    assert "baseline" not in found
+    assert found["cells"][0]["tasks"]["xml"]["ratio"] == 1
+    assert found["cells"][0]["min_ratio"] == 1
+
+
+def test_without_a_baseline_there_are_no_ratios() -> None:
+    found = board(by_cell, "tanh", base=False).to_dict()
+    assert "baseline" not in found
+    assert found["cells"][0]["tasks"]["xml"]["ratio"] is None
+    assert found["cells"][0]["min_ratio"] is None
+
+
+def printed(made_board: Scoreboard) -> str:
+    stream = io.StringIO()
+    print_scoreboard(made_board, stream, 120)
+    return stream.getvalue()
+
+
+def line_of(text: str, cell: str) -> str:
+    return next(line for line in text.splitlines() if line.split()[:1] == [cell])
+
+
+def test_the_printed_table_marks_ties_and_explains_itself() -> None:
+    text = printed(board(by_cell, "tanh", "lstm_b", "gru", "lstm"))
+    assert line_of(text, "lstm_b").count("=") == 1  # best on xml, with GRU; not below
+    assert line_of(text, "gru").count("=") == 1
+    assert line_of(text, "tanh").count("=") == 0
+    assert line_of(text, "lstm").split() == ["lstm", "-", "-", "-", "-", "-"]
+    assert "3 fresh seeds: mean ± 95 % confidence interval" in text
+    assert "lower is better: nottingham" in text
+    assert "ratio: to gru" in text
+    assert "scale 1 rate 0.5 clip 1, 1 x 900" in text
+
+
+def test_a_table_without_repeats_says_that_it_is_optimistic() -> None:
+    text = printed(board(by_cell, "tanh", "gru", repeats=0))
+    assert "optimistic" in text
+    assert "±" not in text
+
+
+def test_a_table_of_nothing_is_printed_too() -> None:
+    text = printed(board(lambda job, setting: None, "tanh", "gru"))
+    assert "nothing is complete yet" in text
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        (Setting(0.3, 5, 20, 2, 250_000), "scale 0.3 rate 5 clip 20, 2 x 250K"),
+        (
+            Setting(1, 1, 1, 1, 10_000_000, 0.5, 7, 0.65),
+            "scale 1 rate 1 clip 1, 1 x 10M, dropout 0.5, after 7 epochs x 0.65",
+        ),
+    ],
+)
+def test_settings_are_described_shortly(setting: Setting, text: str) -> None:
+    assert describe_setting(setting) == text

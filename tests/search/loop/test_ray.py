@@ -1,0 +1,211 @@
+"""One seed, one search: with real training, through Ray, whatever dies meanwhile."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fake_search import history, query, results
+from tests.support.searches import evaluations, finish, shown, start, table, wait_for
+
+REAL = (
+    *("--preset", "demo", "--candidates", "3", "--set", 'tasks=["xml"]'),
+    *("--set", 'seeds=["gru"]', "--seed", "2"),
+    *("--set", "plans.xml.budget=40", "--set", "filter.budget=100"),
+    *("--set", "filter.target=0.0", "--set", "rules.baseline_settings=2"),
+    *("--set", "rules.gate=0.0", "--set", "plans.xml.task.train_tokens=14000"),
+)
+"""A search of seconds: all of its time is compilation."""
+
+pytestmark = pytest.mark.slow
+
+
+def run(*arguments: object) -> subprocess.Popen[str]:
+    """`cellsearch run` that trains, as the leader of a session of its own."""
+    return start("run", *REAL, *arguments, fake=None, preexec=os.setsid)
+
+
+def resume(*arguments: object) -> subprocess.Popen[str]:
+    return start("resume", *arguments, fake=None, preexec=os.setsid)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search in one process, without Ray, that nothing has disturbed."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    finish(run("--workers", "inline", "--out", folder))
+    return folder
+
+
+def check_same(folder: Path, whole: Path) -> None:
+    """The table is the same to the last byte, and all that led to it."""
+    assert table(folder) == table(whole)
+    assert history(folder) == history(whole)
+    assert results(folder) == results(whole)
+    assert len(json.loads(table(folder))) > 2
+
+
+def workers_of(folder: Path) -> dict[str, Any]:
+    """Who works, as `status --json` has it."""
+    found: dict[str, Any] = json.loads(shown("status", folder, "--json"))
+    workers: dict[str, Any] = found["machine"]["workers"]
+    return workers
+
+
+def known_nodes(folder: Path) -> dict[str, Any]:
+    """By Ray's id."""
+    return {node["node"]: node for node in workers_of(folder)["nodes"]}
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Waits until something holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def alive(session: int) -> list[str]:
+    """Commands of the processes that a run has started, itself included."""
+    words = ["ps", "-o", "args=", "-s", str(session)]
+    said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    return [line for line in said.splitlines() if "<defunct>" not in line]
+
+
+@pytest.fixture(scope="module")
+def killed() -> Iterator[list[int]]:
+    """Sessions of drivers that were killed: at last nothing at all is left of them."""
+    sessions: list[int] = []
+    yield sessions
+    until(lambda: not any(alive(session) for session in sessions), 120)
+
+
+def test_a_driver_killed_at_any_moment_leaves_nothing_behind_and_can_be_resumed(
+    whole: Path, tmp_path: Path, killed: list[int]
+) -> None:
+    rng, two = random.Random(7), ("--workers", 2)
+    process = run(*two, "--out", tmp_path)
+    wait_for(tmp_path, rng.randrange(1, 4), process)
+    for seconds in (rng.uniform(0, 1), rng.uniform(0, 12)):
+        time.sleep(seconds)
+        process.kill()
+        finish(process, -signal.SIGKILL)
+        killed.append(process.pid)
+        process = resume(tmp_path, *two)
+    finish(process)
+    assert alive(process.pid) == []
+    # Ray's agents wait a minute for what is gone, idly; the others are gone themselves.
+    until(
+        lambda: all("Agent" in line for session in killed for line in alive(session)),
+        30,
+    )
+    check_same(tmp_path, whole)
+    assert evaluations(tmp_path) == evaluations(whole)
+
+
+def test_a_killed_worker_is_replaced_and_its_loss_is_told(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_worker_niceness")
+    process = run("--workers", 1, "--out", tmp_path)
+    wait_for(tmp_path, 2, process)
+    [node] = workers_of(tmp_path)["nodes"]
+    assert node["busy"] == 1
+    [pid] = node["pids"]
+    assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
+    os.kill(pid, signal.SIGKILL)
+    _, err = finish(process)
+    assert f"a worker on {node['machine']} died; its job is repeated" in err
+    [last] = workers_of(tmp_path)["nodes"]
+    assert last["losses"] == {"died": 1}
+    assert last["pids"] != [pid]
+    assert "; 1 died; last seen" in shown("status", tmp_path)
+    check_same(tmp_path, whole)
+
+
+def test_a_signal_to_all_of_it_lets_two_workers_finish_what_they_do(
+    whole: Path, tmp_path: Path
+) -> None:
+    """A terminal's Ctrl-C reaches Ray's processes, too."""
+    process = run("--workers", 2, "--out", tmp_path)
+    wait_for(tmp_path, 3, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = finish(process, 130)
+    assert err.endswith("finishing what is being trained; Ctrl-C again stops at once\n")
+    before = evaluations(tmp_path)
+    process = resume(tmp_path, "--workers", 2)
+    wait_for(tmp_path, before + 1, process)
+    process.send_signal(signal.SIGTERM)  # Ray would have the process abort
+    finish(process, 130)
+    finish(resume(tmp_path, "--workers", "inline"))
+    check_same(tmp_path, whole)
+    assert evaluations(tmp_path) == evaluations(whole)
+
+
+def test_nodes_of_a_cluster_die_and_join_while_a_search_runs(
+    whole: Path, tmp_path: Path
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        second = nodes.add_node(num_cpus=1)
+        process = run("--address", nodes.address, "--out", tmp_path)
+        wait_for(tmp_path, 1, process)
+        until(lambda: len(known_nodes(tmp_path)) == 2)
+        [first] = known_nodes(tmp_path)[nodes.head_node.node_id]["pids"]
+        os.kill(first, signal.SIGSTOP)  # it does not do all of the work meanwhile
+        nodes.remove_node(second, allow_graceful=False)
+        third = nodes.add_node(num_cpus=1)
+        until(lambda: third.node_id in known_nodes(tmp_path))
+        os.kill(first, signal.SIGCONT)
+        _, err = finish(process)
+    finally:
+        nodes.shutdown()
+    assert "was lost with its node" in err
+    known = known_nodes(tmp_path)
+    assert known[second.node_id]["losses"] == {"lost": 1}
+    assert known[second.node_id]["pids"] == []
+    check_same(tmp_path, whole)
+
+
+def test_a_cell_that_kills_its_process_ends_as_crashed_and_the_search_goes_on(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "bad.py"
+    file.write_text("def bad(x, h):\n    return segfaulting(linear(x) + linear(h))\n")
+    folder = tmp_path / "run"
+    words = (
+        "--set",
+        'own_ops=["tests.support.bad_ops:segfaulting"]',
+        "--candidates",
+        1,
+    )
+    words += ("--set", f'references=["{file}"]', "--workers", 2)
+    _, err = finish(run(*words, "--out", folder))
+    assert "died; its job is repeated" in err
+    assert "died; its job has failed" in err
+    facts = json.loads(shown("status", folder, "--json"))
+    cause = "CRASHED: the worker's process died 2 times (ActorDiedError)"
+    assert facts["failures"][cause] == facts["faults"] > 0
+    assert facts["candidates"] == {"proposed": 1, "limit": 1}
+    [node] = facts["machine"]["workers"]["nodes"]
+    assert node["losses"]["died"] >= 2
+    status = "SELECT DISTINCT status FROM results WHERE digest IN "
+    status += "(SELECT lower(hex(digest)) FROM cells WHERE text LIKE '%segfaulting%')"
+    assert query(folder, status) == [("CRASHED",)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_in_any_number_make_one_table(
+    workers: int, whole: Path, tmp_path: Path
+) -> None:
+    finish(run("--workers", workers, "--out", tmp_path))
+    check_same(tmp_path, whole)

@@ -1,0 +1,1 @@
+"""Helpers of the tests: a slow search, fake pools, strategies, cells and jobs."""

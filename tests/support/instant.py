@@ -1,0 +1,190 @@
+"""Searches that train by formula, in this process: small, and over in a second."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cells import ZOO
+from search.loop.engine import Ending, Engine, Limits
+from search.output.leaderboard import Leaderboard
+from search.procedure.config import Config, make_config
+from search.procedure.presets import CONSTANT, Plan
+from search.procedure.procedure import Procedure
+from search.procedure.rules import Rules
+from search.procedure.settings import Grid
+from search.store.store import Store
+from tests.support.fake_pool import FakePool
+from tests.support.fake_search import history, query, share
+from workers import BUDGET, Evaluation, Job, Result, Setting, Status
+from workers.job.schedule import PASSED
+
+GRID = Grid(
+    scale=(1.4, 2.0),
+    rate=(0.3, 0.5, 1.0),
+    clip=(1.0, 2.5),
+    num_layers=(1, 2),
+    parameters=(6_000,),
+)
+"""24 settings of two shapes."""
+
+PLANS = {
+    "arithmetic": Plan(GRID, 90, CONSTANT),
+    "xml": Plan(GRID, 150, CONSTANT),
+    "jsb": Plan(GRID, 30, CONSTANT),  # its metric is a loss
+}
+SIMPLE = (("tanh", ZOO["tanh"]), ("gru", ZOO["gru"]))
+"""Their mutants are drawn fast, and are often the same cell again."""
+
+Answer = Callable[[Job, Setting], Result]
+Call = Callable[[Engine], object]
+
+
+def config(rules: Rules | None = None, **changes: Any) -> Config:
+    """A small search: a list of 6, 3 settings a round, 6 of each seed.
+
+    Args:
+        rules: Instead of these; None: they are changed by `changes`.
+        changes: Fields of `Rules`, and arguments of `make_config`.
+    """
+    of_rules = {name: changes.pop(name) for name in list(changes) if name in RULES}
+    own = rules or replace(SMALL, **of_rules)
+    options = {"seed": 1, "seeds": SIMPLE, "plans": PLANS, **changes}
+    return make_config("demo", rules=lambda _: own, **options)
+
+
+SMALL = Rules(
+    list_size=6,
+    settings=3,
+    baseline_settings=6,
+    settings_per_job=2,
+    slots=6,
+    in_flight=3,
+)
+RULES = frozenset(vars(SMALL))
+
+
+def formula(job: Job, setting: Setting) -> Result:
+    """Up to the cell, the setting, the budget and chance; some trainings fail.
+
+    Six in ten attempts pass the filter. Of losses less is better.
+    """
+    luck = share(job.run_id(setting))
+    if job.training.schedule.name == "filter":
+        ended = PASSED if luck < 0.6 else BUDGET
+        return Result(setting, Status.OK, luck, updates=job.budget, ended=ended)
+    if luck < 0.06:
+        status = Status.DIVERGED if luck < 0.04 else Status.TIMEOUT
+        return Result(setting, status, updates=1, ended="no end")
+    best = 0.5 + 0.4 * share(job.digest) + setting.scale / 20 + job.budget / 1e4
+    best = round(best + 0.2 * luck, 2)  # rounded: there are ties
+    if job.task.name == "jsb":
+        best = 2 - best
+    return Result(setting, Status.OK, best, updates=job.budget, ended=BUDGET)
+
+
+class Pool(FakePool):
+    """Carries out some jobs at once, the most urgent first; they end in any order.
+
+    Now and then nothing has ended by the time that one asks. What is carried out when
+    the pool is cancelled still ends.
+    """
+
+    def __init__(self, seed: int = 0, capacity: int = 3, answer: Answer = formula):
+        super().__init__()
+        self.capacity = capacity
+        self._rng = random.Random(seed)
+        self._answer = answer
+        self._waiting: list[tuple[float, int, Job]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._queue) + len(self._waiting)
+
+    def submit(
+        self, job: Job, *, priority: float = 0.0, deadline_s: float = 0.0
+    ) -> None:
+        self._waiting.append((priority, self._count, job))
+        self._count += 1
+        self._start()
+
+    def next(self, timeout_s: float | None = None) -> tuple[Job, Evaluation] | None:
+        if self._rng.random() < 0.2:
+            return None
+        self._rng.shuffle(self._queue)
+        found = super().next(timeout_s)
+        self._start()
+        return found
+
+    def cancel(self) -> None:
+        self._waiting.clear()
+
+    def _start(self) -> None:
+        while self._waiting and len(self._queue) < self.capacity:
+            first = min(self._waiting)
+            self._waiting.remove(first)
+            self._queue.append(first[-1])
+
+    def _result(self, job: Job, setting: Setting) -> Result:
+        return self._answer(job, setting)
+
+
+class Watcher:
+    """Keeps what it is told, and may call something whenever anything changes."""
+
+    def __init__(self, call: Call = lambda _: None):
+        self.update = call
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def run(
+    folder: Path,
+    chosen: Config,
+    candidates: int | None = 12,
+    *,
+    pool: FakePool | None = None,
+    call: Call = lambda _: None,
+    **limits: float,
+) -> tuple[Ending, Engine]:
+    """Begins a search in a folder, or goes on with it; why it ended, and its engine."""
+    exists = (folder / "search.db").exists()
+    store = Store.open(folder) if exists else Store.create(folder, {})
+    with store:
+        made = Pool() if pool is None else pool
+        engine = Engine(
+            Procedure(chosen),
+            store,
+            lambda: made,
+            Watcher(call),
+            Limits(candidates=candidates, **limits),
+        )
+        return engine.run(), engine
+
+
+def until(reached: Callable[[Engine], bool]) -> Call:
+    """Stops a search by hand once something is so."""
+    return lambda engine: reached(engine) and engine.stop()
+
+
+def table(engine: Engine) -> list[dict[str, Any]]:
+    """The ranked table, seeds and references."""
+    board = Leaderboard(engine.procedure)
+    return [row.to_dict() for row in (*board.rows(), *board.named())]
+
+
+def trained(folder: Path) -> list[tuple[Any, ...]]:
+    """What is known of each training, but not in which job it was."""
+    return query(
+        folder,
+        "SELECT run_id, budget, digest, task, setting, status, best, updates, ended "
+        "FROM results ORDER BY run_id, budget",
+    )
+
+
+def everything(folder: Path, engine: Engine) -> list[list[Any]]:
+    """All that must be the same in two searches that are the same."""
+    return [*history(folder), trained(folder), table(engine)]

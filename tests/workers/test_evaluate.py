@@ -1,0 +1,418 @@
+"""One job in, one evaluation out: learning, identical bits, every status."""
+
+import dataclasses
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cells import load_op, parse
+from tasks import TaskError
+from tests.support.jobs import (
+    FIXED,
+    SETTING,
+    TINY,
+    by_setting,
+    job,
+    lone_runs,
+    scratch,
+    settings_of_width,
+)
+from workers import (
+    BUDGET,
+    Evaluation,
+    Evaluator,
+    JobError,
+    Schedule,
+    Status,
+    TaskSpec,
+    Training,
+    evaluate,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_loss_falls_and_memorization_is_learned(cell):
+    task = dataclasses.replace(
+        TINY, overrides=(*TINY.overrides[:3], ("train_tokens", 14_000))
+    )
+    setting = dataclasses.replace(SETTING, parameters=5_000)
+    training = Training(schedule=Schedule("filter"))
+    learn = job(cell, setting, budget=1500, task=task, training=training)
+    (result,) = evaluate(learn).results
+    assert result.ended == "passed"
+    assert result.best == max(point.metric for point in result.curve) >= 0.95
+    first, last = result.curve[0], result.curve[-1]
+    assert last.train_loss < 0.8 * first.train_loss
+    assert last.valid_loss < 0.4 < first.valid_loss
+
+
+def test_curve_points_are_whole_epochs_and_the_end_of_the_budget():
+    (result,) = evaluate(job(budget=30)).results
+    assert [point.updates for point in result.curve] == [12, 24, 30]
+    assert (result.status, result.ended, result.updates) == (Status.OK, BUDGET, 30)
+    assert not result.over
+
+
+@pytest.mark.parametrize("width", [48, 128])
+def test_settings_in_company_have_the_bits_of_lone_runs(width):
+    together = scratch().evaluate(job("lstm", *settings_of_width(width)))
+    assert {result.width for result in together.results} == {width}
+    assert by_setting(together) == lone_runs(width)
+
+
+@pytest.mark.parametrize("width", [48, 128])
+def test_lanes_have_the_bits_of_lone_runs(width):
+    together = scratch(4).evaluate(job("lstm", *settings_of_width(width)))
+    assert by_setting(together) == lone_runs(width)
+
+
+def test_vectorized_lanes_agree_with_lone_runs():
+    """As accelerators run them; on CPU their last bits depend on the lane."""
+    evaluator = Evaluator(lanes=4, state_bytes=0)
+    evaluator.vectorized = True
+    together = by_setting(evaluator.evaluate(job("lstm", *settings_of_width(48))))
+    for setting, lone in lone_runs(48).items():
+        assert together[setting].status is Status.OK
+        for ours, theirs in zip(together[setting].curve, lone.curve, strict=True):
+            assert ours.valid_loss == pytest.approx(theirs.valid_loss, rel=1e-3)
+
+
+def test_more_settings_than_lanes_are_trained_in_turns():
+    rates = [dataclasses.replace(SETTING, rate=r) for r in (0.1, 0.2, 0.5, 1, 2)]
+    together = scratch(2).evaluate(job("tanh", *rates))
+    for result in together.results:
+        alone = scratch(2).evaluate(job("tanh", result.setting))
+        assert alone.results == (result,)
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("width", [48, 128])
+def test_continued_training_has_the_bits_of_training_from_scratch(width, lanes):
+    settings = settings_of_width(width)
+    evaluator = Evaluator(lanes=lanes)
+    for budget in (7, 12, 20):  # within, at the end of, and beyond an epoch
+        evaluator.evaluate(job("lstm", *settings[:2], budget=budget))
+    continued = evaluator.evaluate(job("lstm", *settings, budget=30))
+    assert continued.compiled == 0
+    from_scratch = scratch(lanes).evaluate(job("lstm", *settings, budget=30))
+    assert continued.results == from_scratch.results
+
+
+def test_a_smaller_budget_after_a_larger_one_is_trained_from_scratch():
+    evaluator = Evaluator()
+    large = evaluator.evaluate(job(budget=30))
+    small = evaluator.evaluate(job(budget=10))
+    assert small.results == scratch().evaluate(job(budget=10)).results
+    assert evaluator.evaluate(job(budget=30)).results == large.results
+
+
+def test_continuing_trains_only_what_is_missing(monkeypatch):
+    from workers.training.program import Program
+
+    spans, train = [], Program.train
+
+    def counted(self, state, data, start, stop, hyper):
+        spans.append((start, stop))
+        return train(self, state, data, start, stop, hyper)
+
+    monkeypatch.setattr(Program, "train", counted)
+    evaluator = Evaluator()
+    for budget in (10, 20, 20):
+        evaluator.evaluate(job(budget=budget))
+    assert spans == [(0, 10), (10, 12), (0, 8)]
+
+
+def test_a_schedule_that_has_ended_is_not_trained_on():
+    options = (("constant_epochs", 1), ("max_epochs", 2))
+    training = Training(schedule=Schedule("treebank", options))
+    evaluator = Evaluator()
+    first = evaluator.evaluate(job(budget=50, training=training))
+    again = evaluator.evaluate(job(budget=500, training=training))
+    assert again.results == first.results
+    assert first.results[0].over
+    assert first.results[0].updates == 24
+
+
+def test_what_is_kept_changes_nothing_when_it_is_forgotten():
+    evaluator = Evaluator(state_bytes=0, data_bytes=0, programs=1)
+    evaluator.evaluate(job(budget=10))
+    evaluator.evaluate(job("irnn", budget=10))
+    again = evaluator.evaluate(job(budget=20))
+    assert again.compiled == 2
+    assert again.results == scratch().evaluate(job(budget=20)).results
+
+
+@pytest.mark.parametrize("width", [48, 128])
+def test_another_process_gives_the_same_bits(width):
+    code = (
+        "from workers import prepare; prepare(platforms='cpu');"
+        "import sys; from workers import Job, evaluate;"
+        "print(evaluate(Job.from_json(sys.stdin.read())).to_json())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=job("lstm", *settings_of_width(width)).to_json(),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "5"},
+    )
+    assert by_setting(Evaluation.from_json(done.stdout)) == lone_runs(width)
+
+
+def test_each_shape_is_compiled_once_and_only_once():
+    evaluator = Evaluator()
+    rates = [dataclasses.replace(SETTING, rate=r, clip=c) for r, c in ((1, 1), (2, 5))]
+    assert evaluator.evaluate(job("tanh", SETTING)).compiled == 2
+    assert evaluator.evaluate(job("tanh", *rates)).compiled == 0
+    assert evaluator.evaluate(job("tanh", *rates, seed=1)).compiled == 0
+    assert evaluator.evaluate(job("tanh", SETTING, training=FIXED)).compiled == 0
+    deeper = dataclasses.replace(SETTING, num_layers=2)
+    assert evaluator.evaluate(job("tanh", deeper)).compiled == 2
+
+
+def test_seeds_of_jobs_and_of_tasks_give_other_runs():
+    jobs = (
+        job(budget=12),
+        job(budget=12, seed=1),
+        job(budget=12, task=dataclasses.replace(TINY, seed=1)),
+    )
+    assert len({scratch().evaluate(one).results[0].curve for one in jobs}) == 3
+
+
+def test_the_rate_follows_the_schedule():
+    """With the rate at nothing after the first epoch, validation stands still."""
+    options = (("constant_epochs", 1), ("decay", 0.0), ("max_epochs", 3))
+    training = Training(schedule=Schedule("treebank", options))
+    (result,) = scratch().evaluate(job(budget=100, training=training)).results
+    assert [point.updates for point in result.curve] == [12, 24, 36]
+    assert len({point.valid_loss for point in result.curve}) == 1
+    assert (result.ended, result.updates) == ("last epoch", 36)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_other_optimizers_learn(optimizer):
+    setting = dataclasses.replace(SETTING, rate=0.003)
+    learn = job("tanh", setting, budget=36, training=Training(optimizer))
+    (result,) = evaluate(learn).results
+    assert result.curve[-1].valid_loss < 0.9 * result.curve[0].valid_loss
+
+
+def test_the_test_split_is_scored_at_the_best_validation():
+    training = Training(schedule=Schedule("fixed"), test=True)
+    task = TaskSpec(
+        "tests.support.tiny_frames:TinyFrames", overrides=(("chance", True),)
+    )
+
+    def frames(budget):
+        return job(budget=budget, task=task, training=training)
+
+    evaluator = scratch()
+    (result,) = evaluator.evaluate(frames(100)).results
+    metrics = [point.metric for point in result.curve]
+    best = metrics.index(min(metrics)) + 1
+    assert 1 < best < len(metrics), "the test needs a curve with its best inside"
+    assert result.best == min(metrics)
+    assert evaluator.evaluate(frames(8 * best)).results[0].test == result.test
+    assert evaluator.evaluate(frames(8 * best - 8)).results[0].test != result.test
+    lanes = scratch(2).evaluate(frames(100))
+    assert lanes.results[0].test == pytest.approx(result.test, rel=1e-3)
+    keeping = Evaluator()
+    keeping.evaluate(frames(8 * best + 3))
+    assert keeping.evaluate(frames(100)).results == (result,)
+
+
+def test_dropout_has_the_same_bits_twice_and_when_continued():
+    setting = dataclasses.replace(SETTING, dropout=0.5, num_layers=2)
+    one = evaluate(job("tanh", setting))
+    evaluator = Evaluator()
+    evaluator.evaluate(job("tanh", setting, budget=7))
+    assert evaluator.evaluate(job("tanh", setting)).results == one.results
+
+
+def test_frames_are_trained_with_a_sigmoid_readout():
+    task = TaskSpec("tests.support.tiny_frames:TinyFrames")
+    (result,) = scratch().evaluate(job(budget=40, task=task)).results
+    assert result.curve[-1].valid_loss < 0.8 * task.task.uniform_loss
+    assert result.best == min(point.metric for point in result.curve)
+
+
+# Every status.
+
+EXPLODING = parse("def f(x, h):\n    a = linear(h) * linear(h)\n    return a * a + x")
+WILD = dataclasses.replace(SETTING, scale=100)
+
+
+def test_a_setting_that_is_not_finite_ends_at_once_as_diverged():
+    calm = job(EXPLODING, WILD, SETTING, budget=100, training=FIXED)
+    found = by_setting(scratch().evaluate(calm))
+    assert found[WILD].status is Status.DIVERGED
+    assert found[WILD].updates < 3
+    assert found[WILD].best is None
+    assert found[WILD].over
+    assert "not finite" in found[WILD].ended
+    assert found[SETTING].status is Status.OK
+
+
+def test_a_diverged_lane_leaves_the_others_as_they_are():
+    together = scratch(2).evaluate(job(EXPLODING, WILD, SETTING))
+    for setting, result in by_setting(together).items():
+        assert scratch(2).evaluate(job(EXPLODING, setting)).results == (result,)
+    assert by_setting(together)[WILD].status is Status.DIVERGED
+
+
+def test_a_loss_far_above_uniform_is_diverged_within_the_epoch():
+    tokens = ("train_tokens", 280_000)
+    task = dataclasses.replace(TINY, overrides=(*TINY.overrides[:3], tokens))
+    wild = dataclasses.replace(SETTING, scale=3, rate=100, clip=100)
+    (result,) = scratch().evaluate(job("irnn", wild, budget=400, task=task)).results
+    assert result.status is Status.DIVERGED
+    assert 1 < result.updates < 400
+
+
+@pytest.mark.parametrize("budget", [5, 12, 24])
+def test_a_short_epoch_is_judged_where_it_is_validated(budget):
+    """It has too few windows to be judged while it is trained on."""
+    strict = Training(divergence=1.5, schedule=Schedule("fixed"))
+    wild = dataclasses.replace(SETTING, scale=30, rate=1e-6)
+    bad = job("tanh", wild, budget=budget, training=strict)
+    (result,) = scratch().evaluate(bad).results
+    assert result.status is Status.DIVERGED
+    assert result.updates == min(budget, 12)
+    assert result.best is None
+
+
+def test_the_deadline_ends_what_is_unfinished_as_timeout():
+    other = dataclasses.replace(SETTING, rate=2)
+    long = job("tanh", SETTING, other, budget=10**7, training=FIXED)
+    scratch().evaluate(job())  # so that the deadline is not spent on compiling
+    evaluation = scratch().evaluate(long, deadline_s=1.0)
+    assert [r.status for r in evaluation.results] == [Status.TIMEOUT] * 2
+    assert evaluation.train_s < 60
+    assert evaluation.results[0].updates > 0
+    assert evaluation.results[0].best is not None
+    assert evaluation.results[1].updates == 0
+
+
+def test_a_timeout_leaves_nothing_behind_that_a_later_job_would_use():
+    evaluator = Evaluator()
+    evaluator.evaluate(job(), deadline_s=0.0)
+    assert evaluator.evaluate(job()).results == scratch().evaluate(job()).results
+
+
+@pytest.mark.parametrize("limit", [1000, 100_000])
+def test_a_job_that_cannot_fit_is_oom_without_being_tried(limit):
+    training = Training(memory_limit_bytes=limit)
+    evaluation = evaluate(job(budget=10**9, training=training))
+    (result,) = evaluation.results
+    assert (result.status, result.updates) == (Status.OOM, 0)
+    assert "allowed" in result.ended
+    assert evaluation.compiled == (limit == 100_000)
+
+
+def test_a_huge_model_is_oom_without_making_anything_of_its_size():
+    huge = dataclasses.replace(SETTING, parameters=10**11)
+    training = Training(memory_limit_bytes=2**30)
+    (result,) = evaluate(job("tanh", huge, training=training)).results
+    assert result.status is Status.OOM
+
+
+def test_a_job_within_the_limit_is_trained_as_without_it():
+    training = Training(memory_limit_bytes=2**30)
+    limited = evaluate(job(training=training))
+    assert limited.compiled == 2
+    assert limited.results == scratch().evaluate(job()).results
+
+
+def test_an_op_that_raises_is_a_crash_with_its_cause():
+    (result,) = evaluate(job_with_op("raising")).results
+    assert result.status is Status.CRASHED
+    assert "ZeroDivisionError: only under JAX" in result.ended
+
+
+def test_a_program_that_asks_for_more_memory_than_there_is_is_oom():
+    (result,) = evaluate(job_with_op("hungry")).results
+    assert result.status is Status.OOM
+    assert "RESOURCE_EXHAUSTED: Out of memory" in result.ended
+
+
+def job_with_op(name):
+    """A job of a cell with one of `bad_ops`."""
+    op = f"tests.support.bad_ops:{name}"
+    load_op(op)
+    cell = parse(f"def f(x, h):\n    return {name}(linear(x) + linear(h))")
+    return job(cell, ops=(op,))
+
+
+def test_every_status_is_reached():
+    jobs = {
+        Status.OK: job(),
+        Status.DIVERGED: job(EXPLODING, WILD),
+        Status.TIMEOUT: job("tanh", budget=10**8, training=FIXED),
+        Status.OOM: job(training=Training(memory_limit_bytes=1000)),
+        Status.CRASHED: job_with_op("raising"),
+    }
+    assert set(jobs) == set(Status)
+    for status, one in jobs.items():
+        (result,) = scratch().evaluate(one, deadline_s=5.0).results
+        assert result.status is status, result
+
+
+def test_a_budget_that_no_width_fits_is_a_failure_with_its_cause():
+    tiny = dataclasses.replace(SETTING, parameters=10)
+    (result,) = scratch().evaluate(job("gru", tiny)).results
+    assert result.status is Status.CRASHED
+    assert "no width fits" in result.ended
+
+
+def test_faults_of_task_and_machine_are_errors_not_failures_of_the_candidate():
+    with pytest.raises(JobError, match="bfloat16 needs an accelerator"):
+        evaluate(job(training=Training(products="bfloat16")))
+    with pytest.raises(TaskError, match="stream"):
+        evaluate(job(task=TaskSpec("tests.support.tiny_frames:Broken")))
+
+
+def test_an_evaluation_says_where_and_how_it_was_made():
+    evaluation = evaluate(job(budget=1))
+    assert evaluation.job_id == job(budget=1).id
+    assert evaluation.numerics == Evaluator().numerics.key
+    assert evaluation.numerics != Evaluator(lanes=2).numerics.key
+    assert evaluation.machine
+    assert evaluation.compile_s > 0
+    assert evaluation.train_s > 0
+
+
+# Memory.
+
+
+def memory():
+    """Resident megabytes and memory maps of this process."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    maps = Path("/proc/self/maps").read_text().count("\n")
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, maps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cells", "clear_after"), [(60, 10)])
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_memory_stays_flat_over_many_distinct_cells(cells, clear_after, monkeypatch):
+    monkeypatch.setattr("workers.training.evaluator.CLEAR_AFTER", clear_after)
+    setting = dataclasses.replace(SETTING, parameters=600)
+    evaluator, seen = Evaluator(programs=2), []
+    for index in range(cells):
+        text = f"def f(x, h):\n    return tanh(linear(x, bias={index}) + linear(h))"
+        evaluation = evaluator.evaluate(job(parse(text), setting, budget=2))
+        assert evaluation.compiled == 2
+        if index % (2 * clear_after) == 2 * clear_after - 1:
+            seen.append(memory())
+    megabytes, maps = zip(*seen, strict=True)
+    assert megabytes[-1] - megabytes[0] < 60
+    assert maps[-1] - maps[0] < 300

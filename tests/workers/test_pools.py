@@ -1,0 +1,300 @@
+"""Both pools behind their interface: the same answers, and failures as answers."""
+
+import os
+import signal
+import tempfile
+import time
+
+import pytest
+
+from cells import load_op, parse
+from tasks import TaskError
+from tests.support.jobs import FIXED, job, lone_runs, settings_of_width
+from workers import InlinePool, JobError, RayPool, Status, TaskSpec
+
+BAD_OPS = tuple(
+    f"tests.support.bad_ops:{name}"
+    for name in ("raising", "segfaulting", "hanging", "hoarding", "stalling")
+)
+
+
+def drain(pool, *jobs):
+    """Carries out jobs; by job."""
+    for one in jobs:
+        pool.submit(one)
+    answers = {}
+    while len(pool):
+        answer = pool.next(timeout_s=300)
+        assert answer is not None, "nothing in five minutes"
+        answers[answer[0]] = answer[1]
+    assert pool.next() is None
+    return answers
+
+
+def bad_job(op):
+    for spec in BAD_OPS:
+        load_op(spec)
+    cell = parse(f"def f(x, h):\n    return {op}(linear(x) + linear(h))")
+    return job(cell, ops=BAD_OPS)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Ray with room for three workers, for several pools at once."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Where cores are claimed: those that other runs have do not count here. Ray's
+        # own files stay where their paths are short enough for sockets.
+        options = {"include_dashboard": False, "log_to_driver": False}
+        options["_temp_dir"] = f"{tempfile.gettempdir()}/ray"
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("claims")))
+        ray.init("local", num_cpus=3, **options)
+        yield
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def two_workers(cluster):
+    pool = RayPool(2)
+    yield pool
+    pool.close()
+
+
+def test_the_most_urgent_job_goes_first_and_equals_in_order():
+    pool, jobs = InlinePool(), [job(budget=1, seed=seed) for seed in range(4)]
+    for one, priority in zip(jobs, (2.0, 1.0, 2.0, 0.0), strict=True):
+        pool.submit(one, priority=priority)
+    order = [pool.next()[0].seed for _ in range(4)]
+    assert order == [3, 1, 0, 2]
+    assert pool.next() is None
+    assert pool.capacity == 1
+
+
+def test_a_closed_pool_has_nothing_left_to_do():
+    pool = InlinePool()
+    pool.submit(job())
+    assert len(pool) == 1
+    pool.close()
+    assert len(pool) == 0
+    assert pool.next() is None
+
+
+def test_no_workers_are_refused():
+    with pytest.raises(JobError, match="at least 1 worker, or auto, got 0"):
+        RayPool(0)
+
+
+def test_workers_are_single_threaded_and_on_their_own_cores(two_workers):
+    facts = two_workers.workers()
+    assert len({each["pid"] for each in facts}) == 2
+    assert [each["numerics"]["threads"] for each in facts] == [1, 1]
+    if len(os.sched_getaffinity(0)) > 1:
+        cores = [os.sched_getaffinity(each["pid"]) for each in facts]
+        assert [len(each) for each in cores] == [1, 1]
+        assert cores[0] != cores[1]
+
+
+def test_workers_that_find_no_room_are_refused(two_workers, monkeypatch):
+    monkeypatch.setattr("workers.pools.ray_pool.START_S", 3.0)
+    full = RayPool(1)
+    try:
+        with pytest.raises(JobError, match=r"no worker has been ready .* 0 CPUs free"):
+            RayPool(2)
+    finally:
+        full.close()
+
+
+def test_workers_that_fail_as_they_begin_are_refused_with_the_cause(
+    cluster, monkeypatch
+):
+    monkeypatch.setattr("workers.pools.ray_pool.START_S", 12.0)
+    with pytest.raises(JobError, match=r"failed as it began: .* backend 'nonsense'"):
+        RayPool(1, platforms="nonsense")
+
+
+def test_nodes_say_who_works_where_and_what_was_lost(cluster, monkeypatch):
+    monkeypatch.setattr("workers.pools.ray_pool.GRACE_S", 1.0)
+    pool = RayPool(1)
+    try:
+        [node] = pool.nodes()
+        assert node.node == pool.workers()[0]["node"]
+        assert (node.pids, node.busy) == ([pool.workers()[0]["pid"]], 0)
+        hangs = bad_job("hanging")
+        pool.submit(hangs, deadline_s=1.0)
+        assert pool.nodes()[0].busy == 1
+        drain(pool, job(budget=2))
+        [news] = pool.news()
+        assert "was killed 1 s after its deadline of 1 s; its job has failed" in news
+        monkeypatch.setattr("workers.pools.seats.RECYCLE_JOBS", 1)
+        drain(pool, job(budget=2, seed=1))
+        [node] = pool.nodes()
+        assert node.losses == {"killed": 1, "worn": 1}
+    finally:
+        pool.close()
+
+
+def test_a_pool_of_none_is_a_node_of_its_own():
+    pool = InlinePool()
+    pool.submit(job())
+    [node] = pool.nodes()
+    assert (node.pids, node.busy, node.losses) == ([os.getpid()], 1, {})
+
+
+def test_a_pool_begins_with_the_workers_that_there_is_room_for(two_workers):
+    pool = RayPool(2)
+    try:
+        assert pool.capacity == 1
+    finally:
+        pool.close()
+
+
+def test_inline_one_and_two_workers_give_the_same_bits(two_workers):
+    jobs = [
+        job("lstm", setting, budget=budget)
+        for width in (48, 128)
+        for setting in settings_of_width(width)[:2]
+        for budget in (10, 30)
+    ]
+    inline = drain(InlinePool(), *jobs)
+    two = drain(two_workers, *jobs)
+    one_pool = RayPool(1)
+    try:
+        one = drain(one_pool, *jobs)
+    finally:
+        one_pool.close()
+    for each in jobs:
+        (result,) = inline[each].results
+        assert two[each].results == one[each].results == (result,)
+        if each.budget == 30:
+            assert result == lone_runs(result.width)[result.setting]
+    assert {e.numerics for e in two.values()} == {e.numerics for e in inline.values()}
+
+
+def test_a_process_that_dies_twice_is_crashed_and_costs_nothing_else(two_workers):
+    dies, lives = bad_job("segfaulting"), job(budget=12)
+    answers = drain(two_workers, dies, lives)
+    (result,) = answers[dies].results
+    assert result.status is Status.CRASHED
+    assert "died 2 times" in result.ended
+    assert answers[lives].results[0].status is Status.OK
+
+
+def test_an_exception_in_a_worker_is_an_answer(two_workers):
+    (result,) = drain(two_workers, bad_job("raising")).popitem()[1].results
+    assert result.status is Status.CRASHED
+    assert "ZeroDivisionError" in result.ended
+
+
+def test_a_worker_killed_from_outside_costs_a_repeat_of_its_job(cluster):
+    pool = RayPool(1)
+    try:
+        pool.submit(job(budget=8_000, training=FIXED))
+        assert pool.next(timeout_s=1.0) is None
+        os.kill(pool.workers()[0]["pid"], signal.SIGKILL)
+        wanted = job(budget=30)
+        pool.submit(wanted, priority=1.0)
+        answers = [pool.next(timeout_s=300), pool.next(timeout_s=300)]
+    finally:
+        pool.close()
+    assert [e.results[0].updates for _, e in answers] == [8_000, 30]
+    assert {e.results[0].status for _, e in answers} == {Status.OK}
+
+
+def test_a_job_that_hangs_is_killed_and_costs_nothing_else(two_workers, monkeypatch):
+    monkeypatch.setattr("workers.pools.ray_pool.GRACE_S", 1.0)
+    hangs, lives = bad_job("hanging"), job(budget=30, seed=5)
+    two_workers.submit(hangs, deadline_s=1.0)
+    answers = drain(two_workers, lives)
+    (result,) = answers[hangs].results
+    assert result.status is Status.TIMEOUT
+    assert "killed" in result.ended
+    assert answers[lives].results[0].status is Status.OK
+
+
+def test_a_job_that_stalls_in_compilation_is_killed(two_workers, monkeypatch):
+    monkeypatch.setattr("workers.pools.ray_pool.GRACE_S", 1.0)
+    stalls = bad_job("stalling")
+    two_workers.submit(stalls, deadline_s=6.0)
+    (result,) = drain(two_workers)[stalls].results
+    assert result.status is Status.TIMEOUT
+    assert "killed" in result.ended
+
+
+def test_a_job_that_allocates_without_end_is_out_of_memory(cluster):
+    hoards, lives = bad_job("hoarding"), job(budget=12, seed=8)
+    pool = RayPool(1, memory_bytes=1 << 30)
+    try:
+        answers = drain(pool, hoards, lives)
+    finally:
+        pool.close()
+    (result,) = answers[hoards].results
+    assert result.status is Status.OOM
+    assert "MemoryError" in result.ended
+    assert answers[lives].results[0].status is Status.OK
+
+
+def test_a_worn_worker_gives_way_to_a_new_one(cluster, monkeypatch):
+    monkeypatch.setattr("workers.pools.seats.RECYCLE_JOBS", 2)
+    pool = RayPool(1)
+    try:
+        before = pool.workers()[0]["pid"]
+        answers = drain(pool, *(job(budget=2, seed=seed) for seed in range(3)))
+        assert pool.workers()[0]["pid"] != before
+    finally:
+        pool.close()
+    assert len(answers) == 3
+
+
+def test_an_idle_worker_repeats_the_oldest_job_and_the_first_answer_wins(
+    two_workers, monkeypatch
+):
+    monkeypatch.setattr("workers.pools.ray_pool.TWICE_S", 0.2)
+    one = job(budget=4000, seed=11, training=FIXED)
+    two_workers.submit(one)
+    assert two_workers.next(timeout_s=1.0) is None
+    until = time.monotonic() + 60
+    while sum(seat.queued is not None for seat in two_workers._seats) < 2:
+        assert time.monotonic() < until
+        assert two_workers.next(timeout_s=0.3) is None
+    assert len(two_workers) == 1
+    assert two_workers.next(timeout_s=300)[0] == one
+    assert two_workers.next() is None
+
+
+def test_workers_that_compute_other_bits_are_refused_unless_mixed(cluster):
+    with pytest.raises(JobError, match=r"computes other bits .* see --mixed"):
+        RayPool(1, numerics="0123456789abcdef")
+    pool = RayPool(1, numerics="0123456789abcdef", mixed=True)
+    try:
+        assert drain(pool, job(budget=2))
+    finally:
+        pool.close()
+
+
+def test_a_deadline_that_the_worker_keeps_itself_needs_no_killing(two_workers):
+    long = job(budget=10**8, training=FIXED)
+    two_workers.submit(long, deadline_s=4.0)
+    _, evaluation = two_workers.next(timeout_s=120)
+    (result,) = evaluation.results
+    assert (result.status, result.ended) == (Status.TIMEOUT, "deadline")
+    assert evaluation.numerics
+
+
+def test_faults_of_the_task_are_errors_in_both_pools(two_workers):
+    """They are the person's to mend, and would fail every candidate alike."""
+    broken = job(task=TaskSpec("tests.support.tiny_frames:Broken"))
+    for pool in (InlinePool(), two_workers):
+        pool.submit(broken)
+        with pytest.raises(TaskError, match="the disk is gone"):
+            pool.next(timeout_s=120)
+
+
+def test_waiting_ends_in_time_and_loses_nothing(two_workers):
+    one = job(budget=1500, seed=9, training=FIXED)
+    two_workers.submit(one)
+    start = time.monotonic()
+    assert two_workers.next(timeout_s=0.2) is None
+    assert time.monotonic() - start < 1.0
+    assert len(two_workers) == 1
+    assert two_workers.next(timeout_s=120)[0] == one

@@ -1,0 +1,101 @@
+"""How a process is prepared, and what its numerics class says; each in a process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(code, **env):
+    kept = {"PATH", "HOME", "VIRTUAL_ENV", "PYTHONPATH", "LD_LIBRARY_PATH"}
+    clean = {name: value for name, value in os.environ.items() if name in kept}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**clean, **env},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+SHOW = (
+    "import json; from workers import numerics_class;"
+    "print(json.dumps(numerics_class().to_dict()))"
+)
+
+
+def test_a_prepared_process_computes_with_one_thread_on_its_core():
+    core, cores, threads = run(
+        "import json, os; from workers import numerics_class, prepare;"
+        "core = min(os.sched_getaffinity(0)); prepare(core=core, platforms='cpu');"
+        "threads = numerics_class().threads;"
+        "print(json.dumps([core, sorted(os.sched_getaffinity(0)), threads]))"
+    )
+    assert cores == [core]
+    assert threads == 1
+
+
+def test_preparing_works_after_jax_is_imported_and_before_it_starts():
+    facts = run(
+        "import jax; from workers import prepare; prepare(platforms='cpu');" + SHOW
+    )
+    assert facts["threads"] == 1
+    assert facts["platform"] == "cpu"
+
+
+START = "import json, jax; jax.numpy.ones(3).sum(); from workers import prepare;"
+REPORT = (
+    "\ntry:\n prepare({}); print(json.dumps('fine'))\n"
+    "except RuntimeError as error: print(json.dumps(str(error)))"
+)
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core: one thread in any case")
+def test_preparing_a_process_that_started_with_several_threads_is_refused():
+    message = run(START + REPORT.format(""), JAX_PLATFORMS="cpu")
+    assert "threads before `prepare` was called" in message
+    assert "NPROC=1" in message
+
+
+def test_preparing_a_process_that_started_as_it_should_is_fine():
+    assert run(START + REPORT.format(""), JAX_PLATFORMS="cpu", NPROC="1") == "fine"
+
+
+def test_preparing_for_another_platform_after_the_start_is_refused():
+    report = REPORT.format("platforms='cuda'")
+    message = run(START + report, JAX_PLATFORMS="cpu", NPROC="1")
+    assert "started on cpu before `prepare` asked for cuda" in message
+
+
+def test_the_numerics_class_names_versions_processor_threads_and_flags():
+    plain = run("from workers import prepare; prepare();" + SHOW, JAX_PLATFORMS="cpu")
+    assert plain["device"]
+    assert plain["jaxlib"]
+    assert plain["lanes"] == 1
+    assert "xla_backend_optimization_level" in plain["flags"]
+    flag = "--xla_cpu_enable_fast_min_max=false"
+    other = run(
+        "from workers import prepare; prepare();" + SHOW,
+        JAX_PLATFORMS="cpu",
+        XLA_FLAGS=flag,
+    )
+    assert flag in other["flags"]
+    assert other["key"] != plain["key"]
+
+
+def test_the_share_of_an_accelerators_memory_is_set_once():
+    code = (
+        "import json, os; from workers import prepare; prepare(memory_share=0.45);"
+        "print(json.dumps({k: v for k, v in os.environ.items() if 'XLA' in k}))"
+    )
+    assert run(code, XLA_PYTHON_CLIENT_MEM_FRACTION="0.9") == {
+        "XLA_CLIENT_MEM_FRACTION": "0.450",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }

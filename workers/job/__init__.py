@@ -1,0 +1,1 @@
+"""What goes into a worker and what comes out: settings, jobs, evaluations, cost."""

@@ -1,0 +1,57 @@
+"""How wide a job's model is and what the job is expected to cost."""
+
+from typing import Final
+
+from cells import Cell, flops, width_for
+from tasks import Task
+from workers.job.job import Job
+from workers.job.setting import Shape
+
+FLOPS_PER_SECOND: Final = 40e9
+"""What one core reaches in the products of a recurrent cell, roughly."""
+
+COMPILE_S: Final = 3.0
+"""Tracing and compiling a model's programs on one core, roughly."""
+
+
+def model_width(cell: Cell, shape: Shape, task: Task) -> int:
+    """H: the largest width whose model fits the budget of parameters.
+
+    Raises:
+        CellError: Not even width 1 fits.
+    """
+    width: int = width_for(
+        cell,
+        shape.parameters,
+        num_layers=shape.num_layers,
+        num_inputs=task.num_inputs,
+        num_outputs=task.num_outputs,
+    )
+    return width
+
+
+def update_cost(cell: Cell, shape: Shape, task: Task) -> float:
+    """Nominal core-seconds of one update of one setting.
+
+    Training FLOPs at a fixed speed: the same number on every machine.
+
+    Raises:
+        CellError: No width fits the budget of parameters.
+    """
+    width = model_width(cell, shape, task)
+    position = shape.num_layers * flops(cell, width, training=True)
+    position += 6 * width * task.num_outputs
+    return float(task.batch_size * task.num_steps * position / FLOPS_PER_SECOND)
+
+
+def nominal_cost(job: Job) -> float:
+    """Nominal core-seconds of a job: the same number on every machine.
+
+    All settings over the whole budget, and compilation once. Validation, which adds a
+    few percent, and an early end are not counted.
+
+    Raises:
+        CellError: No width fits the job's budget of parameters.
+    """
+    update = update_cost(job.cell, job.shape, job.task.task)
+    return COMPILE_S + len(job.settings) * job.budget * update

@@ -1,0 +1,1 @@
+"""What a process runs on: threads, cores, numerics class, versions."""

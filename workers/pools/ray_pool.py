@@ -1,0 +1,379 @@
+"""Ray actors as a pool: they may be slow, hang, die, leave and join at any time."""
+
+import heapq
+import itertools
+import json
+import math
+import time
+from typing import Any, Final
+
+from tasks import TaskError
+from workers.job.evaluation import Evaluation, Status, failed
+from workers.job.job import Job
+from workers.job.setting import JobError
+from workers.pools.nodes import DIED, KILLED, LOST, WORN, Node, Nodes
+from workers.pools.ray_start import start_ray
+from workers.pools.seats import (
+    ATTEMPTS,
+    LOSSES,
+    Maker,
+    Queued,
+    Seat,
+    final_status,
+    last_line,
+    lost,
+    parse_count,
+)
+
+GRACE_S: Final = 20.0
+"""Seconds past its deadline that a worker is given to answer before it is killed."""
+
+START_S: Final = 120.0
+"""Seconds without any worker after which a pool gives up."""
+
+LOOK_S: Final = 5.0
+"""Seconds between two looks at the size of the cluster."""
+
+TWICE_S: Final = 10.0
+"""Seconds that a job must have been under way before an idle worker repeats it."""
+
+Answer = tuple[Job, Evaluation]
+
+
+class RayPool:
+    """Long-lived Ray actors, each single-threaded and, on CPU, on a core of its own.
+
+    A process that dies by itself costs a repeat of its job, and the second death makes
+    the job `CRASHED` (or `OOM`); one that is lost with its node costs a repeat. A job
+    past its deadline is stopped by killing its process. Actors are replaced when they
+    die or are worn, and follow the cluster as it grows and shrinks. A worker that has
+    nothing to do carries out the oldest unfinished job a second time: jobs are pure,
+    and the first answer wins.
+    """
+
+    def __init__(
+        self,
+        workers: int | str,
+        *,
+        address: str | None = None,
+        per_gpu: int = 0,
+        lanes: int | None = None,
+        platforms: str | None = "cpu",
+        memory_bytes: int | None = None,
+        numerics: str | None = None,
+        mixed: bool = False,
+    ) -> None:
+        """Starts or joins Ray, and waits until a worker is ready.
+
+        Args:
+            workers: How many, or `auto`: as many as the cluster has room for.
+            address: Of a Ray cluster, as `ray.init` takes it; None: Ray as it runs in
+                this process, or else one of this machine's own.
+            per_gpu: Actors that share a GPU; 0: CPU workers.
+            lanes: Settings in one program; None: what the platform has by default.
+            platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX.
+            memory_bytes: What a CPU worker may allocate; None: a core's share.
+            numerics: Key of the numerics class that workers must have; None: that of
+                the first one.
+            mixed: Whether workers of another class are admitted.
+
+        Raises:
+            JobError: There would be no worker, or none starts.
+        """
+        self._count = parse_count(workers)
+        self._ray, self._owns_ray = start_ray(self._count, address)
+        self._maker = Maker(
+            self._ray, per_gpu, lanes, None if per_gpu else platforms, memory_bytes
+        )
+        self._numerics, self._mixed = numerics, mixed
+        self._queue: list[Queued] = []
+        self._numbers = itertools.count()
+        self._seats: list[Seat] = []
+        self._refused, self._failure = 0, ""
+        self._looked = self._last_ready = time.monotonic()
+        self._news: list[str] = []
+        self._nodes = Nodes()
+        try:
+            self._grow()
+            self._await_first()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def capacity(self) -> int:
+        """Jobs that can be under way at once, now."""
+        return max(1, sum(seat.about is not None for seat in self._seats))
+
+    def __len__(self) -> int:
+        """Jobs submitted and not yet returned."""
+        return len(self._queue) + len({seat.queued.number for seat in self._busy()})
+
+    def submit(
+        self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
+    ) -> None:
+        """Adds a job; see `Pool.submit`."""
+        queued = Queued(priority, next(self._numbers), job, deadline_s)
+        heapq.heappush(self._queue, queued)
+        self._assign()
+
+    def next(self, timeout_s: float | None = None) -> Answer | None:
+        """Waits for some job to be done; see `Pool.next`."""
+        until = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        while len(self):
+            self._look()
+            self._assign()
+            seat = self._wait(until)
+            answer = self._turn(seat) if seat is not None else self._late()
+            if answer is not None:
+                return answer
+            if seat is None and time.monotonic() >= until:
+                return None
+        return None
+
+    def cancel(self) -> None:
+        """Drops what waits; see `Pool.cancel`."""
+        self._queue.clear()
+
+    def workers(self) -> list[dict[str, Any]]:
+        """What each worker that is ready says of itself; see `Worker.about`."""
+        return [seat.about for seat in self._seats if seat.about is not None]
+
+    def nodes(self) -> list[Node]:
+        """Who works where, and what was lost there; see `Pool.nodes`."""
+        ready = [seat for seat in self._seats if seat.about is not None]
+        return self._nodes.rows((s.about or {}, s.queued is not None) for s in ready)
+
+    def news(self) -> list[str]:
+        """What has happened to workers; see `Pool.news`."""
+        news, self._news = self._news, []
+        return news
+
+    def close(self) -> None:
+        """Kills the actors, and stops Ray if this pool started it."""
+        self._queue.clear()
+        for seat in self._seats:
+            self._kill(seat)
+        self._seats = []
+        if self._owns_ray:
+            self._ray.shutdown()
+
+    # Waiting
+
+    def _wait(self, until: float) -> Seat | None:
+        """A seat whose actor has answered, or died; None: time for something else."""
+        asked = [seat for seat in self._seats if seat.reference is not None]
+        wake = min((until, *(seat.kill_at for seat in asked)), default=until)
+        wake = min(wake, self._looked + LOOK_S)
+        seconds = max(0.0, wake - time.monotonic())
+        if not asked:
+            time.sleep(min(seconds, LOOK_S))
+            return None
+        references = [seat.reference for seat in asked]
+        ready, _ = self._ray.wait(references, timeout=seconds)
+        return next((seat for seat in asked if seat.reference in ready), None)
+
+    def _turn(self, seat: Seat) -> Answer | None:
+        """Takes the answer of an actor, or replaces it."""
+        if seat.queued is None:
+            self._welcome(seat)
+            return None
+        errors = self._ray.exceptions
+        queued = seat.queued
+        try:
+            reply = json.loads(self._ray.get(seat.reference))
+        except errors.RayTaskError as error:
+            return self._raised(seat, error)
+        except errors.RayError as error:
+            return self._died(seat, error)
+        seat.free()
+        if seat.worn(reply["process"]):
+            self._replace(seat, WORN)
+        return self._first(queued, Evaluation.from_json(reply["evaluation"]))
+
+    def _first(self, queued: Queued, evaluation: Evaluation) -> Answer | None:
+        """The answer, if its job has had none: a repeat that is later is dropped."""
+        others = [
+            seat
+            for seat in self._busy()
+            if seat.queued is not None and seat.queued.number == queued.number
+        ]
+        for seat in others:  # their answers will be the same, and nobody waits for them
+            self._replace(seat)
+        return queued.job, evaluation
+
+    def _raised(self, seat: Seat, error: Any) -> Answer | None:
+        """The answer of an actor whose job raised an exception past `evaluate`."""
+        queued = seat.queued
+        assert queued is not None
+        seat.free()
+        cause = error.cause if isinstance(error.cause, Exception) else error
+        if isinstance(cause, (TaskError, JobError)):
+            raise cause from None
+        reason = f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}"
+        return self._first(queued, failed(queued.job, Status.CRASHED, reason))
+
+    def _died(self, seat: Seat, error: Exception) -> Answer | None:
+        """Replaces an actor that has died; its job is repeated, or has failed."""
+        queued = seat.queued
+        assert queued is not None
+        gone = lost(self._ray, error)
+        self._replace(seat, LOST if gone else DIED)
+        if any(
+            one.queued and one.queued.number == queued.number for one in self._seats
+        ):
+            self._tell(seat, gone, "another has its job, too")
+            return None
+        queued = queued._replace(
+            attempts=queued.attempts + (not gone), losses=queued.losses + gone
+        )
+        if queued.attempts < ATTEMPTS and queued.losses < LOSSES:
+            self._tell(seat, gone, "its job is repeated")
+            heapq.heappush(self._queue, queued)
+            return None
+        self._tell(seat, gone, "its job has failed")
+        times = queued.attempts + queued.losses
+        cause = f"the worker's process died {times} times ({type(error).__name__})"
+        return queued.job, failed(queued.job, final_status(self._ray, error), cause)
+
+    def _tell(self, seat: Seat, gone: bool, job: str) -> None:
+        """Has a person know that a worker is no more, and what that means."""
+        how = "was lost with its node" if gone else "died"
+        self._news.append(f"a worker{_where(seat)} {how}; {job}")
+
+    def _late(self) -> Answer | None:
+        """Kills an actor that is past its deadline."""
+        now = time.monotonic()
+        late = next((seat for seat in self._busy() if seat.kill_at <= now), None)
+        if late is None:
+            return None
+        queued = late.queued
+        assert queued is not None
+        self._replace(late, KILLED)
+        cause = f"killed {GRACE_S:g} s after its deadline of {queued.deadline_s:g} s"
+        self._news.append(f"a worker{_where(late)} was {cause}; its job has failed")
+        return self._first(queued, failed(queued.job, Status.TIMEOUT, cause))
+
+    # Seats
+
+    def _busy(self) -> list[Any]:
+        return [seat for seat in self._seats if seat.queued is not None]
+
+    def _assign(self) -> None:
+        """Gives waiting jobs to idle actors, if possible to one that knows the cell."""
+        idle = [seat for seat in self._seats if seat.idle]
+        while idle and self._queue:
+            queued = heapq.heappop(self._queue)
+            digest = queued.job.digest
+            seat = next((one for one in idle if one.digest == digest), idle[0])
+            idle.remove(seat)
+            seat.give(queued, GRACE_S)
+        for seat in idle:
+            again = self._oldest_alone()
+            if again is None:
+                return
+            seat.give(again, GRACE_S)
+
+    def _oldest_alone(self) -> Queued | None:
+        """The most urgent job that a single worker has had for a while."""
+        counts: dict[int, int] = {}
+        for seat in self._busy():
+            counts[seat.queued.number] = counts.get(seat.queued.number, 0) + 1
+        now = time.monotonic()
+        alone = [
+            seat.queued
+            for seat in self._busy()
+            if counts[seat.queued.number] == 1 and now - seat.started >= TWICE_S
+        ]
+        return min(alone, default=None)
+
+    def _look(self) -> None:
+        """Follows the cluster, now and then; gives up when no worker is to be had."""
+        now = time.monotonic()
+        if any(seat.about is not None for seat in self._seats):
+            self._last_ready = now
+        elif now - self._last_ready >= START_S:
+            raise JobError(self._nobody())
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            self._grow()
+
+    def _grow(self) -> None:
+        """Makes actors up to the number wanted; in `auto`, no more than have room."""
+        wanted = self._count if self._count is not None else self._maker.room()
+        wanted -= self._refused
+        while len(self._seats) < wanted:
+            self._seats.append(self._maker.make())
+        if self._count is None:  # the cluster has shrunk: nobody starts there any more
+            waiting = [seat for seat in self._seats if seat.about is None]
+            for seat in waiting[: max(0, len(self._seats) - wanted)]:
+                self._kill(seat)
+                self._seats.remove(seat)
+
+    def _welcome(self, seat: Seat) -> None:
+        """Takes in an actor that is ready, unless it computes other bits."""
+        try:
+            about = self._ray.get(seat.reference)
+        except self._ray.exceptions.RayError as error:
+            self._failure = last_line(error)
+            self._seats.remove(seat)  # it died before it began; `_grow` makes another
+            return
+        key = about["numerics"]["key"]
+        self._numerics = self._numerics or key
+        if key != self._numerics and not self._mixed:
+            self._refused += 1
+            self._news.append(
+                f"refused a worker on {about['machine']}: it computes other bits "
+                f"(numerics class {key}, not {self._numerics}); see --mixed"
+            )
+            self._kill(seat)
+            self._seats.remove(seat)
+            return
+        seat.about, seat.reference = about, None
+        self._nodes.joined(about)
+
+    def _await_first(self) -> None:
+        """Waits until some worker is ready."""
+        while not self.workers():
+            self._look()
+            seat = self._wait(time.monotonic() + 1.0)
+            if seat is not None:
+                self._welcome(seat)
+            if self._refused and not self._seats:
+                raise JobError(self._news[-1])
+        until = time.monotonic() + 5.0  # those that start together begin together
+        while time.monotonic() < until and not all(s.about for s in self._seats):
+            seat = self._wait(time.monotonic() + 1.0)
+            if seat is not None:
+                self._welcome(seat)
+
+    def _nobody(self) -> str:
+        if self._failure:
+            return (
+                f"no worker has been ready for {START_S:g} s; the last one failed as "
+                f"it began: {self._failure}. What is done is kept"
+            )
+        free = self._ray.available_resources().get("CPU", 0)
+        return (
+            f"no worker has been ready for {START_S:g} s: each needs a CPU"
+            f"{' and a share of a GPU' if self._maker.per_gpu else ''}, and Ray has "
+            f"{free:g} CPUs free. What is done is kept"
+        )
+
+    def _replace(self, seat: Seat, why: str | None = None) -> None:
+        """Has another actor take its place; without `why` that is no loss."""
+        if seat.about is not None and why is not None:
+            self._nodes.left(seat.about, why)
+        self._kill(seat)
+        place = self._seats.index(seat)
+        del self._seats[place]
+        wanted = self._count if self._count is not None else self._maker.room()
+        if len(self._seats) < wanted - self._refused:
+            self._seats.insert(place, self._maker.make())
+
+    def _kill(self, seat: Seat) -> None:
+        self._ray.kill(seat.handle, no_restart=True)
+
+
+def _where(seat: Seat) -> str:
+    return "" if seat.about is None else f" on {seat.about['machine']}"

@@ -1,0 +1,186 @@
+"""Places of a pool for Ray actors, and what sits there: one process, one job."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from workers.job.evaluation import Status
+from workers.job.job import Job
+from workers.job.setting import JobError
+from workers.pools.worker import Worker
+
+ATTEMPTS: Final = 2
+"""How often a job is tried whose process dies by itself."""
+
+LOSSES: Final = 20
+"""How often a job is repeated that was lost with its machine, or by a kill that Ray
+announces; a job that is lost more often is `CRASHED` too, for nothing repeats for ever.
+"""
+
+RECYCLE_JOBS: Final = 500
+RECYCLE_BYTES: Final = 3 << 30
+RECYCLE_MAPS: Final = 40_000
+"""A process that has done so many jobs, holds so much memory or so many memory maps
+(Linux allows 65,530) gives way to a new one."""
+
+
+class Queued(NamedTuple):
+    """A job that waits, in the order in which jobs are started.
+
+    Attributes:
+        priority: The lowest first.
+        number: In order of submission.
+        job: The job.
+        deadline_s: Seconds of work that it is given.
+        attempts: Processes that died with it.
+        losses: Times it was lost through no fault of its own.
+    """
+
+    priority: float
+    number: int
+    job: Job
+    deadline_s: float
+    attempts: int = 0
+    losses: int = 0
+
+
+@dataclass
+class Seat:
+    """An actor and what it is doing.
+
+    Attributes:
+        handle: Ray's actor.
+        reference: Ray's reference of what it was asked last: about itself until it is
+            ready, then a job's answer; None when idle.
+        about: What it says of itself; None until it is ready.
+        queued: The job under way; None when idle.
+        started: `time.monotonic()` at which it was asked.
+        kill_at: The same, at which it is killed.
+        digest: The cell it held last.
+        done: Jobs it has answered.
+    """
+
+    handle: Any
+    reference: Any
+    about: dict[str, Any] | None = None
+    queued: Queued | None = None
+    started: float = field(default_factory=time.monotonic)
+    kill_at: float = math.inf
+    digest: str = ""
+    done: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a job."""
+        return self.about is not None and self.queued is None
+
+    @property
+    def node(self) -> str:
+        """Ray's id of its node; empty until it is ready."""
+        return "" if self.about is None else str(self.about["node"])
+
+    def give(self, queued: Queued, grace_s: float) -> None:
+        """Has it carry out a job."""
+        self.queued, self.digest = queued, queued.job.digest
+        self.started = time.monotonic()
+        self.kill_at = self.started + queued.deadline_s + grace_s
+        self.reference = self.handle.evaluate.remote(
+            queued.job.to_json(), queued.deadline_s
+        )
+
+    def free(self) -> None:
+        """Notes that it has answered."""
+        self.queued, self.reference, self.kill_at = None, None, math.inf
+        self.done += 1
+
+    def worn(self, facts: dict[str, Any]) -> bool:
+        """Whether it should give way to a new process.
+
+        Args:
+            facts: Memory and maps, as it said with its last answer.
+        """
+        return (
+            self.done >= RECYCLE_JOBS
+            or facts["rss_bytes"] >= RECYCLE_BYTES
+            or facts["maps"] >= RECYCLE_MAPS
+        )
+
+
+class Maker(NamedTuple):
+    """Makes actors: Ray neither restarts them nor repeats their calls.
+
+    Attributes:
+        ray: The module.
+        per_gpu: Actors that share a GPU; 0: each has a CPU instead.
+        lanes: Settings in one program; None: what the platform has by default.
+        platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX.
+        memory_bytes: What a worker may allocate; see `limit_memory`.
+    """
+
+    ray: Any
+    per_gpu: int
+    lanes: int | None
+    platforms: str | None
+    memory_bytes: int | None
+
+    def make(self) -> Seat:
+        """A new actor that has been asked what it is."""
+        share = 0.9 / self.per_gpu if self.per_gpu else None
+        gpus = {"num_gpus": 1 / self.per_gpu} if self.per_gpu else {}
+        remote = self.ray.remote(
+            num_cpus=1, max_restarts=0, max_task_retries=0, max_concurrency=1, **gpus
+        )
+        handle = remote(Worker).remote(
+            own_core=not self.per_gpu,
+            platforms=self.platforms,
+            memory_share=share,
+            memory_bytes=self.memory_bytes,
+            lanes=self.lanes,
+        )
+        return Seat(handle, handle.about.remote())
+
+    def room(self) -> int:
+        """Actors that the cluster has room for when nothing else runs there."""
+        resources = self.ray.cluster_resources()
+        cpus = int(resources.get("CPU", 0))
+        if self.per_gpu:
+            return min(cpus, int(resources.get("GPU", 0)) * self.per_gpu)
+        return cpus
+
+
+def lost(ray: Any, error: Exception) -> bool:
+    """Whether an actor went with its node, or was taken away, and not by itself.
+
+    Ray says of a process that ended while its node lives that it has died, and how; a
+    node that goes shows first as a connection that is closed.
+    """
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return False
+    by_itself = "worker process has died" in str(error)
+    return bool(getattr(error, "preempted", False)) or not by_itself
+
+
+def final_status(ray: Any, error: Exception) -> Status:
+    """How a job ended whose processes died."""
+    full = isinstance(error, ray.exceptions.OutOfMemoryError)
+    return Status.OOM if full else Status.CRASHED
+
+
+def last_line(error: Exception) -> str:
+    """What an actor's exception says, below the trace that Ray has put above it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__
+
+
+def parse_count(workers: int | str) -> int | None:
+    """The number of workers; None: as many as there is room for.
+
+    Raises:
+        JobError: It is neither a number above 0 nor `auto`.
+    """
+    if workers == "auto":
+        return None
+    if not isinstance(workers, int) or workers < 1:
+        raise JobError(f"a pool has at least 1 worker, or auto, got {workers!r}")
+    return workers

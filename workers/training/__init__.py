@@ -1,0 +1,1 @@
+"""How a job is carried out: model, compiled programs, epochs, scores."""

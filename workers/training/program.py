@@ -1,0 +1,298 @@
+"""The compiled programs of one model: training and validation over windows."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from tasks import Windows
+from workers.job.spec import Training
+from workers.training.losses import READOUTS
+from workers.training.model import Carry, Model, Params
+
+JUDGED_AFTER: Final = 50
+"""Windows of an epoch before its mean loss is compared with the divergence bound."""
+
+OPTIMIZER_ROWS: Final[dict[str, Callable[[Any], optax.GradientTransformation]]] = {
+    "sgd": lambda rate: optax.sgd(rate),
+    "adam": lambda rate: optax.adam(rate),
+    "adamw": lambda rate: optax.adamw(rate),
+}
+"""Optimizers by name; the rate may be a traced value."""
+
+_PRECISION: Final = {"float32": "float32", "bfloat16": "BF16_BF16_F32"}
+
+
+Array = Any
+"""A NumPy or JAX array, or the shape of one."""
+
+
+class TrainState(NamedTuple):
+    """Everything that training carries from one update to the next.
+
+    Attributes:
+        params: See `Params`.
+        optimizer: State of the Optax transformation.
+        carry: The model's states after the last window.
+        loss_sum: Summed loss of the epoch's windows so far, nats.
+        positions: Scored positions of the epoch so far.
+        updates: Updates done, in all epochs.
+        alive: False once the setting has diverged; then nothing else means anything.
+    """
+
+    params: Params
+    optimizer: Any
+    carry: Carry
+    loss_sum: Array
+    positions: Array
+    updates: Array
+    alive: Array
+
+
+class Hyper(NamedTuple):
+    """Runtime values of one setting: rate, largest gradient norm, key of dropout."""
+
+    rate: Any
+    clip: Any
+    key: Any
+
+
+class Totals(NamedTuple):
+    """Sums over the scored positions of a split."""
+
+    correct: Array
+    loss: Array
+    positions: Array
+
+
+@dataclass
+class Program:
+    """The compiled functions of one model on one task, held until dropped.
+
+    With `lanes` above 1 every argument and result that belongs to a setting has a
+    leading axis of that length, and the same update runs for all lanes at once.
+
+    Attributes:
+        model: The model.
+        readout: `softmax` or `sigmoid`.
+        batch: B.
+        training: How it trains.
+        divergence_loss: Mean loss in nats above which a setting has diverged.
+        lanes: Settings in one program.
+        vectorized: Whether lanes are computed at once, as accelerators need it, or one
+            after the other, as gives the bits of a lone lane on CPU.
+        options: XLA's options.
+        compile_s: Seconds spent tracing and compiling so far.
+        compiled: Programs compiled so far.
+    """
+
+    model: Model
+    readout: str
+    batch: int
+    training: Training
+    divergence_loss: float
+    lanes: int = 1
+    vectorized: bool = False
+    options: dict[str, str | bool] = field(default_factory=dict)
+    compile_s: float = 0.0
+    compiled: int = 0
+    _held: dict[tuple[str, int], Any] = field(default_factory=dict)
+
+    def reset_meter(self) -> None:
+        """Counts seconds and programs from here on."""
+        self.compile_s, self.compiled = 0.0, 0
+
+    def initial(self, seeds: list[int], scales: list[float]) -> TrainState:
+        """The state before the first update, one seed and scale a lane."""
+        states = [self._initial_lane(*lane) for lane in zip(seeds, scales, strict=True)]
+        stacked = states[0]
+        if self.lanes > 1:
+            stacked = jax.tree.map(lambda *rows: np.stack(rows), *states)
+        state: TrainState = jax.device_put(stacked)
+        return state
+
+    def _initial_lane(self, seed: int, scale: float) -> TrainState:
+        params = self.model.init(seed, scale)
+        optimizer = self._optimizer(np.float32(0), np.float32(1))
+        shapes = jax.eval_shape(optimizer.init, params)
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+        return TrainState(
+            params=params,
+            optimizer=zeros,
+            carry=self.model.initial_carry(self.batch),
+            loss_sum=np.float32(0),
+            positions=np.float32(0),
+            updates=np.int32(0),
+            alive=np.bool_(True),
+        )
+
+    def train(
+        self, state: TrainState, data: Windows, start: int, stop: int, hyper: Hyper
+    ) -> TrainState:
+        """Trains on windows `start` to `stop` - 1 of `data`; the state is consumed.
+
+        Ends early when all lanes have diverged.
+        """
+        run = self._compiled("train", data, state, hyper)
+        new: TrainState = run(state, data, np.int32(start), np.int32(stop), hyper)
+        return new
+
+    def validate(self, params: Params, data: Windows, stop: int) -> Totals:
+        """Scores the weights on windows 0 to `stop` - 1, starting from zero states."""
+        run = self._compiled("validate", data, params)
+        totals: Totals = run(params, data, np.int32(stop))
+        return totals
+
+    def needs_bytes(self, state: TrainState, data: Windows, hyper: Hyper) -> int:
+        """Bytes that training needs to run, by XLA's own account; compiles."""
+        run = self._compiled("train", data, state, hyper)
+        used = run.memory_analysis()
+        total: int = (
+            used.temp_size_in_bytes
+            + used.argument_size_in_bytes
+            + used.output_size_in_bytes
+            - used.alias_size_in_bytes
+        )
+        return total
+
+    def _compiled(self, name: str, data: Windows, *rest: Any) -> Any:
+        key = (name, len(data.reset))
+        if key not in self._held:
+            start = time.perf_counter()
+            shapes = jax.tree.map(_shape, (data, *rest))
+            self._held[key] = self._compile(name, *shapes)
+            self.compile_s += time.perf_counter() - start
+            self.compiled += 1
+        return self._held[key]
+
+    def _compile(self, name: str, data: Any, *rest: Any) -> Any:
+        number = _shape(np.int32(0))
+        with jax.default_matmul_precision(_PRECISION[self.training.products]):
+            if name == "train":
+                state, hyper = rest
+                jitted = jax.jit(self._train, donate_argnums=0)
+                lowered = jitted.lower(state, data, number, number, hyper)
+            else:
+                lowered = jax.jit(self._validate).lower(*rest, data, number)
+        return lowered.compile(self.options)
+
+    # What follows is traced.
+
+    def _train(
+        self, state: TrainState, data: Windows, start: Any, stop: Any, hyper: Hyper
+    ) -> TrainState:
+        first = start == 0
+        zero = jnp.zeros_like(state.positions)
+        state = state._replace(
+            loss_sum=jnp.where(first, zero, state.loss_sum),
+            positions=jnp.where(first, zero, state.positions),
+        )
+
+        def unfinished(loop: tuple[Any, TrainState]) -> Any:
+            return (loop[0] < stop) & jnp.any(loop[1].alive)
+
+        def body(loop: tuple[Any, TrainState]) -> tuple[Any, TrainState]:
+            index, state = loop
+            window = jax.tree.map(lambda array: array[index], data)
+
+            def update(lane: tuple[TrainState, Hyper]) -> TrainState:
+                return self._update(*lane, window, index)
+
+            return index + 1, self._each_lane(update, (state, hyper))
+
+        return jax.lax.while_loop(unfinished, body, (start, state))[1]
+
+    def _each_lane(self, function: Callable[[Any], Any], argument: Any) -> Any:
+        """Applies a function to each lane of its argument."""
+        if self.lanes == 1:
+            return function(argument)
+        if self.vectorized:
+            return jax.vmap(function)(argument)
+        return jax.lax.map(function, argument)
+
+    def _update(
+        self, state: TrainState, hyper: Hyper, window: Windows, index: Any
+    ) -> TrainState:
+        """One update: the paper's loss, clipped by global norm (section 3.6)."""
+        key = None
+        if self.model.dropout:
+            key = jax.random.fold_in(hyper.key, state.updates)
+        carry = _reset(state.carry, window.reset)
+
+        def objective(params: Params) -> tuple[Any, tuple[Carry, Any]]:
+            new, logits = self.model.apply(params, carry, window.inputs, key)
+            total = self._losses(logits, window).sum()
+            return total / self.batch, (new, total)
+
+        grads, (carry, total) = jax.grad(objective, has_aux=True)(state.params)
+        optimizer = self._optimizer(hyper.rate, hyper.clip)
+        with jax.numpy_dtype_promotion("standard"):  # Optax's Adam mixes types
+            steps, inner = optimizer.update(grads, state.optimizer, state.params)
+        loss_sum = state.loss_sum + total
+        positions = state.positions + window.scored.sum(dtype=jnp.float32)
+        judged = index + 1 >= JUDGED_AFTER
+        lost = judged & (loss_sum > self.divergence_loss * positions)
+        return TrainState(
+            params=optax.apply_updates(state.params, steps),
+            optimizer=inner,
+            carry=carry,
+            loss_sum=loss_sum,
+            positions=positions,
+            updates=state.updates + state.alive.astype(jnp.int32),
+            alive=state.alive & jnp.isfinite(total) & ~lost,
+        )
+
+    def _optimizer(self, rate: Any, clip: Any) -> optax.GradientTransformation:
+        row = OPTIMIZER_ROWS[self.training.optimizer]
+        return optax.chain(optax.clip_by_global_norm(clip), row(rate))
+
+    def _validate(self, params: Params, data: Windows, stop: Any) -> Totals:
+        def score(params: Params) -> Totals:
+            return self._score(params, data, stop)
+
+        totals: Totals = self._each_lane(score, params)
+        return totals
+
+    def _score(self, params: Params, data: Windows, stop: Any) -> Totals:
+        readout = READOUTS[self.readout]
+
+        def body(index: Any, loop: tuple[Carry, Totals]) -> tuple[Carry, Totals]:
+            carry, totals = loop
+            window = jax.tree.map(lambda array: array[index], data)
+            carry = _reset(carry, window.reset)
+            carry, logits = self.model.apply(params, carry, window.inputs)
+            losses = self._losses(logits, window)
+            correct = window.scored & readout.correct(logits, window.targets)
+            return carry, Totals(
+                totals.correct + correct.sum(dtype=jnp.int32),
+                totals.loss + losses.sum(),
+                totals.positions + window.scored.sum(dtype=jnp.int32),
+            )
+
+        carry = jax.tree.map(jnp.asarray, self.model.initial_carry(self.batch))
+        nothing = Totals(jnp.int32(0), jnp.float32(0), jnp.int32(0))
+        _, totals = jax.lax.fori_loop(jnp.int32(0), stop, body, (carry, nothing))
+        done: Totals = totals
+        return done
+
+    def _losses(self, logits: Array, window: Windows) -> jax.Array:
+        """Nats at each position [T, B]; 0 where it is not scored."""
+        losses = READOUTS[self.readout].loss(logits, jnp.asarray(window.targets))
+        return jnp.where(window.scored, losses, 0.0)
+
+
+def _reset(carry: Carry, reset: Array) -> Carry:
+    """Zeroes the states of the rows that start anew; reset is [B]."""
+    return tuple(
+        tuple(jnp.where(reset[:, None], 0.0, state) for state in states)
+        for states in carry
+    )
+
+
+def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype)  # type: ignore[no-untyped-call]

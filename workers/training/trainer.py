@@ -1,0 +1,248 @@
+"""The training of settings side by side, epoch by epoch, until each of them is over."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import jax
+import numpy as np
+
+from workers.job.evaluation import Result, Status
+from workers.job.job import Job
+from workers.job.schedule import advance, is_better
+from workers.job.setting import Point
+from workers.training.data import DataCache
+from workers.training.program import Hyper, Program, TrainState
+from workers.training.progress import Position, Progress, end, is_open, result_of
+from workers.training.scoring import Scorer
+
+BLOCK: Final = 100
+"""Updates between two looks at divergence and at the clock; decides no result."""
+
+LOSS_TOO_HIGH: Final = "loss not finite or far above a uniform prediction's"
+"""Why training ended when a setting diverged."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains settings of one job with one program.
+
+    Attributes:
+        job: The job.
+        program: Its program.
+        data: Where windows come from.
+        deadline: `time.monotonic()` from which on training ends as `TIMEOUT`.
+    """
+
+    job: Job
+    program: Program
+    data: DataCache
+    deadline: float = math.inf
+
+    def train(
+        self, group: Sequence[Progress]
+    ) -> tuple[tuple[Result, ...], tuple[Progress, ...]]:
+        """Trains until budget, schedule or a failure ends each setting.
+
+        Args:
+            group: Settings at one position, no more than the program has lanes.
+
+        Returns:
+            What each came to, and from where it can go on.
+        """
+        lanes, position = list(group), group[0].position
+        try:
+            state = self._gather(lanes)
+            while position.updates < self.job.budget and is_open(lanes):
+                data = self.data.get(self.job.task, "train", position.epoch)
+                missing = self.job.budget - position.updates
+                stop = min(data.length, position.window + missing)
+                state = self._windows(lanes, state, data.windows, position.window, stop)
+                position = Position(
+                    position.epoch + (stop == data.length),
+                    stop % data.length,
+                    position.updates + stop - position.window,
+                )
+                lanes = self._fallen(lanes, state, position)
+                if not position.window:
+                    lanes = self._epoch_over(lanes, state, position)
+            return self._finish(lanes, state, position)
+        except TimeoutError:
+            lanes = [end(ln, Status.TIMEOUT, "deadline", position) for ln in lanes]
+            return tuple(self.result(lane) for lane in lanes), ()
+
+    def needs_bytes(self) -> int:
+        """Bytes that training needs; nothing that large is made to find out.
+
+        Where the weights, their gradient and what the optimizer keeps fit the limit,
+        XLA's own account of the compiled program decides; otherwise they do.
+        """
+        copies = 2 if self.job.training.optimizer == "sgd" else 4
+        least = 4 * copies * self.program.model.num_params * self.program.lanes
+        limit = self.job.training.memory_limit_bytes
+        if limit is not None and least > limit:
+            return least
+        lanes = [Progress(setting) for setting in self.job.settings]
+        first = lanes[: self.program.lanes]
+        data = self.data.get(self.job.task, "train", 0).windows
+        return self.program.needs_bytes(self._gather(first), data, self._hyper(first))
+
+    def _gather(self, lanes: Sequence[Progress]) -> TrainState:
+        """The state of all lanes; lanes without a setting repeat the first one."""
+        padded = [*lanes, *[lanes[0]] * (self.program.lanes - len(lanes))]
+        if lanes[0].state is None:
+            seeds = [self.job.seed_of(lane.setting, "weights") for lane in padded]
+            return self.program.initial(seeds, [ln.setting.scale for ln in padded])
+        state: TrainState
+        if self.program.lanes == 1:
+            state = lanes[0].state
+            return state
+        rows = [lane.state for lane in padded]
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
+        state = jax.device_put(stacked)
+        return state
+
+    def _windows(
+        self,
+        lanes: Sequence[Progress],
+        state: TrainState,
+        data: Any,
+        start: int,
+        stop: int,
+    ) -> TrainState:
+        """Trains on some windows of an epoch, or until all settings have diverged."""
+        hyper = self._hyper(lanes)
+        for first in range(start, stop, BLOCK):
+            if time.monotonic() >= self.deadline:
+                raise TimeoutError
+            last = min(first + BLOCK, stop)
+            state = self.program.train(state, data, first, last, hyper)
+            if not np.any(np.asarray(state.alive)):  # waits for the device
+                break
+        return state
+
+    def _hyper(self, lanes: Sequence[Progress]) -> Hyper:
+        rows = [
+            Hyper(
+                np.float32(lane.setting.rate * lane.schedule.factor),
+                np.float32(lane.setting.clip),
+                _key_data(self.job.seed_of(lane.setting, "dropout")),
+            )
+            for lane in [*lanes, *[lanes[0]] * (self.program.lanes - len(lanes))]
+        ]
+        if self.program.lanes == 1:
+            return rows[0]
+        return Hyper(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+    def _fallen(
+        self, lanes: list[Progress], state: TrainState, position: Position
+    ) -> list[Progress]:
+        """Ends the settings that diverged while training."""
+        alive = np.atleast_1d(np.asarray(state.alive))
+        updates = np.atleast_1d(np.asarray(state.updates))
+        return [
+            lane
+            if alive[index]
+            else end(
+                lane,
+                Status.DIVERGED,
+                LOSS_TOO_HIGH,
+                position._replace(updates=int(updates[index])),
+            )
+            for index, lane in enumerate(lanes)
+        ]
+
+    def _epoch_over(
+        self, lanes: list[Progress], state: TrainState, position: Position
+    ) -> list[Progress]:
+        """Validates, and moves each schedule on."""
+        if not is_open(lanes):
+            return lanes
+        points = self._scorer.points(state, position.updates)
+        return [
+            self._observe(lane, points[index], position, state, index)
+            for index, lane in enumerate(lanes)
+        ]
+
+    def _observe(
+        self,
+        lane: Progress,
+        point: Point | None,
+        position: Position,
+        state: TrainState,
+        index: int,
+    ) -> Progress:
+        if lane.ended:
+            return lane
+        if point is None:
+            return end(lane, Status.DIVERGED, LOSS_TOO_HIGH, position)
+        training, upwards = self.job.training, self._upwards
+        if training.test and is_better(point.metric, lane.schedule.best, upwards):
+            weights = jax.tree.map(np.array, self._scorer.lane(state.params, index))
+            lane = lane._replace(weights=weights)
+        schedule = advance(
+            training.schedule,
+            lane.setting,
+            lane.schedule,
+            point,
+            higher_is_better=upwards,
+        )
+        lane = lane._replace(curve=(*lane.curve, point), schedule=schedule)
+        return end(lane, Status.OK, schedule.stop, position) if schedule.stop else lane
+
+    def _finish(
+        self, lanes: list[Progress], state: TrainState, position: Position
+    ) -> tuple[tuple[Result, ...], tuple[Progress, ...]]:
+        """Results; a budget that ends within an epoch adds a point to those alone."""
+        between = position.window > 0 and is_open(lanes)
+        points = self._scorer.points(state, position.updates) if between else ()
+        shown, kept = [], []
+        for index, lane in enumerate(lanes):
+            if lane.ended:
+                kept.append(lane)
+                shown.append(lane)
+                continue
+            lane = lane._replace(
+                position=position, state=self._scorer.lane(state, index)
+            )
+            kept.append(lane)
+            shown.append(
+                self._with_point(lane, points[index], state, index) if points else lane
+            )
+        if self.job.training.test:
+            shown = self._scorer.tested(shown, state)
+            for index, lane in enumerate(shown):
+                if kept[index].ended:
+                    kept[index] = lane._replace(weights=None)
+        return tuple(map(self.result, shown)), tuple(kept)
+
+    def _with_point(
+        self, lane: Progress, point: Point | None, state: TrainState, index: int
+    ) -> Progress:
+        """The lane as its result shows it, with a point inside an epoch."""
+        if point is None:
+            return end(lane, Status.DIVERGED, LOSS_TOO_HIGH, lane.position)
+        if is_better(point.metric, lane.schedule.best, self._upwards):
+            lane = lane._replace(weights=self._scorer.lane(state.params, index))
+        return lane._replace(curve=(*lane.curve, point))
+
+    def result(self, lane: Progress) -> Result:
+        """What a setting's training came to."""
+        model = self.program.model
+        return result_of(lane, model, higher_is_better=self._upwards)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return Scorer(self.job.task, self.program, self.data)
+
+    @property
+    def _upwards(self) -> bool:
+        return self.job.task.task.metric.higher_is_better
+
+
+def _key_data(seed: int) -> np.ndarray[Any, Any]:
+    """A seed of 63 bits as the two words of a JAX key."""
+    return np.array([seed >> 32, seed & 0xFFFFFFFF], np.uint32)
