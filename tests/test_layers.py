@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.house import components, imports, read
+
 ROOT = Path(__file__).parents[1]
 BELOW = {
     "cells": set(),
@@ -15,10 +17,62 @@ BELOW = {
     "search": {"cells", "tasks", "workers"},
     "benchmarks": {"cells", "tasks", "workers", "search"},
 }
+GROUND = {
+    "cells": {"ir", "ops", "own_ops", "check", "size", "json_form", "graph"},
+    "workers": set(),
+    "search": {"errors"},
+}
+"""Files that every room of their folder may import."""
+
+ROOMS = {
+    "cells": {
+        "notation": set(),
+        "identity": set(),
+        "scan": set(),
+        "picture": {"notation"},
+        "zoo": {"identity", "notation"},
+        "export": {"identity", "notation", "picture", "scan", "zoo"},
+        "liveness": {"identity"},
+        "mutate": set(),
+    },
+    "workers": {
+        "job": set(),
+        "machine": set(),
+        "training": {"job", "machine"},
+        "pools": {"job", "machine", "training"},
+    },
+    "search": {
+        "procedure": set(),
+        "store": {"procedure"},
+        "loop": {"procedure", "store"},
+        "contest": {"procedure", "store"},
+        "output": {"procedure", "store", "loop", "contest"},
+        "checks": set(),
+        "api": {"procedure", "store", "loop", "contest", "output"},
+        "commands": {
+            "procedure",
+            "store",
+            "loop",
+            "contest",
+            "output",
+            "checks",
+            "api",
+        },
+        "__main__": {"commands"},
+    },
+}
+"""The rooms of a folder, and those of the same folder that each may import."""
+
+IMPURE = ("argparse", "sqlite3", "time", "datetime", "pathlib", "os", "io", "signal")
+"""What `search.procedure` must do without."""
+
 FILES = [
     path.relative_to(ROOT)
     for folder in BELOW
     for path in sorted((ROOT / folder).rglob("*.py"))
+]
+IN_ROOMS = [
+    path for path in FILES if path.parts[0] in ROOMS and path.name != "__init__.py"
 ]
 HEAVY = ("ray", "flax", "optax", "pooch", "matplotlib", "torch", "altair", "jinja2")
 
@@ -44,6 +98,40 @@ def test_a_file_imports_only_from_folders_below_its_own(path: Path) -> None:
             assert folder in BELOW[own], f"{path} imports {module}"
             if own != "benchmarks":
                 assert module == folder, f"{path}: import from {folder}, not {module}"
+
+
+@pytest.mark.parametrize("path", IN_ROOMS, ids=str)
+def test_a_file_imports_only_from_rooms_below_its_own(path: Path) -> None:
+    folder, room = path.parts[0], path.parts[1].removesuffix(".py")
+    allowed = {room, *GROUND[folder], *ROOMS[folder].get(room, set())}
+    for module in imported(path):
+        parts = module.split(".")
+        if parts[0] == folder:
+            assert parts[1:], f"{path} imports {folder}, which imports it"
+            assert parts[1] in allowed, f"{path} imports {module}"
+
+
+def test_every_room_is_in_the_table() -> None:
+    for folder, rooms in ROOMS.items():
+        there = {
+            path.parts[1].removesuffix(".py")
+            for path in IN_ROOMS
+            if path.parts[0] == folder
+        }
+        assert there == {*rooms, *GROUND[folder]}
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    groups = components(imports(read(ROOT)))
+    assert [sorted(group) for group in groups if len(group) > 1] == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.parts[:2] == ("search", "procedure")]
+)
+def test_the_procedure_knows_no_file_clock_or_command_line(path: Path) -> None:
+    for module in imported(path):
+        assert module.split(".")[0] not in IMPURE, f"{path} imports {module}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
