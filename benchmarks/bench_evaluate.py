@@ -90,14 +90,14 @@ def ours(entry: Entry, noise: bool) -> Outcome:
     with Results(None) as results:
         with Clock() as clock:
             Tournament([entry], results).play(pool, Quiet(), size)
-        winner = entry.contest.outcome(results.of).winner
+        winner = entry.contest.outcome(results.trainings).winner
         compile_s = results.spent().compile_s
         fresh: tuple[float, ...] = ()
         if noise and winner is not None:
             contest = replace(entry.contest, repeats=SEEDS)
             again = entry._replace(contest=contest)
             Tournament([again], results).play(pool, Quiet(), size)
-            repeats = contest.outcome(results.of).repeats
+            repeats = contest.outcome(results.trainings).repeats
             fresh = tuple(run.best for run in repeats if run.best is not None)
     pool.close()
     return Outcome(

@@ -59,7 +59,7 @@ def main() -> None:
         for task in request.tasks:
             report(task, [entry for entry in entries if entry.task == task], results)
         spent = results.spent()
-        runs = sum(entry.contest.outcome(results.of).runs for entry in entries)
+        runs = sum(entry.contest.outcome(results.trainings).runs for entry in entries)
         print(
             f"\n{spent.train_s / runs:.1f} s of training a setting, "
             f"{spent.compile_s / len(entries):.1f} s of compilation a cell and task"
@@ -74,7 +74,7 @@ def report(task: str, entries: Sequence[Entry], results: Results) -> None:
     print(f"\n{task}: {metric.name}, {len(first.settings)} settings, {budget} updates")
     print(f"{'updates':>10}", *(f"{mark:>11,}" for mark in marks))
     for entry in entries:
-        outcome = entry.contest.outcome(results.of)
+        outcome = entry.contest.outcome(results.trainings)
         tried = race_results(entry, results)
         best = [
             pick(entry, (reached(entry, run, mark) for run in tried)) for mark in marks
@@ -102,10 +102,10 @@ def best_with(entry: Entry, field: str, value: float, results: Results) -> float
 
 def race_results(entry: Entry, results: Results) -> list[Result]:
     """The results of all settings, trained to the end."""
-    contest = entry.contest
-    jobs = [contest.job((setting,), contest.budget, 0) for setting in contest.settings]
-    found = (results.of(job.run_id(job.settings[0])).get(job.budget) for job in jobs)
-    return [result for result in found if result is not None]
+    contest, budget = entry.contest, entry.contest.budget
+    jobs = [contest.job((setting,), budget, 0) for setting in contest.settings]
+    known = [results.trainings(job.run_id(job.settings[0])) for job in jobs]
+    return [by_budget[budget] for by_budget in known if budget in by_budget]
 
 
 def reached(entry: Entry, run: Result, updates: int) -> float | None:

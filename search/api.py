@@ -85,8 +85,8 @@ class Run:
         """What `cellsearch status --json` prints."""
         from search.commands.status import describe
 
-        with self._replayed() as (found, engine):
-            return describe(found, engine)
+        with self._replayed() as (run, engine):
+            return describe(run, engine)
 
     def table(self, count: int | None = None) -> list[dict[str, Any]]:
         """The ranked table, best first: what `cellsearch top --json` prints.
@@ -151,8 +151,8 @@ class Run:
         from search.loop.runs import open_run
 
         pandas = _pandas()
-        with open_run(self.folder, reading=True) as found:
-            columns, rows = found.store.view(name)
+        with open_run(self.folder, reading=True) as run:
+            columns, rows = run.store.view(name)
         return pandas.DataFrame(rows, columns=columns)
 
     def export(self, out: str | Path, k: int = 3, *, force: bool = False) -> list[Path]:
@@ -169,8 +169,8 @@ class Run:
     def _replayed(self) -> Iterator[tuple["OpenRun", "Engine"]]:
         from search.loop.runs import open_run, replay
 
-        with open_run(self.folder, reading=True) as found:
-            yield found, replay(found)
+        with open_run(self.folder, reading=True) as run:
+            yield run, replay(run)
 
 
 def search(

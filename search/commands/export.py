@@ -130,8 +130,8 @@ def best_of(
     """
     if count < 1:
         raise UserError(f"-k must be at least 1, got {count}")
-    with open_run(folder, reading=True) as found:
-        engine = replay(found)
+    with open_run(folder, reading=True) as run:
+        engine = replay(run)
         rows = Leaderboard(engine.procedure).rows(count)
         if not rows:
             raise UserError(f"{folder} has no table yet: no cell has been evaluated")
@@ -145,7 +145,7 @@ def best_of(
         for row in rows:
             name = row.member.name
             fresh = (scores or {}).get(row.member.digest)
-            card = describe_member(found, engine, row, fresh)
+            card = describe_member(run, engine, row, fresh)
             place = f"{row.rank:0{digits}}_{safe_name(name)}"
             exported.append(Exported(place, name, row.member.cell(), card))
         return exported

@@ -18,10 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Goes on with the run; returns the exit status."""
     check_limits(options)
-    open_run(options.run, reading=True).store.__exit__()  # a mistake before the lock
+    open_run(options.run, reading=True).close()  # a mistake before the lock
     with (
         Workers(options) as workers,
         RunLock(options.run),
-        open_run(options.run) as found,
+        open_run(options.run) as run,
     ):
-        return search(found, options, workers)
+        return search(run, options, workers)

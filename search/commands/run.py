@@ -132,21 +132,21 @@ def run(options: argparse.Namespace) -> int:
             _check_reuse(options, workers)
             limit = _candidates(planned, config)
             make_folder(folder)
-            with RunLock(folder), create_run(folder, config, limit, reuse) as found:
-                return search(found, options, workers)
-        with RunLock(folder), open_run(folder) as found:
-            wanted = from_document(document, candidates=found.planned)
-            found.check(to_document(wanted), "the configuration asked for")
-            _check_reuse(options, workers, class_of(found.store.history))
-            found.add_reused(options.reuse)
-            return search(found, options, workers)
+            with RunLock(folder), create_run(folder, config, limit, reuse) as run:
+                return search(run, options, workers)
+        with RunLock(folder), open_run(folder) as run:
+            wanted = from_document(document, candidates=run.planned)
+            run.check(to_document(wanted), "the configuration asked for")
+            _check_reuse(options, workers, class_of(run.store.history))
+            run.add_reused(options.reuse)
+            return search(run, options, workers)
 
 
-def search(found: Run, options: argparse.Namespace, workers: Workers) -> int:
+def search(run: Run, options: argparse.Namespace, workers: Workers) -> int:
     """Goes on with an open run until a limit; prints the table."""
-    limits = _limits(found, options)
+    limits = _limits(run, options)
     watcher = make_watcher(limits)
-    procedure, history = Procedure(found.config), found.store.history
+    procedure, history = Procedure(run.config), run.store.history
 
     def pool() -> Pool:
         made = workers.pool(class_of(history))
@@ -155,11 +155,11 @@ def search(found: Run, options: argparse.Namespace, workers: Workers) -> int:
 
     if history.get("reuse"):
         pool()  # decides whose results may be taken
-        for note in take_results(found, mixed=options.mixed):
+        for note in take_results(run, mixed=options.mixed):
             print(note, file=sys.stderr)
     engine = Engine(
         procedure,
-        found.store,
+        run.store,
         pool,
         watcher,
         limits,
@@ -170,9 +170,9 @@ def search(found: Run, options: argparse.Namespace, workers: Workers) -> int:
         with watcher, stopping(engine, watcher.note):
             ending = engine.run()
     except KeyboardInterrupt:
-        print(f"stopped at once. {_go_on(found.folder)}", file=sys.stderr)
+        print(f"stopped at once. {_go_on(run.folder)}", file=sys.stderr)
         return 130
-    _say_end(found, engine, ending, options)
+    _say_end(run, engine, ending, options)
     return 130 if ending is Ending.STOPPED else 0
 
 
@@ -226,35 +226,35 @@ def _candidates(wanted: int | None, config: Config) -> int:
     return wanted or SEARCH_PRESETS[config.preset].candidates
 
 
-def _limits(found: Run, options: argparse.Namespace) -> Limits:
+def _limits(run: Run, options: argparse.Namespace) -> Limits:
     """Limits of this process; the number of candidates is kept for the next one."""
-    candidates = options.candidates or found.candidates
-    done = found.store.history.counts().get("propose", 0)
+    candidates = options.candidates or run.candidates
+    done = run.store.history.counts().get("propose", 0)
     if candidates < done:
         raise UserError(
-            f"--candidates must be at least {done}, which {found.folder} has, "
+            f"--candidates must be at least {done}, which {run.folder} has, "
             f"got {candidates}"
         )
-    found.store.history.set("candidates", candidates)
+    run.store.history.set("candidates", candidates)
     return Limits(candidates, options.hours, options.fitness)
 
 
 def _say_end(
-    found: Run, engine: Engine, ending: Ending, options: argparse.Namespace
+    run: Run, engine: Engine, ending: Ending, options: argparse.Namespace
 ) -> None:
     board = Leaderboard(engine.procedure)
     if options.json:
         import json
 
         print(json.dumps([row.to_dict() for row in board.rows()], indent=2))
-        print(f"{ending}. {_go_on(found.folder)}", file=sys.stderr)
+        print(f"{ending}. {_go_on(run.folder)}", file=sys.stderr)
         return
     print_table(board, sys.stdout, ROWS)
     for line in (*LEGEND, "", *details(engine)):
         print(line)
     kinds = counts(engine.tally.decisions)
     print(f"moves   {kinds}; {duration(engine.elapsed_s)} in this process")
-    print(f"{ending}. {_go_on(found.folder)}")
+    print(f"{ending}. {_go_on(run.folder)}")
 
 
 def print_table(board: Leaderboard, stream: Any, count: int) -> None:

@@ -54,8 +54,8 @@ def read_ranked(run: str, rank: str) -> tuple[str, Cell]:
         )
     if not (rank.isascii() and rank.isdecimal() and 0 < len(rank) < 10 and int(rank)):
         raise UserError(f"{asked}: a rank is a whole number from 1, got {rank!r}")
-    with open_run(Path(run), reading=True) as found:
-        rows = Leaderboard(replay(found).procedure).rows()
+    with open_run(Path(run), reading=True) as opened:
+        rows = Leaderboard(replay(opened).procedure).rows()
     if not rows:
         raise UserError(f"{asked}: the table of {run} is empty as yet")
     if int(rank) > len(rows):

@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the status; returns the exit status."""
-    with open_run(options.run, reading=True) as found:
-        facts = describe(found, replay(found))
+    with open_run(options.run, reading=True) as run:
+        facts = describe(run, replay(run))
     if options.json:
         print(json.dumps(facts, indent=2))
     else:
@@ -31,16 +31,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def describe(found: Run, engine: Engine) -> dict[str, Any]:
+def describe(run: Run, engine: Engine) -> dict[str, Any]:
     """What there is to say of a run; times and machines are under keys of their own."""
     procedure, tally = engine.procedure, engine.tally
     ranked = procedure.population.ranked
-    spent, last = found.store.results.spent(), found.store.history.last_result()
+    spent, last = run.store.results.spent(), run.store.history.last_result()
     return {
-        "run": str(found.folder),
-        "preset": found.config.preset,
-        "seed": found.config.seed,
-        "candidates": {"proposed": procedure.proposed, "limit": found.candidates},
+        "run": str(run.folder),
+        "preset": run.config.preset,
+        "seed": run.config.seed,
+        "candidates": {"proposed": procedure.proposed, "limit": run.candidates},
         "decisions": dict(tally.decisions),
         "under_way": [visit.member.name for visit in procedure.visits],
         "filter": {"runs": tally.filtered, "passed": tally.passed},
@@ -63,16 +63,16 @@ def describe(found: Run, engine: Engine) -> dict[str, Any]:
             "since_last_result": None if last is None else max(0.0, time.time() - last),
         },
         "machine": {
-            **metadata(found),
-            "in_use_by": holder(found.folder),
-            "workers": workers(found),
+            **metadata(run),
+            "in_use_by": holder(run.folder),
+            "workers": workers(run),
         },
     }
 
 
-def workers(found: Run) -> dict[str, Any]:
+def workers(run: Run) -> dict[str, Any]:
     """Who works by node, or worked last, and how many seconds ago that was noted."""
-    known = found.store.history.get("workers") or {}
+    known = run.store.history.get("workers") or {}
     at = known.get("at")
     seen_s = None if at is None else max(0.0, time.time() - at)
     return {"seen_s": seen_s, "nodes": known.get("nodes", [])}

@@ -25,9 +25,9 @@ def run(options: argparse.Namespace) -> int:
     """Prints the table; returns the exit status."""
     if options.k < 1:
         raise UserError(f"-k must be at least 1, got {options.k}")
-    with open_run(options.run, reading=True) as found:
-        board = Leaderboard(replay(found).procedure)
-        mixed = found.store.history.get("mixed")
+    with open_run(options.run, reading=True) as run:
+        board = Leaderboard(replay(run).procedure)
+        mixed = run.store.history.get("mixed")
     rows = board.rows(options.k)
     if options.json:
         print(json.dumps([row.to_dict() for row in rows], indent=2))

@@ -163,7 +163,7 @@ def _scores(
     contests: Mapping[tuple[str, str], Contest],
     results: Results,
 ) -> tuple[dict[str, Score | None], dict[str, int]]:
-    outcomes = {task: contests[task, name].outcome(results.of) for task in tasks}
+    outcomes = {task: contests[task, name].outcome(results.trainings) for task in tasks}
     scores = {task: score(outcome) for task, outcome in outcomes.items()}
     return scores, {task: outcome.runs for task, outcome in outcomes.items()}
 

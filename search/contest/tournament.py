@@ -87,7 +87,7 @@ class Tournament:
         """How far everything has come, with at most `capacity` jobs under way."""
         for index, entry in enumerate(self.entries):
             if index not in self._left:
-                self._left[index] = entry.contest.remaining(self.results.of)
+                self._left[index] = entry.contest.remaining(self.results.trainings)
         left = sum(self._left.values())
         return Standing(
             done=1.0 if not left else 1 - left / self._whole,
@@ -103,7 +103,7 @@ class Tournament:
     def _next(self, index: int) -> Due:
         """What is due in a contest, less what has been started."""
         if index not in self._due:
-            self._due[index] = self.entries[index].contest.due(self.results.of)
+            self._due[index] = self.entries[index].contest.due(self.results.trainings)
         stage, runs = self._due[index]
         contest = self.entries[index].contest
         waiting = (run for run in runs if _key(contest, run) not in self._started)
@@ -148,7 +148,7 @@ class Tournament:
         """For each task, who has the best result so far, of any budget."""
         found: dict[str, tuple[str, Result]] = {}
         for task, cell, contest in self.entries:
-            best = contest.best_so_far(self.results.of)
+            best = contest.best_so_far(self.results.trainings)
             if best is None:
                 continue
             if task in found:

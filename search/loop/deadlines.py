@@ -39,7 +39,7 @@ class Deadlines:
             rank = int(QUANTILE * (len(self._ratios) - 1))
             self._usual, self._unseen = sorted(self._ratios)[rank], 0
 
-    def of(self, cost: float) -> float:
+    def seconds_for(self, cost: float) -> float:
         """Seconds that a job of a nominal cost is given."""
         if not self._factor:
             return math.inf

@@ -341,7 +341,7 @@ class Engine:
         if len(waiting) == 1:
             cost = ticket.end - ticket.start
             self._costs[job.id] = cost * len(missing) / len(order.settings)
-            deadline_s = self._deadlines.of(cost)
+            deadline_s = self._deadlines.seconds_for(cost)
             self.pool.submit(job, priority=ticket.end, deadline_s=deadline_s)
 
     def _apply_next(self) -> None:

@@ -51,12 +51,14 @@ class Run:
     planned: int
 
     def __enter__(self) -> Self:
-        """Itself; leaving closes the file."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes the file."""
-        self.store.__exit__()
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; what the history has not written is lost."""
+        self.store.close()
 
     def check(self, wanted: Document, what: str) -> None:
         """Holds another configuration against the run's.
@@ -111,9 +113,9 @@ def create_run(
         write_document(folder / CONFIG_FILE, document)
     except OSError as error:
         raise UserError(f"{folder}: cannot write ({error.strerror})") from None
-    found = _opened(folder, store)
-    found.add_reused(reuse)
-    return found
+    run = _opened(folder, store)
+    run.add_reused(reuse)
+    return run
 
 
 def open_run(folder: Path, *, reading: bool = False) -> Run:
@@ -130,15 +132,15 @@ def open_run(folder: Path, *, reading: bool = False) -> Run:
     try:
         if reading:
             store.freeze()
-        found = _opened(folder, store)
+        run = _opened(folder, store)
         path = folder / CONFIG_FILE
         if not reading and path.is_file():
-            edited = from_document(read_document(path), candidates=found.planned)
-            found.check(to_document(edited), CONFIG_FILE)
+            edited = from_document(read_document(path), candidates=run.planned)
+            run.check(to_document(edited), CONFIG_FILE)
     except BaseException:
-        store.__exit__()
+        store.close()
         raise
-    return found
+    return run
 
 
 def make_folder(folder: Path) -> None:
@@ -153,21 +155,21 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"cannot make {folder} ({error.strerror})") from None
 
 
-def take_results(found: Run, *, mixed: bool) -> list[str]:
+def take_results(run: Run, *, mixed: bool) -> list[str]:
     """Has a run take results of the runs that it reuses, once its class is known.
 
     Args:
-        found: The run.
+        run: The run.
         mixed: Whether results of another numerics class are allowed; it is marked then.
 
     Returns:
         A line for each run of which something is not taken.
     """
-    history, notes = found.store.history, []
+    history, notes = run.store.history, []
     own = class_of(history)
     for other in map(Path, history.get("reuse", [])):
         try:
-            found.store.results.reuse(other, None if mixed else own)
+            run.store.results.reuse(other, None if mixed else own)
             others = classes_of(other) - {own}
         except UserError as error:
             notes.append(f"note: {error}; what it had is trained again")
@@ -202,7 +204,7 @@ class _Silent:
         """Nothing."""
 
 
-def replay(found: Run) -> Engine:
+def replay(run: Run) -> Engine:
     """The search as far as the store knows it, without deciding or training anything.
 
     Raises:
@@ -212,9 +214,9 @@ def replay(found: Run) -> Engine:
     def nobody() -> Pool:
         raise AssertionError("a replay trains nothing")
 
-    limits = Limits(candidates=found.candidates)
-    procedure = Procedure(found.config)
-    engine = Engine(procedure, found.store, nobody, _Silent(), limits, reading=True)
+    limits = Limits(candidates=run.candidates)
+    procedure = Procedure(run.config)
+    engine = Engine(procedure, run.store, nobody, _Silent(), limits, reading=True)
     engine.run()
     return engine
 
@@ -225,16 +227,16 @@ def branch_document(folder: Path) -> Document:
     Raises:
         UserError: There is no such run, or its table is empty.
     """
-    with open_run(folder, reading=True) as found:
-        best = replay(found).procedure.population.best
+    with open_run(folder, reading=True) as run:
+        best = replay(run).procedure.population.best
         if not best:
             raise UserError(f"{folder} has no table yet to branch from")
-        document = to_document(found.config)
+        document = to_document(run.config)
         cells = {member.name: to_text(member.cell(), member.name) for member in best}
         seeds = list(cells)
-        own = digest(canonical(found.config.baseline_cell))
+        own = digest(canonical(run.config.baseline_cell))
         names = {member.digest: member.name for member in best}
-        baseline = names.get(own, found.config.baseline)
+        baseline = names.get(own, run.config.baseline)
         references = [name for name in document["references"] if name not in seeds]
         if own not in names and baseline not in references:
             references.append(baseline)
@@ -243,7 +245,7 @@ def branch_document(folder: Path) -> Document:
         return document
 
 
-def metadata(found: Run) -> dict[str, Any]:
+def metadata(run: Run) -> dict[str, Any]:
     """What a run says of itself: versions, numerics class, machine."""
     keys = ("versions", "numerics", "machine", "reuse", "mixed")
-    return {key: found.store.history.get(key) for key in keys}
+    return {key: run.store.history.get(key) for key in keys}

@@ -41,18 +41,18 @@ def describe_cell(name: str, cell: Cell) -> Card:
 
 
 def describe_member(
-    found: Run, engine: Engine, row: Row, fresh: Mapping[str, Any] | None = None
+    run: Run, engine: Engine, row: Row, fresh: Mapping[str, Any] | None = None
 ) -> Card:
     """The card of a cell of a run.
 
     Args:
-        found: The run.
+        run: The run.
         engine: Its search, replayed.
         row: Of its table.
         fresh: What `fresh_scores` has of the cell.
     """
     population = engine.procedure.population
-    facts = metadata(found)
+    facts = metadata(run)
     return {
         **describe_cell(row.member.name, row.member.cell()),
         "fitness": row.fitness,
@@ -62,12 +62,12 @@ def describe_member(
         "fresh": dict(fresh) if fresh else None,
         "lineage": [_step(step) for step in lineage(population, row.member)],
         "run": {
-            "baseline": found.config.baseline,
+            "baseline": run.config.baseline,
             "candidates": engine.procedure.proposed,
             "versions": facts["versions"],
             "numerics": facts["numerics"],
             "mixed": bool(facts["mixed"]),
-            "configuration": to_document(found.config),
+            "configuration": to_document(run.config),
         },
     }
 

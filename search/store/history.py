@@ -112,16 +112,6 @@ class History:
             self._file.execute("DELETE FROM jobs WHERE drain")
             self._file.execute("DELETE FROM decisions WHERE drain")
 
-    def truncate(self, decision: int) -> None:
-        """Forgets a decision, all later ones, and the jobs of these."""
-        self.flush()
-        with self._file.transaction():
-            for table in ("rejects", "jobs"):
-                self._file.execute(
-                    f"DELETE FROM {table} WHERE decision >= ?", (decision,)
-                )
-            self._file.execute("DELETE FROM decisions WHERE number >= ?", (decision,))
-
     def last_result(self) -> int | None:
         """When the last evaluation was stored, in Unix seconds; None: there is none."""
         ((at,),) = self._file.rows("SELECT max(stored_at) FROM evaluations")
@@ -133,15 +123,6 @@ class History:
             self._file.rows(
                 "SELECT value, count(*) FROM decisions JOIN words ON id = kind "
                 "GROUP BY kind ORDER BY 2 DESC, 1"
-            )
-        )
-
-    def reject_counts(self) -> dict[str, int]:
-        """How many mutants were dropped for each reason."""
-        return dict(
-            self._file.rows(
-                "SELECT value, count(*) FROM rejects JOIN words ON id = reason "
-                "GROUP BY reason ORDER BY 2 DESC, 1"
             )
         )
 

@@ -179,7 +179,7 @@ class Results:
             file.close()
 
     def reuse(self, path: Path, numerics: str | None = None) -> None:
-        """Has `of` and `find` take over results of another file, if it has them.
+        """Has `trainings` and `find` take over results of another file, if it has them.
 
         They are copied into this file when they are first asked for, so that it is
         complete without the other, and with no seconds, for they took none here.
@@ -194,7 +194,7 @@ class Results:
         """
         self._sources.append((read_database(_file_of(path), damaged=True), numerics))
 
-    def of(self, run_id: str) -> Mapping[int, Result]:
+    def trainings(self, run_id: str) -> Mapping[int, Result]:
         """The results of one training, by budget in updates; without `FAULTS`."""
         if run_id in self._kept:
             return self._kept[run_id]
@@ -235,7 +235,7 @@ class Results:
         if self._cache:
             for result in evaluation.results:
                 run_id = job.run_id(result.setting)
-                self._kept[run_id] = {**self.of(run_id), job.budget: result}
+                self._kept[run_id] = {**self.trainings(run_id), job.budget: result}
             self._count(number)
 
     def write(self, job: Job, evaluation: Evaluation, *, curves: bool = True) -> int:

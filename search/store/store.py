@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from search.errors import UserError, unknown
 from search.store.database import (
@@ -67,11 +67,13 @@ class Store:
         """
         return Store(read_database(_run_file(folder)))
 
-    def __enter__(self) -> "Store":
-        """Itself; leaving closes the file."""
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         """Closes the file; what the history has not written is lost."""
         self.results.close()
 

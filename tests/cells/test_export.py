@@ -79,8 +79,8 @@ def test_the_card_agrees_with_the_table(whole: Path, exported: Path) -> None:
 
 
 def test_the_lineage_goes_back_to_a_seed_and_its_gains_add_up(whole: Path) -> None:
-    with open_run(whole, reading=True) as found:
-        population = replay(found).procedure.population
+    with open_run(whole, reading=True) as run:
+        population = replay(run).procedure.population
         deepest = max(population.ranked, key=lambda one: one.depth)
         steps = lineage(population, deepest)
         assert deepest.depth > 0
@@ -215,11 +215,11 @@ def test_a_hostile_name_stays_in_its_folder_and_in_its_quotes(tmp_path: Path) ->
     assert name.isidentifier()
     folder = tmp_path / "run"
     here("run", "--preset", "demo", "--candidates", 3, "--out", folder)
-    with open_run(folder, reading=True) as found:
-        engine = replay(found)
+    with open_run(folder, reading=True) as run:
+        engine = replay(run)
         [row] = Leaderboard(engine.procedure).rows(1)
         row.member.name = HOSTILE
-        card = describe_member(found, engine, row)
+        card = describe_member(run, engine, row)
     text = render_card(card)
     assert "<script>" not in text
     assert "import os" not in text

@@ -32,8 +32,8 @@ def run(options: argparse.Namespace) -> int:
     from search.output.report.data import collect
     from search.output.report.page import render
 
-    with open_run(options.run, reading=True) as found:
-        report = collect(found, replay(found), count)
+    with open_run(options.run, reading=True) as run:
+        report = collect(run, replay(run), count)
     page = render(report)
     if options.k is not None and count > len(report.rows):
         print(

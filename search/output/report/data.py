@@ -100,23 +100,23 @@ class Report:
     gate: float
 
 
-def collect(found: Run, engine: Engine, top: int) -> Report:
+def collect(run: Run, engine: Engine, top: int) -> Report:
     """Collects what there is to tell.
 
     Args:
-        found: The run, open.
+        run: The run, open.
         engine: Its search, replayed.
         top: How many cells are to be drawn; there may be fewer.
     """
-    procedure, config = engine.procedure, found.config
+    procedure, config = engine.procedure, run.config
     board = Leaderboard(procedure)
     rows = board.rows()
     listed = {row.member.digest for row in rows}
     named = board.named()
     points = tuple(_points(procedure))
     return Report(
-        name=found.folder.resolve().name,
-        facts=describe(found, engine),
+        name=run.folder.resolve().name,
+        facts=describe(run, engine),
         tasks=tuple(
             (stage.name, stage.task.task.metric.name, stage.higher_is_better)
             for stage in config.tasks
@@ -131,9 +131,9 @@ def collect(found: Run, engine: Engine, top: int) -> Report:
         top=min(top, len(rows)),
         lineages=tuple(_lineages(points, min(top, LINEAGES))),
         boxes=tuple(boxes(procedure)),
-        work=tuple(found.store.results.work()),
-        workers=_mapping(found.store.history.get("workers")),
-        document=_mapping(found.store.history.get("config")),
+        work=tuple(run.store.results.work()),
+        workers=_mapping(run.store.history.get("workers")),
+        document=_mapping(run.store.history.get("config")),
         gate=config.rules.gate,
     )
 

@@ -64,7 +64,7 @@ def play(
         tournament = Tournament(entries, results)
         tournament.play(pool, recorder, 4)
         assert tournament.over
-        outcomes = [entry.contest.outcome(results.of) for entry in entries]
+        outcomes = [entry.contest.outcome(results.trainings) for entry in entries]
     return pool, outcomes, recorder
 
 

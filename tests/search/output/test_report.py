@@ -256,8 +256,8 @@ def test_the_counts_are_those_of_status(whole: Path) -> None:
 
 
 def test_the_funnel_narrows_and_its_seconds_are_those_of_status(whole: Path) -> None:
-    with open_run(whole, reading=True) as found:
-        told = collect(found, replay(found), 1)
+    with open_run(whole, reading=True) as run:
+        told = collect(run, replay(run), 1)
     counts = [count for _, count in told.funnel]
     assert counts == sorted(counts, reverse=True)
     facts = json.loads(shown("status", whole, "--json"))

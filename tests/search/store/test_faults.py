@@ -22,8 +22,8 @@ BEGIN = """
 import os, resource, signal, sys, time
 from pathlib import Path
 from search.errors import UserError
-from search.store.store.store import Store
-from search.store.store.locks import RunLock
+from search.store.store import Store
+from search.store.locks import RunLock
 from tests.search.store.test_store import evaluation, ids, job
 folder = Path(sys.argv[1])
 

@@ -97,7 +97,7 @@ def test_a_lock_in_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> Non
 
 
 ASK = """
-from search.store.store.locks import holder
+from search.store.locks import holder
 print('ready', flush=True)
 while not (folder / 'over').exists():
     assert holder(folder) in (None, sys.argv[2], 'another process')

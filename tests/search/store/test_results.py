@@ -31,8 +31,8 @@ def test_what_is_stored_is_found_again_by_another_process(tmp_path: Path) -> Non
         results.add(one, evaluation(one))
     with Results(tmp_path / "new" / "folder") as results:
         for expected in evaluation(one).results:
-            assert results.of(one.run_id(expected.setting)) == {30: expected}
-        assert results.of("0" * 32) == {}
+            assert results.trainings(one.run_id(expected.setting)) == {30: expected}
+        assert results.trainings("0" * 32) == {}
 
 
 def test_results_are_found_in_the_process_that_added_them() -> None:
@@ -40,7 +40,7 @@ def test_results_are_found_in_the_process_that_added_them() -> None:
     with Results(None) as results:
         results.add(one, evaluation(one))
         results.add(other, evaluation(other))
-        found = results.of(one.run_id(SETTINGS[0]))
+        found = results.trainings(one.run_id(SETTINGS[0]))
     assert set(found) == {30, 90}
     assert found[90].updates == 90
 
@@ -49,7 +49,7 @@ def test_seeds_are_kept_apart() -> None:
     one = job(seed=1)
     with Results(None) as results:
         results.add(one, evaluation(one))
-        assert results.of(job(seed=2).run_id(SETTINGS[0])) == {}
+        assert results.trainings(job(seed=2).run_id(SETTINGS[0])) == {}
 
 
 def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -94,12 +94,12 @@ def test_faults_of_the_machine_are_kept_but_tried_again(
     one = job()
     with Results(tmp_path) as results:
         results.add(one, failed(one, status, "killed"))
-        assert results.of(one.run_id(SETTINGS[0]))[30].status is status
+        assert results.trainings(one.run_id(SETTINGS[0]))[30].status is status
     with Results(tmp_path) as results:
-        assert results.of(one.run_id(SETTINGS[0])) == {}
+        assert results.trainings(one.run_id(SETTINGS[0])) == {}
         results.add(one, evaluation(one))
     with Results(tmp_path) as results:
-        assert results.of(one.run_id(SETTINGS[0]))[30].status is Status.OK
+        assert results.trainings(one.run_id(SETTINGS[0]))[30].status is Status.OK
 
 
 @pytest.mark.parametrize("status", [Status.DIVERGED, Status.OOM])
@@ -108,7 +108,7 @@ def test_failures_of_a_cell_stand(tmp_path: Path, status: Status) -> None:
     with Results(tmp_path) as results:
         results.add(one, failed(one, status, "as it is"))
     with Results(tmp_path) as results:
-        assert results.of(one.run_id(SETTINGS[0]))[30].status is status
+        assert results.trainings(one.run_id(SETTINGS[0]))[30].status is status
 
 
 def test_spent_counts_each_evaluation_once_and_only_those_in_use(
@@ -122,7 +122,7 @@ def test_spent_counts_each_evaluation_once_and_only_those_in_use(
     with Results(tmp_path) as results:
         assert results.spent()[:2] == (0, 0)
         for setting in SETTINGS:
-            results.of(one.run_id(setting))
+            results.trainings(one.run_id(setting))
         assert results.spent() == (1.0, 2.0, ("fake",))
 
 
@@ -131,11 +131,11 @@ def test_two_processes_may_use_a_folder_at_once(tmp_path: Path) -> None:
     with Results(tmp_path) as left, Results(tmp_path) as right:
         left.add(one, evaluation(one))
         right.add(other, evaluation(other))
-        assert right.of(one.run_id(SETTINGS[0]))
-        assert left.of(other.run_id(SETTINGS[0]))
+        assert right.trainings(one.run_id(SETTINGS[0]))
+        assert left.trainings(other.run_id(SETTINGS[0]))
         right.add(one, evaluation(one))  # both had been training it
     with Results(tmp_path) as results:
-        assert set(results.of(one.run_id(SETTINGS[0]))) == {30}
+        assert set(results.trainings(one.run_id(SETTINGS[0]))) == {30}
 
 
 def test_files_that_are_something_else_are_refused_and_left_alone(

@@ -74,6 +74,11 @@ def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:
         file.close()
 
 
+def reject_counts(folder: Path) -> dict[str, int]:
+    """How many mutants were dropped for each reason."""
+    return dict(query(folder, "SELECT reason, count(*) FROM rejected GROUP BY reason"))
+
+
 def test_decisions_and_jobs_are_the_same_when_read_again(tmp_path: Path) -> None:
     unknown = Reject("invalid", GRU, "")
     decisions = [
@@ -98,7 +103,7 @@ def test_decisions_and_jobs_are_the_same_when_read_again(tmp_path: Path) -> None
             "reexamine": 1,
             "seed": 1,
         }
-        assert store.history.reject_counts() == {"invalid": 2, "known": 2}
+    assert reject_counts(tmp_path / "run") == {"invalid": 2, "known": 2}
 
 
 def test_long_histories_are_read_in_order_page_by_page(
@@ -153,19 +158,7 @@ def test_drained_decisions_and_jobs_can_be_dropped(tmp_path: Path) -> None:
         store.history.drop_drain()
         assert list(store.history.decisions()) == [seed_decision()]
         assert list(store.history.jobs()) == [issued(0, 0)]
-        assert store.history.reject_counts() == {}
-
-
-def test_a_history_can_be_cut_off_and_written_anew(tmp_path: Path) -> None:
-    with Store.create(tmp_path, {}) as store:
-        for number in range(1, 5):
-            store.history.record(proposal(number))
-            store.history.issue(issued(number, number))
-        store.history.truncate(3)
-        assert [d.number for d in store.history.decisions()] == [1, 2]
-        assert [j.number for j in store.history.jobs()] == [1, 2]
-        store.history.record(proposal(3, rejects=1))
-        assert [d.number for d in store.history.decisions()] == [1, 2, 3]
+        assert reject_counts(tmp_path) == {}
 
 
 def test_metadata_are_json_values(tmp_path: Path) -> None:
@@ -222,7 +215,7 @@ def test_results_are_found_as_they_were_but_for_curves(tmp_path: Path) -> None:
         for expected in evaluation(one).results:
             run_id = one.run_id(expected.setting)
             assert found[run_id] == dataclasses.replace(expected, curve=())
-            assert store.results.of(run_id) == {30: expected}
+            assert store.results.trainings(run_id) == {30: expected}
 
 
 @pytest.mark.parametrize("status", [Status.TIMEOUT, Status.CRASHED])
@@ -234,7 +227,7 @@ def test_faults_are_found_until_they_are_tried_again(
         store.commit(one, failed(one, status, "killed"))
         found = store.results.find(ids(one), 30)
         assert {result.status for result in found.values()} == {status}
-        assert store.results.of(ids(one)[0]) == {}
+        assert store.results.trainings(ids(one)[0]) == {}
         store.commit(one, evaluation(one))
         found = store.results.find(ids(one), 30)
         assert {result.status for result in found.values()} == {Status.OK}
@@ -254,7 +247,7 @@ def test_results_of_another_run_are_taken_over_without_seconds_but_not_faults(
         store.results.reuse(tmp_path / "scored")
         assert set(store.results.find(ids(one), 30)) == set(ids(one))
         assert store.results.find(ids(other), 30) == {}
-        assert store.results.of(ids(third)[0])[30].curve
+        assert store.results.trainings(ids(third)[0])[30].curve
     with Store.open(tmp_path / "new") as store:  # it is complete without the others
         assert set(store.results.find(ids(one), 30)) == set(ids(one))
         assert store.results.spent() == (0.0, 0.0, ("fake",))
@@ -269,7 +262,7 @@ def test_a_store_keeps_nothing_in_memory(tmp_path: Path) -> None:
             one = job(seed=seed)
             store.commit(one, evaluation(one))
             store.results.find(ids(one), 30)
-            store.results.of(ids(one)[0])
+            store.results.trainings(ids(one)[0])
         assert not store.results._kept
         assert not store.results._used
         assert store.results.spent()[:2] == (20.0, 40.0)
