@@ -24,6 +24,7 @@ from cells import ZOO
 from search.procedure.presets import get_preset
 from search.procedure.racing import Racing, due
 from search.procedure.settings import draw
+from tasks import ACCURACY, Metric
 from workers import (
     BUDGET,
     InlinePool,
@@ -86,18 +87,15 @@ def race(
     budget: int,
     results: Mapping[Setting, Result],
     *,
-    higher_is_better: bool = True,
+    metric: Metric = ACCURACY,
     racing: Racing | None = Racing(),  # noqa: B008 - frozen
 ) -> Race:
     """A race as it would have gone, were these its settings' trainings to the end."""
     known: dict[tuple[Setting, int], Result] = {}
-    while missing := due(
-        racing, settings, budget, known, higher_is_better=higher_is_better
-    ):
+    while missing := due(racing, settings, budget, known, metric):
         for setting, updates in missing:
             result = results[setting]
-            known[setting, updates] = cut(result, updates, higher_is_better)
-    pick = max if higher_is_better else min
+            known[setting, updates] = cut(result, updates, metric)
     last = [
         result.best
         for (_, updates), result in known.items()
@@ -107,19 +105,18 @@ def race(
     for (setting, _), result in known.items():
         furthest[setting] = max(result.updates, furthest.get(setting, 0))
     return Race(
-        best=pick(last, default=None),
+        best=max(last, key=metric.oriented, default=None),
         updates=sum(furthest.values()),
         from_scratch=sum(result.updates for result in known.values()),
     )
 
 
-def cut(result: Result, updates: int, higher_is_better: bool) -> Result:
+def cut(result: Result, updates: int, metric: Metric) -> Result:
     """A training as its result would be with a smaller budget."""
     if result.updates <= updates:
         return result
     curve = tuple(point for point in result.curve if point.updates <= updates)
-    pick = max if higher_is_better else min
-    best = pick((point.metric for point in curve), default=None)
+    best = max((p.metric for p in curve), key=metric.oriented, default=None)
     return Result(result.setting, Status.OK, best, updates, BUDGET, curve)
 
 

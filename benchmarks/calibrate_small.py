@@ -69,7 +69,7 @@ def main() -> None:
 def report(task: str, entries: Sequence[Entry], results: Results) -> None:
     """Prints what is known of one task."""
     first = entries[0].contest
-    metric, budget = first.task.task.metric, first.budget
+    metric, budget = first.metric, first.budget
     marks = [budget * part // POINTS for part in range(1, POINTS + 1)]
     print(f"\n{task}: {metric.name}, {len(first.settings)} settings, {budget} updates")
     print(f"{'updates':>10}", *(f"{mark:>11,}" for mark in marks))
@@ -116,8 +116,7 @@ def reached(entry: Entry, run: Result, updates: int) -> float | None:
 def pick(entry: Entry, values: Iterable[float | None]) -> float | None:
     """The best of some values, in the direction of the task's metric."""
     known = [value for value in values if value is not None]
-    choose = max if entry.contest.higher_is_better else min
-    return choose(known, default=None)
+    return max(known, key=entry.contest.metric.oriented, default=None)
 
 
 def race_loss(entry: Entry, results: Results) -> str:
@@ -127,7 +126,7 @@ def race_loss(entry: Entry, results: Results) -> str:
         contest.settings,
         contest.budget,
         {run.setting: run for run in tried},
-        higher_is_better=contest.higher_is_better,
+        metric=contest.metric,
     )
     share = sum(run.updates for run in tried) / ended.updates
     return (

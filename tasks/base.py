@@ -33,12 +33,37 @@ class Metric:
     Attributes:
         name: `accuracy` or `nll` in this package; a person's task may use its own.
         unit: for people: `fraction`, `nats per token`, `nats per frame`.
-        higher_is_better: the direction; decides the orientation of a ratio.
+        higher_is_better: the direction.
     """
 
     name: str
     unit: str
     higher_is_better: bool
+
+    def oriented(self, value: float) -> float:
+        """The value so that more is better; NaN, a failure, is worst of all."""
+        if math.isnan(value):
+            return -math.inf
+        return value if self.higher_is_better else -value
+
+    def better(self, value: float, other: float) -> bool:
+        """Whether a value is strictly better than another; NaN is worst of all."""
+        return self.oriented(value) > self.oriented(other)
+
+    def ratio(self, value: float, base: float) -> float:
+        """A value in units of a base: above 1 is better, NaN counts 0.
+
+        Of losses it is the other way round, base / value; a loss of 0 is infinitely
+        good.
+
+        Raises:
+            ZeroDivisionError: A base of 0, where higher is better.
+        """
+        if math.isnan(value):
+            return 0.0
+        if self.higher_is_better:
+            return value / base
+        return base / value if value else math.inf
 
 
 ACCURACY = Metric("accuracy", "fraction", higher_is_better=True)

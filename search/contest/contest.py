@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from cells import Cell
 from search.procedure.racing import Racing, Rung, by_shape, due, ranked, rungs
+from tasks import Metric
 from workers import Job, Result, Setting, TaskSpec, Training, make_job, nominal_cost
 
 MAX_REPEATS: Final = 999
@@ -97,7 +98,7 @@ class Contest:
             self.settings,
             self.budget,
             self._runs(known),
-            higher_is_better=self.higher_is_better,
+            self.metric,
         )
         if race:
             budgets = [rung.budget for rung in self._rungs]
@@ -172,7 +173,7 @@ class Contest:
         """The best result of the race, of any budget; None if there is none."""
         results = self._runs(known).values()
         found = [result for result in results if result.best is not None]
-        return next(iter(ranked(found, self.higher_is_better)), None)
+        return next(iter(ranked(found, self.metric)), None)
 
     def remaining(self, known: Known) -> float:
         """Nominal core-seconds that are left, about; settings may end early."""
@@ -184,10 +185,9 @@ class Contest:
         return updates * self._update_s
 
     @cached_property
-    def higher_is_better(self) -> bool:
-        """Direction of the task's metric."""
-        upwards: bool = self.task.task.metric.higher_is_better
-        return upwards
+    def metric(self) -> Metric:
+        """The task's metric."""
+        return self.task.task.metric
 
     @cached_property
     def _rungs(self) -> tuple[Rung, ...]:
@@ -238,7 +238,7 @@ class Contest:
             for (_, budget), result in runs.items()
             if budget == self.budget or result.over
         ]
-        best = ranked(whole, self.higher_is_better)[:1]
+        best = ranked(whole, self.metric)[:1]
         return best[0] if best and best[0].best is not None else None
 
     def _repeat(self, setting: Setting, repeat: int, known: Known) -> Result | None:

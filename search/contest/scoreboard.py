@@ -122,7 +122,7 @@ def make_scoreboard(
     contests = {(entry.task, entry.cell): entry.contest for entry in entries}
     tasks = tuple(dict.fromkeys(entry.task for entry in entries))
     metrics = {
-        task: next(e.contest for e in entries if e.task == task).task.task.metric
+        task: next(e.contest for e in entries if e.task == task).metric
         for task in tasks
     }
     base: Mapping[str, Score | None] = {}
@@ -144,7 +144,7 @@ def make_scoreboard(
     ties = {
         task: tied(
             {r.name: s for r in shown if (s := r.scores[task]) is not None},
-            higher_is_better=metric.higher_is_better,
+            metric,
         )
         for task, metric in metrics.items()
     }
@@ -171,11 +171,7 @@ def _scores(
 def _ratio(own: Score | None, reference: Score | None, metric: Metric) -> float | None:
     if own is None or reference is None:
         return None
-    return ratio(
-        own.scored.mean,
-        reference.scored.mean,
-        higher_is_better=metric.higher_is_better,
-    )
+    return ratio(own.scored.mean, reference.scored.mean, metric)
 
 
 def print_scoreboard(board: Scoreboard, stream: IO[str], width: int | None) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from search.contest.contest import Outcome
 from search.errors import UserError
+from tasks import Metric
 from workers import Setting, Status
 
 CONFIDENCE: Final = 0.95
@@ -95,22 +96,22 @@ def score(outcome: Outcome) -> Score | None:
     )
 
 
-def ratio(value: float, baseline: float, *, higher_is_better: bool) -> float:
+def ratio(value: float, baseline: float, metric: Metric) -> float:
     """How well a cell does in units of the baseline: above 1 is better.
 
     Raises:
         UserError: A zero, of which there is no ratio.
     """
-    top, bottom = (value, baseline) if higher_is_better else (baseline, value)
-    if not baseline or not bottom:
+    divisor = baseline if metric.higher_is_better else value
+    if not baseline or not divisor:
         raise UserError(
             f"no ratio of {value:g} to the baseline's {baseline:g}: allow more updates "
             "with --budget, or leave ratios out with --no-baseline"
         )
-    return top / bottom
+    return metric.ratio(value, baseline)
 
 
-def tied(scores: Mapping[str, Score], *, higher_is_better: bool) -> frozenset[str]:
+def tied(scores: Mapping[str, Score], metric: Metric) -> frozenset[str]:
     """Who cannot be told from the best of a column: its interval and theirs overlap.
 
     Returns:
@@ -118,8 +119,7 @@ def tied(scores: Mapping[str, Score], *, higher_is_better: bool) -> frozenset[st
     """
     if not scores:
         return frozenset()
-    pick = max if higher_is_better else min
-    best = pick(scores, key=lambda name: scores[name].scored.mean)
+    best = max(scores, key=lambda name: metric.oriented(scores[name].scored.mean))
     found = frozenset(
         name
         for name, row in scores.items()

@@ -153,7 +153,7 @@ class Tournament:
                 continue
             if task in found:
                 other = found[task][1]
-                if ranked([best, other], contest.higher_is_better)[0] is other:
+                if ranked([best, other], contest.metric)[0] is other:
                     continue
             found[task] = (cell, best)
         for task, (cell, result) in found.items():

@@ -118,8 +118,8 @@ def _tasks(engine: Engine, row: Row) -> dict[str, Any]:
         if values.size:
             quartiles = [float(v) for v in np.quantile(values, (0.25, 0.5, 0.75))]
         found[stage.name] = {
-            "metric": stage.task.task.metric.name,
-            "higher_is_better": stage.higher_is_better,
+            "metric": stage.metric.name,
+            "higher_is_better": stage.metric.higher_is_better,
             "best": score.metric,
             "ratio": score.ratio,
             "draws": score.draws,

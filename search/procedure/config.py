@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from search.errors import UserError, unknown
 from search.procedure.filter import FILTERS, Filter
 from search.procedure.presets import Plan, Preset, get_preset
 from search.procedure.rules import Rules, default_in_flight, default_slots
+from tasks import Metric
 from workers import JobError, TaskSpec, Training, model_width
 
 Named = tuple[str, Cell]
@@ -42,10 +42,9 @@ class Stage:
         return self.task.name
 
     @cached_property
-    def higher_is_better(self) -> bool:
-        """Direction of the task's metric."""
-        upwards: bool = self.task.task.metric.higher_is_better
-        return upwards
+    def metric(self) -> Metric:
+        """The task's metric."""
+        return self.task.task.metric
 
 
 @dataclass(frozen=True)
@@ -299,10 +298,3 @@ def check_trainable(config: Config) -> None:
                 raise UserError(
                     f"{name} on {stage.name}: {error}; see plans.{stage.name}.grid"
                 ) from None
-
-
-def oriented(value: float, *, higher_is_better: bool) -> float:
-    """A metric so that more is better; NaN, a failure, is worst of all."""
-    if math.isnan(value):
-        return -math.inf
-    return value if higher_is_better else -value

@@ -11,7 +11,8 @@ import numpy as np
 
 from cells import Cell, parse
 from search.errors import UserError
-from search.procedure.config import Stage, oriented
+from search.procedure.config import Stage
+from tasks import Metric
 from workers import Setting
 
 ORIGINS = ("seed", "reference", "mutant")
@@ -38,25 +39,25 @@ class Trials:
         """How many settings were tried."""
         return len(self._indices)
 
-    def add(self, index: int, value: float | None, *, higher_is_better: bool) -> bool:
+    def add(self, index: int, value: float | None, metric: Metric) -> bool:
         """Adds a result; returns whether it is the best so far.
 
         Args:
             index: Of the setting in its grid.
             value: Best validation metric; None: it failed.
-            higher_is_better: Direction of the metric.
+            metric: The task's.
         """
         number = math.nan if value is None else value
         if self._had >> index & 1:  # a race: the same setting with a larger budget
             place = self._indices.index(index)
             old = self._values[place]
-            if _above(number, old, higher_is_better):
+            if metric.better(number, old):
                 self._values[place] = number
         else:
             self._had |= 1 << index
             self._indices.append(index)
             self._values.append(number)
-        if _above(number, self.best, higher_is_better):
+        if metric.better(number, self.best):
             self.best, self.best_index = number, index
             return True
         return False
@@ -72,24 +73,18 @@ class Trials:
         return self._values
 
 
-def best_first(trials: Sequence[Trials], *, higher_is_better: bool) -> tuple[int, ...]:
+def best_first(trials: Sequence[Trials], metric: Metric) -> tuple[int, ...]:
     """Settings of a task that cells have had, by index; failures come last.
 
     Args:
         trials: Of each cell; a setting that several have had counts where it is best.
-        higher_is_better: Direction of the metric.
+        metric: The task's.
     """
     indices = np.concatenate([np.array(one.indices) for one in trials])
     values = np.concatenate([np.array(one.values) for one in trials])
-    worse = -values if higher_is_better else values
+    worse = -values if metric.higher_is_better else values
     order = np.lexsort((indices, np.where(np.isnan(worse), np.inf, worse)))
     return tuple(dict.fromkeys(indices[order].tolist()))
-
-
-def _above(value: float, other: float, higher_is_better: bool) -> bool:
-    return oriented(value, higher_is_better=higher_is_better) > oriented(
-        other, higher_is_better=higher_is_better
-    )
 
 
 @dataclass(slots=True)
@@ -219,8 +214,8 @@ class Population:
             index: Of the setting in the task's grid.
             value: Best validation metric; None: it failed.
         """
-        upwards = self._stages[task].higher_is_better
-        improved = self.trials(member, task).add(index, value, higher_is_better=upwards)
+        metric = self._stages[task].metric
+        improved = self.trials(member, task).add(index, value, metric)
         if not improved:
             return
         if member is self.find(self._baseline):
@@ -235,13 +230,7 @@ class Population:
             UserError: The baseline has learned nothing, so there are no ratios.
         """
         base = self._bests[task]
-        own = member.on(task).best
-        if math.isnan(own):
-            return 0.0
-        upwards = self._stages[task].higher_is_better
-        if not upwards and own == 0:
-            return math.inf
-        return own / base if upwards else base / own
+        return self._stages[task].metric.ratio(member.on(task).best, base)
 
     def fitness_of(self, member: Member) -> float:
         """The least of its ratios to the baseline (Jozefowicz et al. 2015, 3.1)."""

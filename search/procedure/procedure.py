@@ -350,7 +350,8 @@ class Procedure:
         chosen = self.config.filter
         assert chosen is not None
         setting = chosen.setting(member.digest, member.attempts)
-        return Round(FILTER, (setting,), chosen.budget, None)
+        metric = chosen.task.task.metric
+        return Round(FILTER, (setting,), chosen.budget, None, metric)
 
     def _all_tasks(self, visit: Visit) -> list[Round]:
         if visit.kind == "reexamine":
@@ -389,7 +390,7 @@ class Procedure:
             settings,
             stage.plan.budget,
             self.config.rules.racing,
-            stage.higher_is_better,
+            stage.metric,
         )
 
     def _sources(self, member: Member, task: int) -> tuple[Source[int], ...]:
@@ -411,6 +412,5 @@ class Procedure:
 
     def _best_first(self, members: Sequence[Member], task: int) -> tuple[int, ...]:
         return best_first(
-            [member.on(task) for member in members],
-            higher_is_better=self.config.tasks[task].higher_is_better,
+            [member.on(task) for member in members], self.config.tasks[task].metric
         )

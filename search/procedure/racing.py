@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tasks import Metric
 from workers import Result, Setting, Status
 
 Runs = Mapping[tuple[Setting, int], Result]
@@ -70,8 +71,7 @@ def due(
     settings: Sequence[Setting],
     budget: int,
     runs: Runs,
-    *,
-    higher_is_better: bool,
+    metric: Metric,
 ) -> tuple[tuple[Setting, int], ...]:
     """The settings, with their budget, to be trained next; none: the race is over.
 
@@ -83,7 +83,7 @@ def due(
         settings: All settings of the round, of any shapes.
         budget: The whole budget in updates.
         runs: Results so far; those of other settings and budgets are ignored.
-        higher_is_better: Direction of the metric.
+        metric: The task's.
     """
     running = tuple(dict.fromkeys(settings))
     for count, updates in rungs(racing, len(running), budget):
@@ -96,18 +96,18 @@ def due(
         if missing:
             return missing
         known = [result for result in results if result is not None]
-        running = tuple(r.setting for r in ranked(known, higher_is_better))
+        running = tuple(r.setting for r in ranked(known, metric))
     return ()
 
 
-def ranked(results: Iterable[Result], higher_is_better: bool) -> list[Result]:
+def ranked(results: Iterable[Result], metric: Metric) -> list[Result]:
     """The results, best first; failures come last, and equal ones in order of text."""
 
     def rank(result: Result) -> tuple[bool, bool, float, str]:
         text = result.setting.text
         if result.best is None:
             return (True, True, 0.0, text)
-        value = -result.best if higher_is_better else result.best
+        value = -metric.oriented(result.best)
         return (result.status is not Status.OK, False, value, text)
 
     return sorted(results, key=rank)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from search.procedure.moves import FILTER, Order
 from search.procedure.population import Member
 from search.procedure.racing import Racing, by_shape, due
+from tasks import Metric
 from workers import Result, Setting
 
 
@@ -19,7 +20,7 @@ class Round:
         settings: Those of the round.
         budget: Most updates.
         racing: How they compete; None: all are trained to the end.
-        higher_is_better: Direction of the task's metric.
+        metric: The task's.
         results: What is known of a race, by setting and budget.
         waiting: Jobs that are to be issued.
         open: Jobs that were issued and not yet told.
@@ -30,7 +31,7 @@ class Round:
     settings: tuple[Setting, ...]
     budget: int
     racing: Racing | None
-    higher_is_better: bool = True
+    metric: Metric
     results: dict[tuple[Setting, int], Result] = field(default_factory=dict)
     waiting: int = 0
     open: int = 0
@@ -42,13 +43,7 @@ class Round:
             first = () if self.begun else self.settings
             self.begun = True
             return tuple((setting, self.budget) for setting in first)
-        return due(
-            self.racing,
-            self.settings,
-            self.budget,
-            self.results,
-            higher_is_better=self.higher_is_better,
-        )
+        return due(self.racing, self.settings, self.budget, self.results, self.metric)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from workers import BUDGET, Evaluation, Job, Point, Result, Setting, Status
 
-Metric = Callable[[Job, Setting], float | None]
+Reached = Callable[[Job, Setting], float | None]
 
 
 def noisy(job: Job, setting: Setting) -> float:
@@ -19,7 +19,7 @@ class FakePool:
     capacity = 2
 
     def __init__(
-        self, metric: Metric = noisy, stop_after: int | None = None, answers: int = -1
+        self, metric: Reached = noisy, stop_after: int | None = None, answers: int = -1
     ) -> None:
         self.jobs: list[Job] = []
         self._queue: list[Job] = []

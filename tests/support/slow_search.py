@@ -311,14 +311,13 @@ class SlowSearch:
         )
 
     def race(self, known: Known, task: int, settings: Sequence[Setting]) -> Track:
-        upwards, most = self.upwards(task), self.config.tasks[task].plan.budget
+        stage = self.config.tasks[task]
+        most, metric = stage.plan.budget, stage.metric
         while True:
             told = {
                 key[1:]: one for key, one in known.results.items() if key[0] == task
             }
-            wanted = due(
-                self.rules.racing, settings, most, told, higher_is_better=upwards
-            )
+            wanted = due(self.rules.racing, settings, most, told, metric)
             if not wanted:
                 return
             yield task, wanted
@@ -333,7 +332,7 @@ class SlowSearch:
         return self.config.tasks[task].plan.grid.settings
 
     def upwards(self, task: int) -> bool:
-        return self.config.tasks[task].higher_is_better
+        return self.config.tasks[task].metric.higher_is_better
 
     def find(self, own: str) -> Known | None:
         """A cell of the search; references are none."""

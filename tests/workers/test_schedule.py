@@ -2,23 +2,22 @@
 
 import pytest
 
+from tasks import ACCURACY, TOKEN_NLL
 from workers import Point, Schedule, Setting
 from workers.job.schedule import GAVE_UP, PASSED, SCHEDULES, State, advance
 
 SETTING = Setting(scale=1, rate=1, clip=5, num_layers=1, parameters=1000)
 
 
-def follow(schedule, metrics, setting=SETTING, higher_is_better=True, losses=None):
+def follow(schedule, values, setting=SETTING, metric=ACCURACY, losses=None):
     """The factor in force in each epoch, and why training ended (empty: it did not)."""
     state, factors = State(), []
-    for epoch, metric in enumerate(metrics):
+    for epoch, value in enumerate(values):
         assert not state.stop, "epochs after the end"
         factors.append(state.factor)
         loss = losses[epoch] if losses else 1.0
-        point = Point(100 * (epoch + 1), loss, loss, metric)
-        state = advance(
-            schedule, setting, state, point, higher_is_better=higher_is_better
-        )
+        point = Point(100 * (epoch + 1), loss, loss, value)
+        state = advance(schedule, setting, state, point, metric)
     return factors, state.stop
 
 
@@ -44,14 +43,14 @@ def test_search_does_not_end_before_the_fourth_halving():
 
 def test_direction_of_the_metric_decides_what_an_improvement_is():
     falling = [3.0, 2.0, 1.0, 0.5, 0.4, 0.3]
-    assert follow(Schedule("search"), falling, higher_is_better=False)[0] == [1] * 6
-    rising = follow(Schedule("search"), falling, higher_is_better=True)[0]
+    assert follow(Schedule("search"), falling, metric=TOKEN_NLL)[0] == [1] * 6
+    rising = follow(Schedule("search"), falling)[0]
     assert rising == [1, 1, 1, 1, 0.5, 0.25]
 
 
 def test_music_lowers_the_rate_after_ten_epochs_and_counts_anew():
     metrics = [5.0] + [6.0] * 10 + [4.0] + [4.0] * 10 + [4.0]
-    factors, stop = follow(Schedule("music"), metrics, higher_is_better=False)
+    factors, stop = follow(Schedule("music"), metrics, metric=TOKEN_NLL)
     assert factors == [1.0] * 11 + [0.8] * 11 + [0.8 * 0.8]
     assert stop == ""
 
@@ -59,25 +58,25 @@ def test_music_lowers_the_rate_after_ten_epochs_and_counts_anew():
 def test_music_ends_when_the_rate_itself_is_below_the_lowest():
     setting = Setting(scale=1, rate=2e-3, clip=5, num_layers=1, parameters=1000)
     # 0.8 ** 3 = 0.512 leaves 0.001024, 0.8 ** 4 is below 0.001: four times ten epochs.
-    factors, stop = follow(Schedule("music"), [1.0] * 41, setting, False)
+    factors, stop = follow(Schedule("music"), [1.0] * 41, setting, TOKEN_NLL)
     assert factors[-1] == pytest.approx(0.8**3)
     assert stop == "lowest rate"
 
 
 def test_music_ends_after_its_last_epoch():
     schedule = Schedule("music", (("max_epochs", 5),))
-    assert follow(schedule, [5, 4, 3, 2, 1], higher_is_better=False)[1] == "last epoch"
+    assert follow(schedule, [5, 4, 3, 2, 1], metric=TOKEN_NLL)[1] == "last epoch"
 
 
 def test_treebank_is_constant_then_decays_each_epoch_for_thirty_epochs():
-    factors, stop = follow(Schedule("treebank"), [1.0] * 30, higher_is_better=False)
+    factors, stop = follow(Schedule("treebank"), [1.0] * 30, metric=TOKEN_NLL)
     assert factors == [1.0] * 4 + [0.5**i for i in range(1, 27)]
     assert stop == "last epoch"
 
 
 def test_treebank_takes_epochs_and_decay_from_the_setting():
     setting = Setting(1, 1, 5, 1, 1000, constant_epochs=7, decay=0.8)
-    factors, _ = follow(Schedule("treebank"), [1.0] * 10, setting, False)
+    factors, _ = follow(Schedule("treebank"), [1.0] * 10, setting, TOKEN_NLL)
     assert factors[:7] == [1.0] * 7
     assert factors[7:] == pytest.approx([0.8, 0.64, 0.512])
 

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from tasks import Metric
     from workers.job.setting import Point, Setting
 
 Option = float | tuple[tuple[float, float], ...]
@@ -79,14 +80,17 @@ class State(NamedTuple):
     factor: float = 1.0
     stop: str = ""
 
+    def improved_by(self, value: float, metric: "Metric") -> bool:
+        """Whether a value is better than the best so far, or the first."""
+        return self.best is None or metric.better(value, self.best)
+
 
 def advance(
     schedule: Schedule,
     setting: "Setting",
     state: State,
     point: "Point",
-    *,
-    higher_is_better: bool,
+    metric: "Metric",
 ) -> State:
     """The state after one more epoch.
 
@@ -95,22 +99,15 @@ def advance(
         setting: The setting that is trained; some schedules read its rate or decay.
         state: The state before the epoch; its `stop` is empty.
         point: What the epoch reached.
-        higher_is_better: Direction of the metric.
+        metric: The task's.
     """
-    improved = is_better(point.metric, state.best, higher_is_better)
+    improved = state.improved_by(point.metric, metric)
     seen = state._replace(
         epochs=state.epochs + 1,
         best=point.metric if improved else state.best,
         stale=0 if improved else state.stale + 1,
     )
     return SCHEDULES[schedule.name].advance(schedule, setting, seen, point)
-
-
-def is_better(value: float, best: float | None, higher_is_better: bool) -> bool:
-    """Whether a metric strictly improves on the best so far, or is the first."""
-    if best is None:
-        return True
-    return value > best if higher_is_better else value < best
 
 
 def _search(s: Schedule, setting: "Setting", state: State, point: "Point") -> State:

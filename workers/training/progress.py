@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tasks import Metric
 from workers.job.evaluation import BUDGET, Result, Status
 from workers.job.schedule import State
 from workers.job.setting import Point, Setting
@@ -55,19 +56,18 @@ def end(lane: Progress, status: Status, cause: str, position: Position) -> Progr
     return lane._replace(status=status, ended=cause, position=position, state=None)
 
 
-def result_of(lane: Progress, model: Model, *, higher_is_better: bool) -> Result:
+def result_of(lane: Progress, model: Model, metric: Metric) -> Result:
     """What a setting's training has come to.
 
     Args:
         lane: The setting.
         model: What was trained.
-        higher_is_better: Direction of the metric.
+        metric: The task's.
     """
-    pick = max if higher_is_better else min
     return Result(
         setting=lane.setting,
         status=lane.status,
-        best=pick((point.metric for point in lane.curve), default=None),
+        best=max((p.metric for p in lane.curve), key=metric.oriented, default=None),
         updates=lane.position.updates,
         ended=lane.ended or BUDGET,
         curve=lane.curve,

@@ -10,9 +10,10 @@ from typing import Any, Final
 import jax
 import numpy as np
 
+from tasks import Metric
 from workers.job.evaluation import Result, Status
 from workers.job.job import Job
-from workers.job.schedule import advance, is_better
+from workers.job.schedule import advance
 from workers.job.setting import Point
 from workers.training.data import DataCache
 from workers.training.program import Hyper, Program, TrainState
@@ -179,16 +180,12 @@ class Trainer:
             return lane
         if point is None:
             return end(lane, Status.DIVERGED, LOSS_TOO_HIGH, position)
-        training, upwards = self.job.training, self._upwards
-        if training.test and is_better(point.metric, lane.schedule.best, upwards):
+        training, metric = self.job.training, self._metric
+        if training.test and lane.schedule.improved_by(point.metric, metric):
             weights = jax.tree.map(np.array, self._scorer.lane(state.params, index))
             lane = lane._replace(weights=weights)
         schedule = advance(
-            training.schedule,
-            lane.setting,
-            lane.schedule,
-            point,
-            higher_is_better=upwards,
+            training.schedule, lane.setting, lane.schedule, point, metric
         )
         lane = lane._replace(curve=(*lane.curve, point), schedule=schedule)
         return end(lane, Status.OK, schedule.stop, position) if schedule.stop else lane
@@ -225,22 +222,22 @@ class Trainer:
         """The lane as its result shows it, with a point inside an epoch."""
         if point is None:
             return end(lane, Status.DIVERGED, LOSS_TOO_HIGH, lane.position)
-        if is_better(point.metric, lane.schedule.best, self._upwards):
+        if lane.schedule.improved_by(point.metric, self._metric):
             lane = lane._replace(weights=self._scorer.lane(state.params, index))
         return lane._replace(curve=(*lane.curve, point))
 
     def result(self, lane: Progress) -> Result:
         """What a setting's training came to."""
         model = self.program.model
-        return result_of(lane, model, higher_is_better=self._upwards)
+        return result_of(lane, model, self._metric)
 
     @cached_property
     def _scorer(self) -> Scorer:
         return Scorer(self.job.task, self.program, self.data)
 
     @property
-    def _upwards(self) -> bool:
-        return self.job.task.task.metric.higher_is_better
+    def _metric(self) -> Metric:
+        return self.job.task.task.metric
 
 
 def _key_data(seed: int) -> np.ndarray[Any, Any]:

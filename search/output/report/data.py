@@ -15,6 +15,7 @@ from search.output.report.trials import Box, boxes
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.store.results import Work
+from tasks import Metric
 
 LINEAGES: Final = 10
 """Cells whose ancestors are told."""
@@ -64,7 +65,7 @@ class Report:
     Attributes:
         name: Of the run's folder.
         facts: See `search.commands.status.describe`.
-        tasks: Name, name of the metric and whether higher is better, of each.
+        tasks: Name and metric of each.
         baseline: Name of the cell that ratios refer to.
         points: Cells that have passed all gates, best first.
         lines: Name and fitness of cells that others are held against.
@@ -83,7 +84,7 @@ class Report:
 
     name: str
     facts: Mapping[str, Any]
-    tasks: tuple[tuple[str, str, bool], ...]
+    tasks: tuple[tuple[str, Metric], ...]
     baseline: str
     points: tuple[Point, ...]
     lines: tuple[tuple[str, float], ...]
@@ -117,10 +118,7 @@ def collect(run: Run, engine: Engine, top: int) -> Report:
     return Report(
         name=run.folder.resolve().name,
         facts=describe(run, engine),
-        tasks=tuple(
-            (stage.name, stage.task.task.metric.name, stage.higher_is_better)
-            for stage in config.tasks
-        ),
+        tasks=tuple((stage.name, stage.metric) for stage in config.tasks),
         baseline=config.baseline,
         points=points,
         lines=tuple(_lines(named, digest(config.baseline_cell))),

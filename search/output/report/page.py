@@ -104,8 +104,9 @@ def _boxes(report: Report) -> list[tuple[str, list[tuple[str, int]]]]:
     """Titles of tasks, and the numbers of their charts of hyperparameters."""
     found: dict[str, list[tuple[str, int]]] = {}
     for number, group in enumerate(grouped(report.boxes)):
-        name, metric, higher = report.tasks[group[0].task]
-        title = f"{name}: {metric}, {'higher' if higher else 'lower'} is better"
+        name, metric = report.tasks[group[0].task]
+        better = "higher" if metric.higher_is_better else "lower"
+        title = f"{name}: {metric.name}, {better} is better"
         found.setdefault(title, []).append((group[0].field, number))
     return list(found.items())
 

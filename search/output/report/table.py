@@ -63,7 +63,7 @@ class Entry:
 
 def columns(report: Report) -> tuple[str, ...]:
     """Titles of the columns, but the picture and the name."""
-    tasks = [name for name, _, _ in report.tasks]
+    tasks = [name for name, _ in report.tasks]
     sizes = ("nodes", "weights", "FLOPs")
     return ("rank", "fitness", *tasks, "draws", *sizes, "depth", "born")
 

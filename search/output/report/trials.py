@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
+from tasks import Metric
 from workers import Setting
 
 
@@ -48,7 +49,7 @@ def boxes(procedure: Procedure) -> Iterator[Box]:
         for field, values in _varied(stage.plan.grid.settings):
             for value in sorted(set(values) - {None}):
                 chosen = np.array([one == value for one in values])
-                yield tried.box(field, value, chosen, stage.higher_is_better)
+                yield tried.box(field, value, chosen, stage.metric)
 
 
 def _varied(settings: Sequence[Setting]) -> Iterator[tuple[str, list[Any]]]:
@@ -72,7 +73,7 @@ class _Tried:
         self._values: NDArray[np.float64] = _joined([one.values for one in trials])
 
     def box(
-        self, field: str, value: Any, chosen: NDArray[np.bool_], upwards: bool
+        self, field: str, value: Any, chosen: NDArray[np.bool_], metric: Metric
     ) -> Box:
         """Of the settings of a grid that are chosen."""
         places = np.flatnonzero(chosen[self._indices.astype(np.int64)])
@@ -82,7 +83,8 @@ class _Tried:
         best, cell = None, ""
         if len(worked):
             quartiles = tuple(map(float, np.quantile(metrics, (0, 0.25, 0.5, 0.75, 1))))
-            place = int(np.argmax(metrics) if upwards else np.argmin(metrics))
+            pick = np.argmax if metric.higher_is_better else np.argmin
+            place = int(pick(metrics))
             best = float(metrics[place])
             owner = np.searchsorted(np.cumsum(self._counts), worked[place], "right")
             cell = self._members[int(owner)].name

@@ -55,7 +55,7 @@ def commands(report: Report) -> tuple[str, ...]:
 def _sentences(report: Report) -> Iterator[str]:
     facts = report.facts
     proposed, limit = facts["candidates"]["proposed"], facts["candidates"]["limit"]
-    tasks = _listed([name for name, _, _ in report.tasks])
+    tasks = _listed([name for name, _ in report.tasks])
     yield (
         f"This search (preset {facts['preset']}, seed {facts['seed']}) has proposed "
         f"{proposed:,} of {limit:,} candidates on {tasks}."

@@ -12,7 +12,7 @@ from search.contest.progress import Label, Notes, Standing
 from search.contest.tournament import Entry, Tournament, settings_per_job
 from search.procedure.racing import Racing
 from search.store.results import Results
-from tests.support.fake_pool import FakePool, Metric, noisy
+from tests.support.fake_pool import FakePool, Reached, noisy
 from workers import Evaluation, Job, Result, Setting, TaskSpec
 
 SETTINGS = tuple(
@@ -128,7 +128,7 @@ def test_failures_never_win_and_a_cell_of_failures_is_over() -> None:
 
 
 def test_for_a_loss_the_lowest_wins() -> None:
-    low: Metric = lambda job, setting: setting.scale  # noqa: E731
+    low: Reached = lambda job, setting: setting.scale  # noqa: E731
     _, [outcome], _ = play(entry(task="nottingham"), pool=FakePool(low))
     assert outcome.winner is not None
     assert outcome.winner.best == 0.7

@@ -18,7 +18,8 @@ from search.contest.scores import Interval, Score, interval, ratio, score, tied
 from search.contest.tournament import Entry, Tournament
 from search.errors import UserError
 from search.store.results import Results
-from tests.support.fake_pool import FakePool, Metric
+from tasks import ACCURACY, TOKEN_NLL, Metric
+from tests.support.fake_pool import FakePool, Reached
 from workers import Job, Result, Setting, Status, TaskSpec
 
 SETTING = Setting(1, 0.5, 1, 1, 900)
@@ -80,39 +81,39 @@ def test_what_is_not_over_or_failed_has_no_score() -> None:
 
 
 def test_ratios_are_oriented_so_that_more_is_better() -> None:
-    assert ratio(0.6, 0.5, higher_is_better=True) == pytest.approx(1.2)
-    assert ratio(6.0, 5.0, higher_is_better=False) == pytest.approx(5 / 6)
-    assert ratio(0.0, 0.5, higher_is_better=True) == 0
+    assert ratio(0.6, 0.5, ACCURACY) == pytest.approx(1.2)
+    assert ratio(6.0, 5.0, TOKEN_NLL) == pytest.approx(5 / 6)
+    assert ratio(0.0, 0.5, ACCURACY) == 0
 
 
 @pytest.mark.parametrize(
-    ("value", "baseline", "upwards"),
-    [(0.5, 0.0, True), (0.5, 0.0, False), (0.0, 0.5, False)],
+    ("value", "baseline", "metric"),
+    [(0.5, 0.0, ACCURACY), (0.5, 0.0, TOKEN_NLL), (0.0, 0.5, TOKEN_NLL)],
 )
 def test_a_zero_baseline_is_an_error(
-    value: float, baseline: float, upwards: bool
+    value: float, baseline: float, metric: Metric
 ) -> None:
     with pytest.raises(UserError, match="no ratio"):
-        ratio(value, baseline, higher_is_better=upwards)
+        ratio(value, baseline, metric)
 
 
 def test_ties_are_those_whose_intervals_overlap_with_the_best() -> None:
     scores = {"a": made(0.9, 0.1), "b": made(0.75, 0.06), "c": made(0.7, 0.05)}
-    assert tied(scores, higher_is_better=True) == {"a", "b"}
-    assert tied(scores, higher_is_better=False) == {"b", "c"}
+    assert tied(scores, ACCURACY) == {"a", "b"}
+    assert tied(scores, TOKEN_NLL) == {"b", "c"}
 
 
 def test_nobody_ties_alone_or_without_intervals() -> None:
-    assert tied({"a": made(0.9, 0.1)}, higher_is_better=True) == frozenset()
+    assert tied({"a": made(0.9, 0.1)}, ACCURACY) == frozenset()
     apart = {"a": made(0.9, 0.01), "b": made(0.8, 0.01)}
-    assert tied(apart, higher_is_better=True) == frozenset()
+    assert tied(apart, ACCURACY) == frozenset()
     single = {"a": made(0.9), "b": made(0.9)}
-    assert tied(single, higher_is_better=True) == frozenset()
-    assert tied({}, higher_is_better=True) == frozenset()
+    assert tied(single, ACCURACY) == frozenset()
+    assert tied({}, ACCURACY) == frozenset()
 
 
 def board(
-    metric: Metric, *names: str, repeats: int = 3, base: bool = True
+    metric: Reached, *names: str, repeats: int = 3, base: bool = True
 ) -> Scoreboard:
     gru = ("gru", ZOO["gru"])
     cells = [(name, ZOO[name]) for name in names]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from search.errors import UserError
 from search.procedure.config import Stage
 from search.procedure.population import Grids, Member, Population, Trials, best_first
+from tasks import ACCURACY, TOKEN_NLL, Metric
 from tests.support.instant import GRID, config
 
 UP, DOWN = "arithmetic", "jsb"
@@ -26,10 +27,10 @@ def member(name: str, birth: int, origin: str = "mutant") -> Member:
     return Member(digest=name, name=name, origin=origin, birth=birth)
 
 
-def trials(*results: tuple[int, float | None], upwards: bool = True) -> Trials:
+def trials(*results: tuple[int, float | None], metric: Metric = ACCURACY) -> Trials:
     found = Trials()
     for index, value in results:
-        found.add(index, value, higher_is_better=upwards)
+        found.add(index, value, metric)
     return found
 
 
@@ -71,24 +72,24 @@ def test_trials_keep_settings_and_metrics_in_the_order_in_which_they_came() -> N
 
 
 def test_of_a_loss_the_least_is_best() -> None:
-    found = trials((0, 2.0), (1, 0.5), (2, 1.0), upwards=False)
+    found = trials((0, 2.0), (1, 0.5), (2, 1.0), metric=TOKEN_NLL)
     assert (found.best, found.best_index) == (0.5, 1)
 
 
 def test_of_equal_results_the_first_is_the_best() -> None:
     found = Trials()
-    told = [found.add(i, 0.5, higher_is_better=True) for i in (4, 2)]
+    told = [found.add(i, 0.5, ACCURACY) for i in (4, 2)]
     assert told == [True, False]
     assert found.best_index == 4
 
 
-@pytest.mark.parametrize("upwards", [True, False])
-def test_a_failure_is_a_trial_but_never_the_best(upwards: bool) -> None:
-    found = trials((0, None), (1, None), upwards=upwards)
+@pytest.mark.parametrize("metric", [ACCURACY, TOKEN_NLL])
+def test_a_failure_is_a_trial_but_never_the_best(metric: Metric) -> None:
+    found = trials((0, None), (1, None), metric=metric)
     assert math.isnan(found.best)
     assert (found.best_index, len(found)) == (-1, 2)
-    found.add(2, 0.0, higher_is_better=upwards)
-    found.add(3, None, higher_is_better=upwards)
+    found.add(2, 0.0, metric)
+    found.add(3, None, metric)
     assert (found.best, found.best_index, len(found)) == (0.0, 2, 4)
 
 
@@ -101,20 +102,20 @@ def test_a_setting_that_races_on_counts_once_with_its_best() -> None:
 
 @given(
     each=st.lists(st.dictionaries(st.integers(0, 9), VALUES), min_size=1, max_size=3),
-    upwards=st.booleans(),
+    metric=st.sampled_from([ACCURACY, TOKEN_NLL]),
 )
 def test_settings_come_best_first_and_count_where_they_are_best(
-    each: list[dict[int, float | None]], upwards: bool
+    each: list[dict[int, float | None]], metric: Metric
 ) -> None:
-    sign = 1 if upwards else -1
+    sign = 1 if metric.higher_is_better else -1
     merits: dict[int, float] = {}
     for one in each:
         for index, value in one.items():
             merit = -math.inf if value is None else sign * value
             merits[index] = max(merit, merits.get(index, merit))
     expected = sorted(merits, key=lambda index: (-merits[index], index))
-    found = [trials(*one.items(), upwards=upwards) for one in each]
-    assert best_first(found, higher_is_better=upwards) == tuple(expected)
+    found = [trials(*one.items(), metric=metric) for one in each]
+    assert best_first(found, metric) == tuple(expected)
 
 
 def test_a_setting_is_found_at_its_place_in_the_grid() -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from search.procedure.racing import Racing, by_shape, due, ranked, rungs
+from tasks import ACCURACY, TOKEN_NLL
 from workers import BUDGET, Result, Setting, Status
 
 BASE = Setting(scale=1, rate=1, clip=5, num_layers=1, parameters=1000)
@@ -15,10 +16,10 @@ SETTINGS = tuple(
 
 def test_without_racing_every_setting_gets_the_whole_budget():
     assert rungs(None, 20, 900) == ((20, 900),)
-    found = due(None, SETTINGS, 900, {}, higher_is_better=True)
+    found = due(None, SETTINGS, 900, {}, ACCURACY)
     assert found == tuple((setting, 900) for setting in SETTINGS)
     runs = {(s, 900): Result(s, Status.OK, 0.5, 900, BUDGET) for s in SETTINGS}
-    assert due(None, SETTINGS, 900, runs, higher_is_better=True) == ()
+    assert due(None, SETTINGS, 900, runs, ACCURACY) == ()
 
 
 def test_each_rung_keeps_one_in_eta_and_gives_it_eta_times_the_budget():
@@ -28,12 +29,10 @@ def test_each_rung_keeps_one_in_eta_and_gives_it_eta_times_the_budget():
     assert rungs(Racing(), 2, 9) == ((2, 1), (1, 3), (1, 9))
 
 
-def race(value, higher_is_better=True, ended=None):
+def race(value, metric=ACCURACY, ended=None):
     """Runs a race in which a setting's metric is `value(index, budget)`."""
     runs, order = {}, []
-    while wanted := due(
-        Racing(), SETTINGS, 900, runs, higher_is_better=higher_is_better
-    ):
+    while wanted := due(Racing(), SETTINGS, 900, runs, metric):
         order.append(wanted)
         for setting, budget in wanted:
             index = SETTINGS.index(setting)
@@ -54,7 +53,7 @@ def test_a_race_over_all_shapes_trains_the_best_to_the_end():
 
 
 def test_a_loss_is_raced_downwards():
-    _, order = race(lambda index, budget: index / 20, higher_is_better=False)
+    _, order = race(lambda index, budget: index / 20, metric=TOKEN_NLL)
     assert order[2] == ((SETTINGS[0], 900), (SETTINGS[1], 900))
 
 
@@ -79,14 +78,14 @@ def test_the_order_in_which_results_arrive_decides_nothing():
     runs, _ = race(lambda index, budget: index % 3 / 20)  # many ties
     for cut in range(1, len(runs)):
         items = list(runs.items())[:cut]
-        forth = due(Racing(), SETTINGS, 900, dict(items), higher_is_better=True)
-        back = due(Racing(), SETTINGS, 900, dict(items[::-1]), higher_is_better=True)
+        forth = due(Racing(), SETTINGS, 900, dict(items), ACCURACY)
+        back = due(Racing(), SETTINGS, 900, dict(items[::-1]), ACCURACY)
         assert forth == back
 
 
 def test_equal_results_are_ranked_by_their_setting():
     results = [Result(s, Status.OK, 0.5) for s in SETTINGS]
-    assert ranked(results, True) == ranked(results[::-1], True)
+    assert ranked(results, ACCURACY) == ranked(results[::-1], ACCURACY)
 
 
 def test_groups_share_a_shape_and_lose_nothing():
