@@ -58,11 +58,11 @@ class Landscape:
 
     def result(self, order: Order, setting: Setting, quality: float) -> Result:
         """What a setting comes to; `quality` is that of the cell on the task."""
-        if order.stage == FILTER:
+        if order.task == FILTER:
             passed = self.passes(order.digest)
             ended = PASSED if passed else BUDGET
             return Result(setting, Status.OK, 0.96 if passed else 0.3, 1, ended)
-        loss = WORST * luck(f"{order.digest} {order.stage} {setting.text}")
+        loss = WORST * luck(f"{order.digest} {order.task} {setting.text}")
         best = SEEDS * math.exp(quality) * (1 - loss)
         return Result(setting, Status.OK, best, order.budget, BUDGET)
 
@@ -77,7 +77,7 @@ class World:
 
     def results(self, order: Order, member: Member) -> tuple[Result, ...]:
         """What the settings of an order come to, for the cell that it is about."""
-        quality = self._of(member)[order.stage]  # the filter's is not looked at
+        quality = self._of(member)[order.task]  # the filter's is not looked at
         return tuple(
             self._landscape.result(order, setting, quality)
             for setting in order.settings

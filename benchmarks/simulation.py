@@ -112,7 +112,7 @@ def _seconds(
     """
     rng = np.random.default_rng(number)
     kind = "task"
-    if order.stage == FILTER:
+    if order.task == FILTER:
         kind = "filter passed" if passed(results) else "filter failed"
     shares = sum(share(kind, rng) for _ in order.settings) / len(order.settings)
     return COMPILE_S + (cost - COMPILE_S) * shares

@@ -1,6 +1,7 @@
 """A person's mistakes: one line each, which the command line prints before it ends."""
 
 import difflib
+import math
 from collections.abc import Iterable
 
 
@@ -14,3 +15,20 @@ def unknown(what: str, name: str, valid: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
     return f"unknown {what} {name!r}; {hint}"
+
+
+def at_least(name: str, value: float | None, bound: float) -> None:
+    """Refuses a number below a bound, infinity and NaN; None is none.
+
+    Args:
+        name: What is said to be wrong.
+        value: The number.
+        bound: What it may be at least.
+
+    Raises:
+        UserError: Names all three.
+    """
+    if value == math.inf:
+        raise UserError(f"{name} must be a finite number, got {value}")
+    if value is not None and not value >= bound:
+        raise UserError(f"{name} must be at least {bound}, got {value}")

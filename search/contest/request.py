@@ -11,7 +11,7 @@ from cells import ZOO, Cell, CellError, canonical, digest, load_op
 from search.commands.sources import read_cell
 from search.contest.contest import MAX_REPEATS, Contest
 from search.contest.tournament import Entry
-from search.errors import UserError
+from search.errors import UserError, at_least
 from search.procedure.presets import Plan, Preset, get_preset
 from search.procedure.settings import draw
 from workers import TaskSpec, Training, model_width
@@ -76,8 +76,7 @@ def make_request(options: argparse.Namespace) -> Request:
         "parameters": (options.parameters, 1),
     }
     for name, (value, least) in limits.items():
-        if value is not None and value < least:
-            raise UserError(f"--{name} must be at least {least}, got {value}")
+        at_least(f"--{name}", value, least)
     if repeats > MAX_REPEATS:
         raise UserError(f"--repeats must be at most {MAX_REPEATS}, got {repeats}")
     return Request(

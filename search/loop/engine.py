@@ -240,7 +240,7 @@ class Engine:
         procedure, most = self.procedure, self._limits.candidates
         if not procedure.may_decide:
             return False
-        if most is not None and procedure.would_propose and not self.replaying:
+        if most is not None and procedure.past_opening and not self.replaying:
             self.draining = self.draining or procedure.proposed >= most
         if self.draining or (self._reading and not self.replaying):
             return False
@@ -264,7 +264,7 @@ class Engine:
             return decision
         stored = next(self._decisions)
         self.restored += 1
-        if self._verifies(number) or not self.procedure.would_propose:
+        if self._verifies(number) or not self.procedure.past_opening:
             derived = self.procedure.decide(now)
             if _essence(derived) != _essence(stored):
                 raise _mismatch(
@@ -290,8 +290,8 @@ class Engine:
             ticket.number,
             order.decision,
             order.digest,
-            self._orders.name(order.stage),
-            order.stage,
+            self._orders.name(order.task),
+            order.task,
             len(order.settings),
             ticket.start,
             ticket.end,

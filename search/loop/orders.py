@@ -1,13 +1,14 @@
 """From orders of the procedure to jobs: what they are called, cost, and contain."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Final, NamedTuple
+
+from cachetools import LRUCache
 
 from cells import Cell, CellError
 from search.procedure.config import Config
 from search.procedure.moves import FILTER, Order
-from search.store.recent import Recent
 from tasks import Task
 from workers import (
     COMPILE_S,
@@ -30,7 +31,7 @@ FILTER_NAME: Final = "filter"
 
 
 class Kind(NamedTuple):
-    """What all orders of a stage have in common."""
+    """What all orders of a task, or of the filter, have in common."""
 
     name: str
     task: TaskSpec
@@ -44,24 +45,24 @@ class Orders:
         """For the tasks and the filter of a search."""
         self._config = config
         self._kinds = {
-            stage: Kind(one.name, one.task, one.training)
-            for stage, one in enumerate(config.tasks)
+            task: Kind(stage.name, stage.task, stage.training)
+            for task, stage in enumerate(config.tasks)
         }
         if config.filter is not None:
-            task = dataclasses.replace(config.filter.task, seed=config.seed)
+            spec = dataclasses.replace(config.filter.task, seed=config.seed)
             training = dataclasses.replace(
                 config.training, schedule=config.filter.training.schedule
             )
-            self._kinds[FILTER] = Kind(FILTER_NAME, task, training)
-        self._costs: Recent[tuple[str, int, Shape], float] = Recent(COSTS)
+            self._kinds[FILTER] = Kind(FILTER_NAME, spec, training)
+        self._costs: MutableMapping[tuple[str, int, Shape], float] = LRUCache(COSTS)
 
-    def name(self, stage: int) -> str:
-        """What a stage is called: its task, or the filter."""
-        return self._kinds[stage].name
+    def name(self, task: int) -> str:
+        """What a task is called, or the filter."""
+        return self._kinds[task].name
 
     def run_ids(self, order: Order) -> list[str]:
         """What the training of each setting is called, in order."""
-        kind = self._kinds[order.stage]
+        kind = self._kinds[order.task]
         study = study_id(order.digest, kind.task, self._config.seed, kind.training)
         return [run_id(study, setting) for setting in order.settings]
 
@@ -72,12 +73,11 @@ class Orders:
             order: The order.
             cell: Its cell.
         """
-        shape, kind = order.settings[0].shape, self._kinds[order.stage]
-        update_s = self._costs.get(
-            (order.digest, order.stage, shape),
-            lambda: _update_cost(cell, shape, kind.task.task),
-        )
-        return COMPILE_S + len(order.settings) * order.budget * update_s
+        shape, kind = order.settings[0].shape, self._kinds[order.task]
+        key = (order.digest, order.task, shape)
+        if key not in self._costs:
+            self._costs[key] = _update_cost(cell, shape, kind.task.task)
+        return COMPILE_S + len(order.settings) * order.budget * self._costs[key]
 
     def job(self, order: Order, cell: Cell, settings: Sequence[Setting]) -> Job:
         """The job that answers an order, or the part of it that is not known.
@@ -87,7 +87,7 @@ class Orders:
             cell: Its cell, canonical.
             settings: Those of the order that are to be trained.
         """
-        kind = self._kinds[order.stage]
+        kind = self._kinds[order.task]
         return make_job(
             cell,
             kind.task,

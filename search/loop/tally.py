@@ -63,7 +63,7 @@ class Tally:
 
     def applied(self, order: Order, results: Sequence[Result]) -> None:
         """Counts results that were applied."""
-        if order.stage == FILTER:
+        if order.task == FILTER:
             self.filtered += 1
             self.passed += passed(results)
         else:

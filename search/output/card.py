@@ -112,7 +112,7 @@ def _tasks(engine: Engine, row: Row) -> dict[str, Any]:
     found = {}
     for task, stage in enumerate(procedure.config.tasks):
         score = row.scores[stage.name]
-        values = np.asarray(row.member.on(task).values)
+        values = np.asarray(row.member.trials_on(task).values)
         values = values[~np.isnan(values)]
         quartiles: list[float | None] = [None, None, None]
         if values.size:

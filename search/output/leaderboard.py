@@ -142,7 +142,7 @@ class Leaderboard:
         )
 
     def _score(self, member: Member, task: int) -> Score:
-        trials = member.on(task)
+        trials = member.trials_on(task)
         return Score(
             metric=None if math.isnan(trials.best) else trials.best,
             ratio=self._procedure.population.ratio_of(member, task),

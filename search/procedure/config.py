@@ -9,7 +9,7 @@ from typing import Final
 
 from cells import Cell, CellError, digest
 from search.contest.request import read_cells
-from search.errors import UserError, unknown
+from search.errors import UserError, at_least, unknown
 from search.procedure.filter import FILTERS, Filter
 from search.procedure.presets import Plan, Preset, get_preset
 from search.procedure.rules import Rules, default_in_flight, default_slots
@@ -83,8 +83,7 @@ class Config:
         Raises:
             UserError: Names the option and the nearest valid choice.
         """
-        if self.seed < 0:
-            raise UserError(f"seed must be at least 0, got {self.seed}")
+        at_least("seed", self.seed, 0)
         if not self.seeds:
             raise UserError("seeds needs at least one cell")
         if not self.tasks:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cells import CellError, load_op, parse_named, to_text
 from search.contest.request import read_cells
-from search.errors import UserError, unknown
+from search.errors import UserError, at_least, unknown
 from search.procedure.config import (
     BASELINE,
     SEARCH_PRESETS,
@@ -273,8 +273,7 @@ def _filter(document: Document, preset: str) -> tuple[str, Filter | None]:
     if "give_up" in table:
         changes["give_up"] = _pairs(table.pop("give_up"), "filter.give_up")
     chosen = _overlay(FILTERS[name], table, "filter")
-    if chosen.budget < 1:
-        raise UserError(f"filter.budget must be at least 1, got {chosen.budget}")
+    at_least("filter.budget", chosen.budget, 1)
     return name, dataclasses.replace(chosen, **changes)
 
 
@@ -292,8 +291,7 @@ def _plan(plan: Plan, table: Document, path: str) -> Plan:
     _check_keys(table, ("budget", "schedule", "task", "grid"), f"{path}.")
     if "budget" in table:
         budget = _like(table["budget"], 1, f"{path}.budget")
-        if budget < 1:
-            raise UserError(f"{path}.budget must be at least 1, got {budget}")
+        at_least(f"{path}.budget", budget, 1)
         plan = dataclasses.replace(plan, budget=budget)
     if "schedule" in table:
         schedule = _schedule(plan.schedule, table["schedule"], f"{path}.schedule")

@@ -8,7 +8,7 @@ NEW: Final = ("seed", "reference", "propose")
 """Kinds of decisions whose cell is a new candidate."""
 
 FILTER: Final = -1
-"""The stage of a job of the filter; tasks are stages 0, 1, ..."""
+"""In place of the index of a task: the job is one of the filter."""
 
 
 class Reject(NamedTuple):
@@ -60,7 +60,7 @@ class Issued(NamedTuple):
         decision: Number of the decision it belongs to.
         digest: Of the cell.
         task: Name of the task.
-        stage: Which rung.
+        stage: Index of the task, or `FILTER`; so its column is called.
         settings: How many.
         start: Logical time.
         end: Logical time.
@@ -84,13 +84,13 @@ class Order(NamedTuple):
     Attributes:
         decision: Number of the move that it belongs to.
         digest: Of the cell.
-        stage: `FILTER`, or index of the task.
+        task: Index of the task in `Config.tasks`, or `FILTER`.
         settings: Settings of one shape.
         budget: Most updates.
     """
 
     decision: int
     digest: str
-    stage: int
+    task: int
     settings: tuple[Setting, ...]
     budget: int

@@ -129,7 +129,7 @@ class Member:
         """The canonical cell, read from its text."""
         return parse(self.text)
 
-    def on(self, task: int) -> Trials:
+    def trials_on(self, task: int) -> Trials:
         """Its trials on a task, none if it was not given it."""
         return self.trials[task] if task < len(self.trials) else Trials()
 
@@ -230,7 +230,7 @@ class Population:
             UserError: The baseline has learned nothing, so there are no ratios.
         """
         base = self._bests[task]
-        return self._stages[task].metric.ratio(member.on(task).best, base)
+        return self._stages[task].metric.ratio(member.trials_on(task).best, base)
 
     def fitness_of(self, member: Member) -> float:
         """The least of its ratios to the baseline (Jozefowicz et al. 2015, 3.1)."""
@@ -240,7 +240,8 @@ class Population:
         """Whether the baseline has a result on every task."""
         member = self.find(self._baseline)
         return member is not None and all(
-            not math.isnan(member.on(task).best) for task in range(len(self._stages))
+            not math.isnan(member.trials_on(task).best)
+            for task in range(len(self._stages))
         )
 
     @cached_property
@@ -249,7 +250,7 @@ class Population:
         member = self.find(self._baseline)
         bests = []
         for task, stage in enumerate(self._stages):
-            best = math.nan if member is None else member.on(task).best
+            best = math.nan if member is None else member.trials_on(task).best
             if not best or math.isnan(best):
                 said = "nothing but failures" if math.isnan(best) else "0"
                 raise UserError(

@@ -8,10 +8,11 @@ before it; which settings a cell is given is one of (seed, cell, task, round) an
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Final
 
 import numpy as np
+from cachetools import LRUCache
 
 from cells import Cell, CellError, canonicalize, dead, digest, mutate, to_text
 from search.procedure.config import Config
@@ -20,7 +21,6 @@ from search.procedure.moves import FILTER, Decision, Order, Reject
 from search.procedure.population import Grids, Member, Population, best_first
 from search.procedure.settings import Source, draw, inherit, inheritance_sources
 from search.procedure.visits import Round, Visit
-from search.store.recent import Recent
 from workers import Result, Setting
 
 DECISION: Final = 1
@@ -61,7 +61,7 @@ class Procedure:
         self._first = len(self._opening)
         self._opened = False
         self._candidates = 0  # under way
-        self._cells: Recent[str, Cell] = Recent(CELLS)
+        self._cells: MutableMapping[str, Cell] = LRUCache(CELLS)
         self._ranking: dict[int, tuple[int, ...]] = {}
 
     @property
@@ -82,7 +82,7 @@ class Procedure:
         return self._opened and self._candidates < self.config.rules.in_flight
 
     @property
-    def would_propose(self) -> bool:
+    def past_opening(self) -> bool:
         """Whether the next move would be one of the search, not of its opening."""
         return self.decisions >= self._first
 
@@ -139,7 +139,7 @@ class Procedure:
         self._visits[visit.decision] = visit
         self._candidates += visit.kind not in IN_PARALLEL
         if decision.kind in IN_PARALLEL:
-            visit.stage = 0
+            visit.task = 0
             visit.begin(self._all_tasks(visit))
         else:
             self._go_on(visit)
@@ -156,15 +156,15 @@ class Procedure:
         """
         visit = self._visits[order.decision]
         member = visit.member
-        if order.stage == FILTER:
+        if order.task == FILTER:
             member.attempts += 1
             member.filtered = passed(results)
         else:
             for result in results:
-                index = self._grids.index(order.stage, result.setting)
-                self.population.observe(member, order.stage, index, result.best)
+                index = self._grids.index(order.task, result.setting)
+                self.population.observe(member, order.task, index, result.best)
             if member.origin == "seed":
-                self._ranking.pop(order.stage, None)
+                self._ranking.pop(order.task, None)
         was_ready = visit.ready
         visit.tell(order, results)
         if visit.kind not in IN_PARALLEL:
@@ -179,11 +179,13 @@ class Procedure:
 
     def cell(self, member: Member) -> Cell:
         """The canonical cell of a member."""
-        return self._cells.get(member.digest, member.cell)
+        if member.digest not in self._cells:
+            self._cells[member.digest] = member.cell()
+        return self._cells[member.digest]
 
     def setting(self, member: Member, task: int) -> Setting | None:
         """The best setting of a member on a task."""
-        index = member.on(task).best_index
+        index = member.trials_on(task).best_index
         return None if index < 0 else self._grids.settings[task][index]
 
     # Decisions
@@ -213,7 +215,7 @@ class Procedure:
     def _exhausted(self, member: Member) -> bool:
         """Whether a member has had all settings of every task."""
         return all(
-            len(member.on(task)) == len(settings)
+            len(member.trials_on(task)) == len(settings)
             for task, settings in enumerate(self._grids.settings)
         )
 
@@ -222,7 +224,7 @@ class Procedure:
         rules, population = self.config.rules, self.population
         rejects: list[Reject] = []
         while len(rejects) < rules.max_redraws:
-            parent = population.at(int(rng.integers(population.list_length)))
+            parent = population.ranked[int(rng.integers(population.list_length))]
             try:
                 mutant = mutate(
                     self.cell(parent),
@@ -242,7 +244,7 @@ class Procedure:
             if reason:
                 rejects.append(Reject(reason, parent.digest, own))
                 continue
-            self._cells.put(own, form.cell)
+            self._cells[own] = form.cell
             return Decision(
                 number,
                 "propose" if known is None else "again",
@@ -272,7 +274,7 @@ class Procedure:
     def _has_work(self, member: Member) -> bool:
         """Whether a member that is drawn again as a mutant would be given a setting."""
         for task, settings in enumerate(self._grids.settings):
-            if len(member.on(task)) < len(settings):
+            if len(member.trials_on(task)) < len(settings):
                 return True
             if not self._passes(member, task):
                 return False
@@ -318,13 +320,13 @@ class Procedure:
                 visit.begin([self._filter_round(member)])
             return
         last = len(self.config.tasks) - 1
-        while visit.stage == FILTER or self._passes(member, visit.stage):
-            if visit.stage == last:
+        while visit.task == FILTER or self._passes(member, visit.task):
+            if visit.task == last:
                 if visit.over:
                     self.population.join(member)
                 return
-            visit.stage += 1
-            visit.begin([self._task_round(member, visit.stage)])
+            visit.task += 1
+            visit.begin([self._task_round(member, visit.task)])
 
     def _passes(self, member: Member, task: int) -> bool:
         """Whether a member is above the gate of a task."""
@@ -412,5 +414,6 @@ class Procedure:
 
     def _best_first(self, members: Sequence[Member], task: int) -> tuple[int, ...]:
         return best_first(
-            [member.on(task) for member in members], self.config.tasks[task].metric
+            [member.trials_on(task) for member in members],
+            self.config.tasks[task].metric,
         )

@@ -1,11 +1,10 @@
 """The numbers of the search's procedure; their defaults are the paper's."""
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
 from cells import MAX_NODES, TRANSFORMATIONS, CellError, op_names
-from search.errors import UserError, unknown
+from search.errors import UserError, at_least, unknown
 from search.procedure.racing import Racing
 from search.procedure.settings import Inheritance
 
@@ -71,17 +70,14 @@ class Rules:
             "settings_per_job": 1,
             "slots": 1,
             "in_flight": 1,
+            "gate": 0,
         }
         for name, bound in least.items():
-            if getattr(self, name) < bound:
-                value = getattr(self, name)
-                raise UserError(f"{name} must be at least {bound}, got {value}")
+            at_least(name, getattr(self, name), bound)
         if self.max_nodes > MAX_NODES:
             raise UserError(
                 f"max_nodes must be at most {MAX_NODES}, got {self.max_nodes}"
             )
-        if not self.gate >= 0:
-            raise UserError(f"gate must be at least 0, got {self.gate}")
         if not 0 <= self.reexamine < 1:
             raise UserError(f"reexamine must be in [0, 1), got {self.reexamine}")
         if len(self.rounds) != 2 or not 1 <= self.rounds[0] <= self.rounds[1]:
@@ -91,17 +87,12 @@ class Rules:
         for name, weight in self.weights:
             if name not in TRANSFORMATIONS:
                 raise UserError(unknown("transformation", name, TRANSFORMATIONS))
-            if not 0 <= weight < math.inf:
-                raise UserError(f"weight of {name} must be at least 0, got {weight}")
+            at_least(f"weight of {name}", weight, 0)
         own = dict(self.weights)
         if not any(own.get(name, row.weight) for name, row in TRANSFORMATIONS.items()):
             raise UserError("weights: at least one must be above 0")
-        for name, bound in (("many", 0), ("best", 1)):
-            value = getattr(self.inheritance, name)
-            if value < bound:
-                raise UserError(
-                    f"inheritance.{name} must be at least {bound}, got {value}"
-                )
+        at_least("inheritance.many", self.inheritance.many, 0)
+        at_least("inheritance.best", self.inheritance.best, 1)
         try:
             op_names(self.ops)
         except CellError as error:

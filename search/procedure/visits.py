@@ -16,7 +16,7 @@ class Round:
     """Settings of a cell on one task, trained as one race.
 
     Attributes:
-        stage: See `Order`.
+        task: See `Order`.
         settings: Those of the round.
         budget: Most updates.
         racing: How they compete; None: all are trained to the end.
@@ -27,7 +27,7 @@ class Round:
         begun: Whether any has been due.
     """
 
-    stage: int
+    task: int
     settings: tuple[Setting, ...]
     budget: int
     racing: Racing | None
@@ -55,7 +55,7 @@ class Visit:
         kind: See `Decision`.
         member: The cell.
         size: Most settings of a job.
-        stage: The stage it has come to; see `Order`.
+        task: The task it has come to; see `Order`.
         tried: Whether it has given the cell the filter.
         rounds: Those under way, independent of each other.
     """
@@ -64,7 +64,7 @@ class Visit:
     kind: str
     member: Member
     size: int
-    stage: int = FILTER
+    task: int = FILTER
     tried: bool = False
     rounds: list[Round] = field(default_factory=list)
     _queue: deque[tuple[Round, Order]] = field(default_factory=deque)
@@ -97,7 +97,7 @@ class Visit:
 
     def tell(self, order: Order, results: Sequence[Result]) -> None:
         """Applies the results of a job, and goes on with its round."""
-        one = next(one for one in self.rounds if one.stage == order.stage)
+        one = next(one for one in self.rounds if one.task == order.task)
         one.open -= 1
         if one.racing is not None:
             one.results.update({(r.setting, order.budget): r for r in results})
@@ -117,7 +117,7 @@ class Visit:
                 for first in range(0, len(group), self.size):
                     part = tuple(sorted(group[first : first + self.size], key=_text))
                     order = Order(
-                        self.decision, self.member.digest, one.stage, part, budget
+                        self.decision, self.member.digest, one.task, part, budget
                     )
                     self._queue.append((one, order))
                     one.waiting += 1

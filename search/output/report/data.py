@@ -163,7 +163,7 @@ def _points(procedure: Procedure) -> Iterator[Point]:
             member.fitness,
             *_sizes(cell),
             metrics=tuple(
-                None if math.isnan(best := member.on(task).best) else best
+                None if math.isnan(best := member.trials_on(task).best) else best
                 for task in range(len(procedure.config.tasks))
             ),
             rank=rank,
@@ -211,7 +211,10 @@ def _funnel(engine: Engine) -> Iterator[tuple[str, int]]:
         yield "given the filter", sum(member.attempts > 0 for member in mutants)
         yield "passed the filter", sum(member.filtered for member in mutants)
     for task, stage in enumerate(procedure.config.tasks):
-        yield f"reached {stage.name}", sum(len(one.on(task)) > 0 for one in mutants)
+        yield (
+            f"reached {stage.name}",
+            sum(len(one.trials_on(task)) > 0 for one in mutants),
+        )
     yield "passed all gates", sum(member.complete for member in mutants)
     best = procedure.population.best
     yield "in the list now", sum(member.origin == "mutant" for member in best)

@@ -67,7 +67,7 @@ class _Tried:
         """Of all members."""
         self._task = task
         self._members = members
-        trials = [member.on(task) for member in members]
+        trials = [member.trials_on(task) for member in members]
         self._counts = np.array([len(one) for one in trials], dtype=np.int64)
         self._indices: NDArray[np.int64] = _joined([one.indices for one in trials])
         self._values: NDArray[np.float64] = _joined([one.values for one in trials])

@@ -191,7 +191,7 @@ def test_the_list_has_the_best_and_the_others_are_kept_behind_it() -> None:
     assert names(found.best) == ["c", "a"]
     assert names(found.ranked) == ["c", "a", "base", "b"]
     assert found.list_length == 2
-    assert names(found.at(rank) for rank in (0, 1)) == ["c", "a"]
+    assert names(found.ranked[:2]) == ["c", "a"]
 
 
 def test_of_equal_cells_the_older_ranks_first_whenever_they_join() -> None:

@@ -72,7 +72,7 @@ class Play:
         return orders
 
     def opening(self) -> Iterable[Order]:
-        while not self.procedure.would_propose:
+        while not self.procedure.past_opening:
             yield from self.start(self.procedure.decide(0.0))
 
     def start(self, decision: Decision) -> list[Order]:
@@ -107,7 +107,7 @@ class Play:
     def result(order: Order, setting: Setting, value: float | None) -> Result:
         if value is None:
             return Result(setting, Status.DIVERGED, updates=1, ended="too high")
-        passes = order.stage == FILTER and value >= 0.95
+        passes = order.task == FILTER and value >= 0.95
         ended = PASSED if passes else BUDGET
         return Result(setting, Status.OK, value, order.budget, ended)
 
@@ -164,18 +164,18 @@ def test_the_list_starts_with_the_seeds() -> None:
 def test_a_seed_is_given_all_settings_of_every_task() -> None:
     play = Play(baseline_settings=0, references=(("mut1", ZOO["mut1"]),))
     orders = play.open(tanh=0.5, gru=1.0, mut1=1.0)
-    asked = {(order.digest, order.stage): order for order in orders}
+    asked = {(order.digest, order.task): order for order in orders}
     assert len(asked) == len(orders) == 6
-    for (_, stage), order in asked.items():
+    for (_, task), order in asked.items():
         assert set(order.settings) == set(ONE_SHAPE)
-        assert order.budget == (90, 150)[stage]
+        assert order.budget == (90, 150)[task]
 
 
 def test_a_seed_is_given_the_number_of_settings_that_is_wanted_all_the_same() -> None:
     play = Play(baseline_settings=5, references=(("mut1", ZOO["mut1"]),))
     orders = play.open(tanh=0.5, gru=1.0, mut1=1.0)
-    for stage in (0, 1):
-        given = [order.settings for order in orders if order.stage == stage]
+    for task in (0, 1):
+        given = [order.settings for order in orders if order.task == task]
         assert len(given) == 3
         assert len(set(given)) == 1
         assert len(given[0]) == 5
@@ -228,13 +228,13 @@ def test_a_mutant_is_given_the_filter_and_then_one_task_after_another() -> None:
     [filtering] = play.move("propose", "mut1")
     chosen = play.config.filter
     assert chosen is not None
-    assert filtering.stage == FILTER
+    assert filtering.task == FILTER
     assert filtering.settings == (chosen.first,)
     assert filtering.budget == chosen.budget
     [first] = play.tell(filtering, YES)
-    assert (first.stage, first.budget, len(first.settings)) == (0, 90, 4)
+    assert (first.task, first.budget, len(first.settings)) == (0, 90, 4)
     [second] = play.tell(first, 1.0)
-    assert (second.stage, second.budget, len(second.settings)) == (1, 150, 4)
+    assert (second.task, second.budget, len(second.settings)) == (1, 150, 4)
     assert play.tell(second, 1.0) == []
     assert play.best == ["gru", "cell_1", "tanh"]
     assert play.procedure.visits == ()
@@ -246,7 +246,7 @@ def test_the_next_task_begins_as_soon_as_one_setting_is_above_the_gate() -> None
     assert [len(order.settings) for order in orders] == [2, 2, 1]
     assert play.tell(orders[2], 0.9) == []
     following = play.tell(orders[0], 1.0)
-    assert [order.stage for order in following] == [1, 1, 1]
+    assert [order.task for order in following] == [1, 1, 1]
     for order in following:
         assert play.tell(order, 1.0) == []
     assert not play.member("mut1").complete  # a job of the first task is still open
@@ -275,12 +275,12 @@ def test_a_mutant_that_does_not_learn_the_filters_task_is_discarded() -> None:
     assert play.answer(play.move("propose", "mut1"), NO) == []
     assert play.procedure.visits == ()
     assert play.best == ["gru", "tanh"]
-    assert len(play.member("mut1").on(0)) == 0
+    assert len(play.member("mut1").trials_on(0)) == 0
 
 
 def test_without_a_filter_the_first_task_comes_first() -> None:
     play = opened(filter_name="off")
-    assert [order.stage for order in play.move("propose", "mut1")] == [0]
+    assert [order.task for order in play.move("propose", "mut1")] == [0]
 
 
 @pytest.mark.parametrize(
@@ -303,14 +303,14 @@ def test_the_best_of_a_round_decides_the_gate() -> None:
     [order] = play.answer(play.move("propose", "mut1"), YES)
     low, high, failed = order.settings
     [following] = play.tell(order, {low: 0.1, high: 0.95, failed: None})
-    assert following.stage == 1
+    assert following.task == 1
 
 
 def test_a_mutant_all_of_whose_settings_fail_is_discarded() -> None:
     play = opened()
     assert play.answer(play.move("propose", "mut1"), YES, None) == []
     assert not play.member("mut1").complete
-    assert play.member("mut1").on(0).rounds == 1
+    assert play.member("mut1").trials_on(0).rounds == 1
 
 
 def test_of_a_loss_the_gate_is_the_baselines_share_of_the_cells() -> None:
@@ -372,7 +372,7 @@ def test_a_cell_that_passed_skips_the_filter_and_gets_settings_it_has_not_had() 
     [first] = play.answer(play.move("propose", "mut1"), YES)
     assert play.tell(first, 0.5) == []  # it misses the gate
     [second] = play.move("again", "mut1")
-    assert second.stage == 0
+    assert second.task == 0
     assert len(second.settings) == 5
     assert not set(first.settings) & set(second.settings)
     play.tell(second, 0.5)
@@ -386,7 +386,7 @@ def test_results_of_earlier_rounds_count_at_the_gate() -> None:
     [first] = play.answer(play.move("propose", "mut1"), YES, 1.0)
     play.tell(first, 0.5)  # passes the first gate, but not the second
     again, second = play.move("again", "mut1")
-    assert (again.stage, second.stage) == (0, 1)
+    assert (again.task, second.task) == (0, 1)
     assert not set(second.settings) & set(first.settings)
     play.tell(second, 1.0)
     play.tell(again, 0.25)
@@ -397,7 +397,7 @@ def test_a_task_of_which_all_settings_were_had_is_passed_over() -> None:
     play = opened(settings=12)
     [first] = play.answer(play.move("propose", "mut1"), YES, 1.0)
     play.tell(first, 0.5)
-    assert len(play.member("mut1").on(1)) == 12
+    assert len(play.member("mut1").trials_on(1)) == 12
     assert play.move("again", "mut1") == []
     assert play.procedure.visits == ()
 
@@ -426,7 +426,7 @@ def test_what_was_not_trained_again_is_counted_at_most_a_round_a_task() -> None:
 def test_a_cell_that_is_examined_again_gets_all_tasks_at_once_without_gates() -> None:
     play = opened(settings=4)
     orders = play.move("reexamine", "tanh")
-    assert [(order.stage, len(order.settings)) for order in orders] == [(0, 4), (1, 4)]
+    assert [(order.task, len(order.settings)) for order in orders] == [(0, 4), (1, 4)]
     had = {play.procedure.setting(play.member("tanh"), task) for task in (0, 1)}
     for order in orders:
         assert not had & set(order.settings)
@@ -439,11 +439,11 @@ def test_examined_again_a_cell_never_gets_a_setting_that_it_had() -> None:
     play, given = opened(settings=4, baseline_settings=6), []
     for _ in range(3):
         orders = play.move("reexamine", "gru")
-        given += [(order.stage, s) for order in orders for s in order.settings]
+        given += [(order.task, s) for order in orders for s in order.settings]
         for order in orders:
             play.tell(order, 0.5)
     assert len(given) == len(set(given)) == 2 * 6
-    assert all(len(play.member("gru").on(task)) == 12 for task in (0, 1))
+    assert all(len(play.member("gru").trials_on(task)) == 12 for task in (0, 1))
 
 
 def test_a_better_baseline_lowers_the_fitness_of_all_others() -> None:
@@ -650,10 +650,10 @@ def test_the_settings_of_a_round_race_and_losers_are_not_trained_on() -> None:
     [second] = play.tell(first, merits)
     assert (second.budget, set(second.settings)) == (30, {a, b, c})
     [third] = play.tell(second, {a: 0.6, b: 0.85, c: None})
-    assert (third.stage, third.budget, third.settings) == (0, 90, (b,))
+    assert (third.task, third.budget, third.settings) == (0, 90, (b,))
     [following] = play.tell(third, 0.95)
-    assert (following.stage, following.budget) == (1, 17)
-    trials = play.member("mut1").on(0)
+    assert (following.task, following.budget) == (1, 17)
+    trials = play.member("mut1").trials_on(0)
     assert (trials.best, len(trials)) == (0.95, 9)
     assert play.procedure.setting(play.member("mut1"), 0) == b
 
