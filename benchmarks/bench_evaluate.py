@@ -35,8 +35,8 @@ from benchmarks.plain_flax import CELLS, FlaxProgram
 from cells import ZOO
 from search.contest.contest import Contest
 from search.contest.progress import Notes
-from search.contest.request import Request, make_entries
-from search.contest.tournament import Entry, Tournament, settings_per_job
+from search.contest.request import Request, make_contests
+from search.contest.tournament import Tournament, settings_per_job
 from search.errors import UserError
 from search.procedure.presets import get_preset
 from search.store.results import Results
@@ -83,21 +83,20 @@ class Outcome(NamedTuple):
     fresh: tuple[float, ...] = ()
 
 
-def ours(entry: Entry, noise: bool) -> Outcome:
+def ours(contest: Contest, noise: bool) -> Outcome:
     """Scores a cell as `cellsearch evaluate` does, results kept in memory."""
     pool = InlinePool(platforms="cpu")
     size = settings_per_job("cpu")
     with Results(None) as results:
         with Clock() as clock:
-            Tournament([entry], results).play(pool, Quiet(), size)
-        winner = entry.contest.outcome(results.trainings).winner
+            Tournament([contest], results).play(pool, Quiet(), size)
+        winner = contest.outcome(results.trainings).winner
         compile_s = results.spent().compile_s
         fresh: tuple[float, ...] = ()
         if noise and winner is not None:
-            contest = replace(entry.contest, repeats=SEEDS)
-            again = entry._replace(contest=contest)
+            again = replace(contest, repeats=SEEDS)
             Tournament([again], results).play(pool, Quiet(), size)
-            repeats = contest.outcome(results.trainings).repeats
+            repeats = again.outcome(results.trainings).repeats
             fresh = tuple(run.best for run in repeats if run.best is not None)
     pool.close()
     return Outcome(
@@ -112,21 +111,22 @@ def ours(entry: Entry, noise: bool) -> Outcome:
 
 
 class Quiet(Notes):
-    """Progress that nobody sees: printing is not measured."""
+    """A spectator that nobody hears: printing is not measured."""
 
     def note(self, text: str) -> None:
         """Nothing."""
 
 
-def flax(entry: Entry, settings: Sequence[Setting], noise: bool) -> tuple[Outcome, int]:
+def flax(
+    contest: Contest, settings: Sequence[Setting], noise: bool
+) -> tuple[Outcome, int]:
     """Runs the plain program; returns its outcome and its number of weights.
 
     With fewer settings than the contest's, seconds are extrapolated to all of them.
     """
-    contest = entry.contest
     width = model_of(contest).width
     with Clock() as once:
-        program = FlaxProgram(entry.cell, width, spec_of(contest, 0))
+        program = FlaxProgram(contest.name, width, spec_of(contest, 0))
     shared_s = program.compile_s
     with Clock() as each:
         found = [
@@ -139,7 +139,7 @@ def flax(entry: Entry, settings: Sequence[Setting], noise: bool) -> tuple[Outcom
     compile_s = shared_s + factor * (program.compile_s - shared_s)
     fresh = []
     for repeat in range(1, SEEDS + 1) if noise else ():
-        other = FlaxProgram(entry.cell, width, spec_of(contest, repeat))
+        other = FlaxProgram(contest.name, width, spec_of(contest, repeat))
         fresh.append(other.train(winner, contest.budget, 1_000 + repeat))
     outcome = Outcome(
         name="flax",
@@ -163,16 +163,15 @@ def model_of(contest: Contest) -> Any:
     return make_model(contest.cell, contest.settings[0].shape, contest.task.task)
 
 
-def report(entry: Entry, fraction: float, noise: bool) -> None:
+def report(contest: Contest, fraction: float, noise: bool) -> None:
     """Measures one cell and prints what came out."""
-    contest = entry.contest
     count = len(contest.settings)
     timed = contest.settings[: math.ceil(fraction * count)]
-    own = ours(entry, noise)
-    other, weights = flax(entry, timed, noise)
+    own = ours(contest, noise)
+    other, weights = flax(contest, timed, noise)
     model = model_of(contest)
     print(
-        f"\n{entry.cell}: {count} settings, {contest.budget:,} updates, width "
+        f"\n{contest.name}: {count} settings, {contest.budget:,} updates, width "
         f"{model.width}; {model.num_params:,} weights, in Flax {weights:,}"
     )
     print(
@@ -251,13 +250,13 @@ def main() -> None:
         baseline=None,
     )
     try:
-        entries = make_entries(request)
+        contests = make_contests(request)
     except UserError as error:
         parser.error(str(error))
     print(f"{TASK}; jax {jax.__version__}; one core, one thread")
     jax.block_until_ready(jnp.zeros(1) + 1)  # starts JAX before anything is measured
-    for entry in entries:
-        report(entry, options.fraction, options.noise)
+    for contest in contests:
+        report(contest, options.fraction, options.noise)
 
 
 if __name__ == "__main__":

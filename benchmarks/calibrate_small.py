@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks.calibrate_racing import race
 from search.commands.evaluate import carry_out
 from search.commands.pools import add_pool_arguments, make_pool
+from search.contest.contest import Attempt, Contest
 from search.contest.progress import make_progress
-from search.contest.request import Request, make_entries, read_cells
-from search.contest.tournament import Entry
+from search.contest.request import Request, make_contests, read_cells
 from search.procedure.presets import get_preset
 from search.store.results import Results
 from workers import Result
@@ -52,76 +52,79 @@ def main() -> None:
         parameters=options.parameters,
         baseline=None,
     )
-    entries = make_entries(request)
+    contests = make_contests(request)
     with Results(options.out) as results:
         with make_progress() as progress:
-            carry_out(entries, results, lambda: make_pool(options), progress)
+            carry_out(contests, results, lambda: make_pool(options), progress)
         for task in request.tasks:
-            report(task, [entry for entry in entries if entry.task == task], results)
+            report(task, [one for one in contests if one.task.name == task], results)
         spent = results.spent()
-        runs = sum(entry.contest.outcome(results.trainings).runs for entry in entries)
+        runs = sum(contest.outcome(results.trainings).trainings for contest in contests)
         print(
             f"\n{spent.train_s / runs:.1f} s of training a setting, "
-            f"{spent.compile_s / len(entries):.1f} s of compilation a cell and task"
+            f"{spent.compile_s / len(contests):.1f} s of compilation a cell and task"
         )
 
 
-def report(task: str, entries: Sequence[Entry], results: Results) -> None:
+def report(task: str, contests: Sequence[Contest], results: Results) -> None:
     """Prints what is known of one task."""
-    first = entries[0].contest
+    first = contests[0]
     metric, budget = first.metric, first.budget
     marks = [budget * part // POINTS for part in range(1, POINTS + 1)]
     print(f"\n{task}: {metric.name}, {len(first.settings)} settings, {budget} updates")
     print(f"{'updates':>10}", *(f"{mark:>11,}" for mark in marks))
-    for entry in entries:
-        outcome = entry.contest.outcome(results.trainings)
-        tried = race_results(entry, results)
+    for contest in contests:
+        outcome = contest.outcome(results.trainings)
+        tried = race_results(contest, results)
         best = [
-            pick(entry, (reached(entry, run, mark) for run in tried)) for mark in marks
+            pick(contest, (reached(contest, run, mark) for run in tried))
+            for mark in marks
         ]
-        print(f"{entry.cell:>10}", *(f"{show(value):>11}" for value in best))
+        print(f"{contest.name:>10}", *(f"{show(value):>11}" for value in best))
         spread = [
-            [reached(entry, run, mark) for run in outcome.repeats] for mark in marks
+            [reached(contest, run, mark) for run in outcome.repeats] for mark in marks
         ]
         print(f"{'':>10}", *(f"{mean_and_deviation(row):>11}" for row in spread))
     print("  best with each value, cell by cell:")
     for field in ("scale", "rate", "clip", "num_layers"):
         for value in sorted({getattr(setting, field) for setting in first.settings}):
-            best = [best_with(entry, field, value, results) for entry in entries]
+            best = [best_with(contest, field, value, results) for contest in contests]
             print(f"  {field:>10} {value:<5g}", *(show(metric) for metric in best))
-    for entry in entries:
-        print(f"  {entry.cell}: {race_loss(entry, results)}")
+    for contest in contests:
+        print(f"  {contest.name}: {race_loss(contest, results)}")
 
 
-def best_with(entry: Entry, field: str, value: float, results: Results) -> float | None:
+def best_with(
+    contest: Contest, field: str, value: float, results: Results
+) -> float | None:
     """The best metric of the settings that have a value."""
-    runs = race_results(entry, results)
+    runs = race_results(contest, results)
     chosen = (run for run in runs if getattr(run.setting, field) == value)
-    return pick(entry, (run.best for run in chosen))
+    return pick(contest, (run.best for run in chosen))
 
 
-def race_results(entry: Entry, results: Results) -> list[Result]:
+def race_results(contest: Contest, results: Results) -> list[Result]:
     """The results of all settings, trained to the end."""
-    contest, budget = entry.contest, entry.contest.budget
-    jobs = [contest.job((setting,), budget, 0) for setting in contest.settings]
-    known = [results.trainings(job.run_id(job.settings[0])) for job in jobs]
+    budget = contest.budget
+    attempts = (Attempt(setting, budget, 0) for setting in contest.settings)
+    known = [results.trainings(contest.run_id(attempt)) for attempt in attempts]
     return [by_budget[budget] for by_budget in known if budget in by_budget]
 
 
-def reached(entry: Entry, run: Result, updates: int) -> float | None:
+def reached(contest: Contest, run: Result, updates: int) -> float | None:
     """The best metric of a training after so many updates, were they its budget."""
-    return pick(entry, (p.metric for p in run.curve if p.updates <= updates))
+    return pick(contest, (p.metric for p in run.curve if p.updates <= updates))
 
 
-def pick(entry: Entry, values: Iterable[float | None]) -> float | None:
+def pick(contest: Contest, values: Iterable[float | None]) -> float | None:
     """The best of some values, in the direction of the task's metric."""
     known = [value for value in values if value is not None]
-    return max(known, key=entry.contest.metric.oriented, default=None)
+    return max(known, key=contest.metric.oriented, default=None)
 
 
-def race_loss(entry: Entry, results: Results) -> str:
+def race_loss(contest: Contest, results: Results) -> str:
     """The metric that a race would have ended with, had it been run on these curves."""
-    contest, tried = entry.contest, race_results(entry, results)
+    tried = race_results(contest, results)
     ended = race(
         contest.settings,
         contest.budget,
@@ -131,7 +134,7 @@ def race_loss(entry: Entry, results: Results) -> str:
     share = sum(run.updates for run in tried) / ended.updates
     return (
         f"a race ends with {show(ended.best)}, all trainings with "
-        f"{show(pick(entry, (run.best for run in tried)))}; {share:.1f} x less work"
+        f"{show(pick(contest, (run.best for run in tried)))}; {share:.1f} x less work"
     )
 
 

@@ -235,7 +235,7 @@ def evaluate(
     from search.contest.request import (
         BASELINE,
         find_baseline,
-        make_entries,
+        make_contests,
         make_request,
     )
     from search.store.results import Results
@@ -247,13 +247,13 @@ def evaluate(
     request = replace(make_request(parsed), cells=named)
     if request.baseline is not None:
         request = replace(request, baseline=find_baseline(named))
-    entries = make_entries(request)
+    contests = make_contests(request)
     with Results(parsed.out) as results:
         progress = make_progress()
         with progress:
             pool = functools.partial(make_pool, parsed)
-            command.carry_out(entries, results, pool, progress)
-        return command.make_board(request, entries, results)
+            command.carry_out(contests, results, pool, progress)
+        return command.make_board(request, contests, results)
 
 
 def show(cell: str | Cell | Picture, name: str = "cell") -> Picture:

@@ -18,10 +18,11 @@ from search.commands.pools import (
     make_pool,
     platform_of,
 )
-from search.contest.progress import Progress, duration, make_progress
-from search.contest.request import BASELINE, Request, make_entries, make_request
+from search.contest.contest import Contest
+from search.contest.progress import Spectator, duration, make_progress
+from search.contest.request import BASELINE, Request, make_contests, make_request
 from search.contest.scoreboard import Scoreboard, make_scoreboard, print_scoreboard
-from search.contest.tournament import Entry, Tournament, settings_per_job
+from search.contest.tournament import Tournament, settings_per_job
 from search.procedure.presets import PRESETS
 from search.store.results import Results
 from workers import Pool
@@ -77,19 +78,19 @@ def run(options: argparse.Namespace) -> int:
     start = time.monotonic()
     check_workers(options)
     request = make_request(options)
-    entries = make_entries(request)
+    contests = make_contests(request)
     with Results(options.out) as results:
         progress = make_progress()
         try:
             with progress:
                 _warn(request, progress)
-                carry_out(entries, results, lambda: make_pool(options), progress)
+                carry_out(contests, results, lambda: make_pool(options), progress)
         except KeyboardInterrupt:
-            _show(make_board(request, entries, results), sys.stderr)
+            _show(make_board(request, contests, results), sys.stderr)
             command = shlex.join(["cellsearch", *sys.argv[1:]])
             print(f"stopped; what is done is kept. Go on: {command}", file=sys.stderr)
             return 130
-        board = make_board(request, entries, results)
+        board = make_board(request, contests, results)
         seconds = time.monotonic() - start
         if options.json:
             print(json.dumps(document(request, board, results, seconds), indent=2))
@@ -99,43 +100,43 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _warn(request: Request, progress: Progress) -> None:
+def _warn(request: Request, spectator: Spectator) -> None:
     """Tells of cells that cannot learn, which are scored all the same."""
     for name, cell in request.cells:
         reason = dead(cell)
         if reason is not None:
-            progress.note(f"note: {name} ignores the {reason.missing}, and is scored")
+            spectator.note(f"note: {name} ignores the {reason.missing}, and is scored")
 
 
 def carry_out(
-    entries: Sequence[Entry],
+    contests: Sequence[Contest],
     results: Results,
     pool: Callable[[], Pool],
-    progress: Progress,
+    spectator: Spectator,
 ) -> None:
     """Trains what is not known yet.
 
     Args:
-        entries: The contests.
+        contests: The contests.
         results: What is known; new results are stored as they arrive.
         pool: Makes the pool, if there is anything to be trained.
-        progress: Is told.
+        spectator: Is told.
     """
-    tournament = Tournament(entries, results)
+    tournament = Tournament(contests, results)
     if tournament.over:
         return
     made = pool()
     try:
-        tournament.play(made, progress, settings_per_job(platform_of(made)))
+        tournament.play(made, spectator, settings_per_job(platform_of(made)))
     finally:
         made.close()
 
 
 def make_board(
-    request: Request, entries: Sequence[Entry], results: Results
+    request: Request, contests: Sequence[Contest], results: Results
 ) -> Scoreboard:
     """The table of what is known of a request."""
-    return make_scoreboard(request.cells, request.baseline, entries, results)
+    return make_scoreboard(request.cells, request.baseline, contests, results)
 
 
 def _show(board: Scoreboard, stream: Any) -> None:

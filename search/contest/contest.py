@@ -3,16 +3,25 @@
 Pure: what is to be trained next follows from the results so far.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from cells import Cell
+from cells import Cell, canonical, digest
 from search.procedure.racing import Racing, Rung, by_shape, due, ranked, rungs
 from tasks import Metric
-from workers import Job, Result, Setting, TaskSpec, Training, make_job, nominal_cost
+from workers import (
+    Job,
+    Result,
+    Setting,
+    TaskSpec,
+    Training,
+    make_job,
+    nominal_cost,
+    run_id,
+    study_id,
+)
 
 MAX_REPEATS: Final = 999
 """More would reach the seeds of the next search seed."""
@@ -20,11 +29,11 @@ MAX_REPEATS: Final = 999
 PLAIN: Final = Training()
 """Training as in the paper's search."""
 
-Known = Callable[[str], Mapping[int, Result]]
-"""`run_id` to what is known of that training, by budget in updates."""
+Lookup = Callable[[str], Mapping[int, Result]]
+"""`run_id` to the results of that training that there are, by budget in updates."""
 
 
-class Run(NamedTuple):
+class Attempt(NamedTuple):
     """One training that is due: a setting, its budget in updates, and which repeat."""
 
     setting: Setting
@@ -37,11 +46,11 @@ class Due(NamedTuple):
 
     Attributes:
         stage: 0 for the first rung of the race, then 1, ...; the last is the repeats'.
-        runs: Independent of each other; none: all is done.
+        attempts: Independent of each other; none: all is done.
     """
 
     stage: int
-    runs: tuple[Run, ...]
+    attempts: tuple[Attempt, ...]
 
 
 class Outcome(NamedTuple):
@@ -51,13 +60,13 @@ class Outcome(NamedTuple):
         winner: The best result of the race; None until the race is over, or if every
             setting failed.
         repeats: The winner's setting with fresh seeds; empty until then.
-        runs: How many trainings there were, of settings and of repeats.
+        trainings: How many there were, of settings and of repeats.
         over: Whether nothing is left to be trained.
     """
 
     winner: Result | None
     repeats: tuple[Result, ...]
-    runs: int
+    trainings: int
     over: bool
 
 
@@ -70,6 +79,7 @@ class Contest:
     have other weights and, in synthetic tasks, other data of the same distribution.
 
     Attributes:
+        name: What the cell is called.
         cell: The cell.
         task: What it is trained on, without a seed.
         settings: Those that compete.
@@ -81,6 +91,7 @@ class Contest:
         ops: `module:op` of a person's own ops that the cell uses.
     """
 
+    name: str
     cell: Cell
     task: TaskSpec
     settings: tuple[Setting, ...]
@@ -91,48 +102,55 @@ class Contest:
     racing: Racing | None = None
     ops: tuple[str, ...] = ()
 
-    def due(self, known: Known) -> Due:
-        """What is to be trained next, given what is known."""
+    def due(self, results: Lookup) -> Due:
+        """What is to be trained next, given the results so far."""
+        # First the race, rung by rung.
         race = due(
             self.racing,
             self.settings,
             self.budget,
-            self._runs(known),
+            self._race(results),
             self.metric,
         )
         if race:
             budgets = [rung.budget for rung in self._rungs]
-            runs = tuple(Run(setting, budget, 0) for setting, budget in race)
-            return Due(budgets.index(race[0][1]), runs)
-        stage = len(self._rungs)
-        winner = self._winner(known)
+            attempts = tuple(Attempt(setting, budget, 0) for setting, budget in race)
+            return Due(budgets.index(race[0][1]), attempts)
+
+        # Then its winner, with every seed that has no result yet.
+        stage, winner = len(self._rungs), self._winner(results)
         if winner is None:
             return Due(stage, ())
-        found = [self._repeat(winner.setting, r, known) for r in self._repeats]
         missing = (
-            r for r, result in zip(self._repeats, found, strict=True) if not result
+            repeat
+            for repeat in self._repeats
+            if self._repeated(winner.setting, repeat, results) is None
         )
-        return Due(stage, tuple(Run(winner.setting, self.budget, r) for r in missing))
+        return Due(
+            stage,
+            tuple(Attempt(winner.setting, self.budget, repeat) for repeat in missing),
+        )
 
-    def outcome(self, known: Known) -> Outcome:
-        """What it has come to, given what is known."""
-        stage, left = self.due(known)
-        tried = len({setting for setting, _ in self._runs(known)})
+    def outcome(self, results: Lookup) -> Outcome:
+        """What it has come to, given the results so far."""
+        stage, left = self.due(results)
+        tried = len({setting for setting, _ in self._race(results)})
         if stage < len(self._rungs):
             return Outcome(None, (), tried, over=False)
-        winner = self._winner(known)
+        winner = self._winner(results)
         if winner is None:
             return Outcome(None, (), tried, over=True)
-        found = [self._repeat(winner.setting, r, known) for r in self._repeats]
-        repeats = tuple(result for result in found if result is not None)
+        answers = (self._repeated(winner.setting, r, results) for r in self._repeats)
+        repeats = tuple(result for result in answers if result is not None)
         return Outcome(winner, repeats, tried + len(repeats), over=not left)
 
-    def jobs(self, runs: Iterable[Run], size: int) -> Iterator[Job]:
-        """Jobs for trainings of one stage, of at most `size` settings each."""
-        by_repeat: dict[tuple[int, int], list[Setting]] = {}
-        for run in runs:
-            by_repeat.setdefault((run.repeat, run.budget), []).append(run.setting)
-        for (repeat, budget), settings in by_repeat.items():
+    def jobs(self, attempts: Iterable[Attempt], size: int) -> Iterator[Job]:
+        """Jobs for attempts of one stage, of at most `size` settings each."""
+        alike: dict[tuple[int, int], list[Setting]] = {}
+        for attempt in attempts:
+            key = (attempt.repeat, attempt.budget)
+            alike.setdefault(key, []).append(attempt.setting)
+        for (repeat, budget), settings in alike.items():
             for group in by_shape(settings):
                 for first in range(0, len(group), size):
                     part = group[first : first + size]
@@ -143,23 +161,23 @@ class Contest:
 
         Repeats are scored on the test split, too.
         """
-        seed = repeat_seed(self.seed, repeat)
         return make_job(
-            self.cell,
-            TaskSpec(self.task.name, self.task.size, self.task.overrides, seed),
+            self._canonical,
+            self._task(repeat),
             settings,
             budget,
-            seed=seed,
-            training=dataclasses.replace(self.training, test=repeat > 0),
+            seed=repeat_seed(self.seed, repeat),
+            training=self._training(repeat),
             ops=self.ops,
+            known=self.digest,
         )
 
-    def run_id(self, run: Run) -> str:
+    def run_id(self, attempt: Attempt) -> str:
         """What is trained, whatever the budget."""
-        key = (run.setting, run.repeat)
-        if key not in self._run_ids:
-            self._run_ids[key] = self._template(run.repeat).run_id(run.setting)
-        return self._run_ids[key]
+        repeat = attempt.repeat
+        seed = repeat_seed(self.seed, repeat)
+        task, training = self._task(repeat), self._training(repeat)
+        return run_id(study_id(self.digest, task, seed, training), attempt.setting)
 
     def stage_name(self, stage: int) -> str:
         """What a stage is, for people."""
@@ -169,25 +187,36 @@ class Contest:
             return "settings"
         return f"rung {stage + 1} of {len(self._rungs)}"
 
-    def best_so_far(self, known: Known) -> Result | None:
+    def best_so_far(self, results: Lookup) -> Result | None:
         """The best result of the race, of any budget; None if there is none."""
-        results = self._runs(known).values()
-        found = [result for result in results if result.best is not None]
-        return next(iter(ranked(found, self.metric)), None)
+        race = self._race(results).values()
+        succeeded = [result for result in race if result.best is not None]
+        return next(iter(ranked(succeeded, self.metric)), None)
 
-    def remaining(self, known: Known) -> float:
+    def remaining(self, results: Lookup) -> float:
         """Nominal core-seconds that are left, about; settings may end early."""
-        stage, runs = self.due(known)
-        updates = sum(run.budget for run in runs)
+        stage, attempts = self.due(results)
+        updates = sum(attempt.budget for attempt in attempts)
         updates += sum(r.settings * r.budget for r in self._rungs[stage + 1 :])
         if stage < len(self._rungs):
             updates += self.repeats * self.budget
         return updates * self._update_s
 
     @cached_property
+    def digest(self) -> str:
+        """The digest of the cell."""
+        text: str = digest(self.cell)
+        return text
+
+    @cached_property
     def metric(self) -> Metric:
         """The task's metric."""
         return self.task.task.metric
+
+    @cached_property
+    def _canonical(self) -> Cell:
+        cell: Cell = canonical(self.cell)
+        return cell
 
     @cached_property
     def _rungs(self) -> tuple[Rung, ...]:
@@ -198,54 +227,54 @@ class Contest:
         return range(1, self.repeats + 1)
 
     @cached_property
-    def _run_ids(self) -> dict[tuple[Setting, int], str]:
-        return {}
-
-    def _template(self, repeat: int) -> Job:
-        """Some job of a repeat: all of them agree in what makes a run's id."""
-        if repeat not in self._templates:
-            self._templates[repeat] = self.job(self.settings[:1], 1, repeat)
-        return self._templates[repeat]
-
-    @cached_property
-    def _templates(self) -> dict[int, Job]:
-        return {}
-
-    @cached_property
     def _update_s(self) -> float:
         """Nominal seconds of an update: those of two less those of one."""
         jobs = (self.job(self.settings[:1], budget, 0) for budget in (2, 1))
         two, one = map(nominal_cost, jobs)
         return two - one
 
-    def _runs(self, known: Known) -> dict[tuple[Setting, int], Result]:
-        """What is known of the race, as `due` takes it."""
+    def _task(self, repeat: int) -> TaskSpec:
+        """The task with the seed of a repeat."""
+        overrides = tuple(sorted(self.task.overrides))
+        seed = repeat_seed(self.seed, repeat)
+        return TaskSpec(self.task.name, self.task.size, overrides, seed)
+
+    def _training(self, repeat: int) -> Training:
+        return replace(self.training, test=repeat > 0)
+
+    def _race(self, results: Lookup) -> dict[tuple[Setting, int], Result]:
+        """The results of the race, as `due` takes them."""
         budgets = {rung.budget for rung in self._rungs}
         return {
             (setting, budget): result
             for setting in self.settings
-            for budget, result in known(
-                self.run_id(Run(setting, self.budget, 0))
-            ).items()
+            for budget, result in self._of(setting, 0, results).items()
             if budget in budgets or (result.over and budget <= self.budget)
         }
 
-    def _winner(self, known: Known) -> Result | None:
+    def _winner(self, results: Lookup) -> Result | None:
         """The best result with the whole budget, if any is one."""
-        runs = self._runs(known)
         whole = [
             result
-            for (_, budget), result in runs.items()
+            for (_, budget), result in self._race(results).items()
             if budget == self.budget or result.over
         ]
         best = ranked(whole, self.metric)[:1]
         return best[0] if best and best[0].best is not None else None
 
-    def _repeat(self, setting: Setting, repeat: int, known: Known) -> Result | None:
-        found = known(self.run_id(Run(setting, self.budget, repeat)))
-        exact = found.get(self.budget)
-        over = (r for budget, r in found.items() if budget < self.budget and r.over)
+    def _repeated(
+        self, setting: Setting, repeat: int, results: Lookup
+    ) -> Result | None:
+        """The result of a repeat: with the whole budget, or over before."""
+        by_budget = self._of(setting, repeat, results)
+        exact = by_budget.get(self.budget)
+        over = (r for spent, r in by_budget.items() if spent < self.budget and r.over)
         return exact or next(over, None)
+
+    def _of(
+        self, setting: Setting, repeat: int, results: Lookup
+    ) -> Mapping[int, Result]:
+        return results(self.run_id(Attempt(setting, self.budget, repeat)))
 
 
 def repeat_seed(seed: int, repeat: int) -> int:

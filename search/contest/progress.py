@@ -38,7 +38,7 @@ class Label(NamedTuple):
         )
 
 
-class Standing(NamedTuple):
+class Overview(NamedTuple):
     """How far everything has come.
 
     Attributes:
@@ -52,7 +52,7 @@ class Standing(NamedTuple):
     best: tuple[tuple[str, str, float], ...]
 
 
-class Progress(Protocol):
+class Spectator(Protocol):
     """What is told of the course of events; used as a context."""
 
     def __enter__(self) -> Self:
@@ -69,14 +69,14 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Something a person should know."""
 
-    def update(self, standing: Standing) -> None:
+    def update(self, overview: Overview) -> None:
         """Where everything stands."""
 
     def finished(self, label: Label, evaluation: Evaluation) -> None:
         """A job is done."""
 
 
-def make_progress(stream: IO[str] | None = None) -> Progress:
+def make_progress(stream: IO[str] | None = None) -> Spectator:
     """A live display if the stream is a terminal, else plain lines.
 
     Args:
@@ -86,7 +86,7 @@ def make_progress(stream: IO[str] | None = None) -> Progress:
     return LiveProgress(chosen) if chosen.isatty() else PlainProgress(chosen)
 
 
-class Clock:
+class Stopwatch:
     """Guesses the time that is left from the share that is done."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class Notes:
         """Prints the line."""
         print(text, file=self._stream, flush=True)
 
-    def update(self, standing: Standing) -> None:
+    def update(self, overview: Overview) -> None:
         """Nothing."""
 
     def finished(self, label: Label, evaluation: Evaluation) -> None:
@@ -145,13 +145,13 @@ class PlainProgress(Notes):
     def __init__(self, stream: IO[str] | None = None) -> None:
         """Lines go to the stream; None: to standard error."""
         super().__init__(stream)
-        self._clock = Clock()
+        self._clock = Stopwatch()
         self._done = 0.0
 
-    def update(self, standing: Standing) -> None:
+    def update(self, overview: Overview) -> None:
         """Remembers how far everything has come."""
-        self._clock.left_s(standing.done)
-        self._done = standing.done
+        self._clock.left_s(overview.done)
+        self._done = overview.done
 
     def finished(self, label: Label, evaluation: Evaluation) -> None:
         """Prints a line about the job."""
@@ -171,8 +171,8 @@ class LiveProgress:
         from rich.console import Console
 
         self._console = Console(file=stream)
-        self._clock = Clock()
-        self._standing = Standing(0.0, (), ())
+        self._clock = Stopwatch()
+        self._overview = Overview(0.0, (), ())
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -197,10 +197,10 @@ class LiveProgress:
         """Prints the line above the display."""
         self._console.print(text, markup=False, highlight=False)
 
-    def update(self, standing: Standing) -> None:
-        """Draws the new standing at the next occasion."""
-        self._clock.left_s(standing.done)
-        self._standing = standing
+    def update(self, overview: Overview) -> None:
+        """Draws the new overview at the next occasion."""
+        self._clock.left_s(overview.done)
+        self._overview = overview
 
     def finished(self, label: Label, evaluation: Evaluation) -> None:
         """Prints a line if something failed; the display shows the rest."""
@@ -214,17 +214,17 @@ class LiveProgress:
         from rich.table import Table
         from rich.text import Text
 
-        standing = self._standing
-        left = self._clock.left_s(standing.done)
+        overview = self._overview
+        left = self._clock.left_s(overview.done)
         bar = Table.grid(padding=(0, 2))
         bar.add_row(
-            ProgressBar(total=1.0, completed=standing.done, width=40),
-            f"{standing.done:.0%}",
+            ProgressBar(total=1.0, completed=overview.done, width=40),
+            f"{overview.done:.0%}",
             f"{duration(self._clock.elapsed_s)} gone",
             f"{duration(left)} left" if left is not None else "",
         )
-        lines = [Text(f"  runs  {label}") for label in standing.running]
-        lines += [Text(f"  best  {task}: {b}") for task, b in _bests(standing.best)]
+        lines = [Text(f"  runs  {label}") for label in overview.running]
+        lines += [Text(f"  best  {task}: {b}") for task, b in _bests(overview.best)]
         return Group(bar, *lines)
 
 

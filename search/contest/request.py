@@ -10,7 +10,6 @@ import numpy as np
 from cells import ZOO, Cell, CellError, canonical, digest, load_op
 from search.commands.sources import read_cell
 from search.contest.contest import MAX_REPEATS, Contest
-from search.contest.tournament import Entry
 from search.errors import UserError, at_least
 from search.procedure.presets import Plan, Preset, get_preset
 from search.procedure.settings import draw
@@ -122,7 +121,7 @@ def find_baseline(cells: Sequence[Named]) -> Named:
     return BASELINE, ZOO[BASELINE]
 
 
-def make_entries(request: Request) -> tuple[Entry, ...]:
+def make_contests(request: Request) -> tuple[Contest, ...]:
     """The contests that answer a request: every cell on every task.
 
     All cells get the same settings on a task, so that none is luckier than another.
@@ -133,7 +132,7 @@ def make_entries(request: Request) -> tuple[Entry, ...]:
     """
     cells = dict([*request.cells, *([request.baseline] if request.baseline else [])])
     plans = {task: _plan(request, task) for task in request.tasks}
-    entries = []
+    contests = []
     for task, plan in plans.items():
         spec = TaskSpec(task, request.preset.size, plan.overrides)
         spec.task.stream("valid", 0, request.seed)  # a lack of data shows here
@@ -142,6 +141,7 @@ def make_entries(request: Request) -> tuple[Entry, ...]:
         settings = draw(plan.grid, request.settings, rng)
         for name, cell in cells.items():
             contest = Contest(
+                name=name,
                 cell=cell,
                 task=spec,
                 settings=settings,
@@ -152,9 +152,9 @@ def make_entries(request: Request) -> tuple[Entry, ...]:
                 racing=request.preset.racing,
                 ops=request.ops,
             )
-            _check_width(name, task, contest)
-            entries.append(Entry(task, name, contest))
-    return tuple(entries)
+            _check_width(contest)
+            contests.append(contest)
+    return tuple(contests)
 
 
 def _plan(request: Request, task: str) -> Plan:
@@ -173,10 +173,11 @@ def _plan(request: Request, task: str) -> Plan:
     return plan
 
 
-def _check_width(name: str, task: str, contest: Contest) -> None:
+def _check_width(contest: Contest) -> None:
     cell = canonical(contest.cell)
     for shape in {setting.shape for setting in contest.settings}:
         try:
             model_width(cell, shape, contest.task.task)
         except CellError as error:
-            raise UserError(f"{name} on {task}: {error}; see --parameters") from None
+            where = f"{contest.name} on {contest.task.name}"
+            raise UserError(f"{where}: {error}; see --parameters") from None

@@ -1,13 +1,12 @@
 """The table of an evaluation: cells by tasks, with ratios, ties and settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from cells import Cell, digest, to_text
 from search.contest.contest import Contest
-from search.contest.scores import Score, ratio, score, tied
-from search.contest.tournament import Entry
+from search.contest.scores import Scored, ratio, score, tied
 from search.store.results import Results
 from tasks import Metric
 from workers import Setting
@@ -17,21 +16,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
+class CellScores:
     """One cell.
 
     Attributes:
         name: What the person calls it.
         cell: As it was given.
         scores: Task to score; None where there is none (yet).
-        runs: Task to the number of trainings.
+        trainings: Task to how many there were.
         ratios: Task to the ratio to the baseline, where there is one.
     """
 
     name: str
     cell: Cell
-    scores: Mapping[str, Score | None]
-    runs: Mapping[str, int]
+    scores: Mapping[str, Scored | None]
+    trainings: Mapping[str, int]
     ratios: Mapping[str, float | None]
 
     @property
@@ -54,8 +53,8 @@ class Scoreboard:
         tied: Task to the names that cannot be told from the best.
     """
 
-    rows: tuple[Row, ...]
-    baseline: Row | None
+    rows: tuple[CellScores, ...]
+    baseline: CellScores | None
     baseline_name: str | None
     metrics: Mapping[str, Metric]
     tied: Mapping[str, frozenset[str]]
@@ -66,12 +65,12 @@ class Scoreboard:
         extra = {"baseline": self._row(self.baseline)} if self.baseline else {}
         return {**shown, **extra}
 
-    def _row(self, row: Row) -> dict[str, Any]:
+    def _row(self, row: CellScores) -> dict[str, Any]:
         tasks = {
             task: {
                 **_numbers(found),
                 "ratio": row.ratios.get(task),
-                "runs": row.runs[task],
+                "runs": row.trainings[task],
                 "tied": row.name in self.tied[task],
             }
             for task, found in row.scores.items()
@@ -85,16 +84,16 @@ class Scoreboard:
         }
 
 
-def _numbers(found: Score | None) -> dict[str, Any]:
+def _numbers(found: Scored | None) -> dict[str, Any]:
     if found is None:
         names = ("best", "mean", "low", "high", "setting", "test", "repeats", "failed")
         return dict.fromkeys(names)
     test = found.test
     return {
         "best": found.best,
-        "mean": found.scored.mean,
-        "low": found.scored.low,
-        "high": found.scored.high,
+        "mean": found.interval.mean,
+        "low": found.interval.low,
+        "high": found.interval.high,
         "setting": found.setting.to_dict(),
         "test": None if test is None else vars(test),
         "repeats": found.repeats,
@@ -105,7 +104,7 @@ def _numbers(found: Score | None) -> dict[str, Any]:
 def make_scoreboard(
     cells: Sequence[tuple[str, Cell]],
     baseline: tuple[str, Cell] | None,
-    entries: Sequence[Entry],
+    contests: Sequence[Contest],
     results: Results,
 ) -> Scoreboard:
     """The table of what is known so far.
@@ -113,29 +112,25 @@ def make_scoreboard(
     Args:
         cells: Name and cell, as named.
         baseline: Name and cell that ratios refer to; None: there are none.
-        entries: A contest for each cell and task, and for the baseline.
+        contests: One for each cell and task, and for the baseline.
         results: What is known.
 
     Raises:
         UserError: A zero, of which there is no ratio.
     """
-    contests = {(entry.task, entry.cell): entry.contest for entry in entries}
-    tasks = tuple(dict.fromkeys(entry.task for entry in entries))
-    metrics = {
-        task: next(e.contest for e in entries if e.task == task).metric
-        for task in tasks
-    }
-    base: Mapping[str, Score | None] = {}
+    by_name = {(contest.task.name, contest.name): contest for contest in contests}
+    metrics = {contest.task.name: contest.metric for contest in contests}
+    base: Mapping[str, Scored | None] = {}
     if baseline:
-        base = _scores(baseline[0], tasks, contests, results)[0]
+        base = _scores(baseline[0], metrics, by_name, results)[0]
 
-    def row(name: str, cell: Cell) -> Row:
-        scores, runs = _scores(name, tasks, contests, results)
+    def row(name: str, cell: Cell) -> CellScores:
+        scores, trainings = _scores(name, metrics, by_name, results)
         ratios = {
             task: _ratio(scores[task], reference, metrics[task])
             for task, reference in base.items()
         }
-        return Row(name, cell, scores, runs, ratios)
+        return CellScores(name, cell, scores, trainings, ratios)
 
     rows = tuple(row(*named) for named in cells)
     extra = baseline if baseline and baseline[0] not in dict(cells) else None
@@ -159,19 +154,21 @@ def make_scoreboard(
 
 def _scores(
     name: str,
-    tasks: Sequence[str],
+    tasks: Iterable[str],
     contests: Mapping[tuple[str, str], Contest],
     results: Results,
-) -> tuple[dict[str, Score | None], dict[str, int]]:
+) -> tuple[dict[str, Scored | None], dict[str, int]]:
     outcomes = {task: contests[task, name].outcome(results.trainings) for task in tasks}
     scores = {task: score(outcome) for task, outcome in outcomes.items()}
-    return scores, {task: outcome.runs for task, outcome in outcomes.items()}
+    return scores, {task: outcome.trainings for task, outcome in outcomes.items()}
 
 
-def _ratio(own: Score | None, reference: Score | None, metric: Metric) -> float | None:
+def _ratio(
+    own: Scored | None, reference: Scored | None, metric: Metric
+) -> float | None:
     if own is None or reference is None:
         return None
-    return ratio(own.scored.mean, reference.scored.mean, metric)
+    return ratio(own.interval.mean, reference.interval.mean, metric)
 
 
 def print_scoreboard(board: Scoreboard, stream: IO[str], width: int | None) -> None:
@@ -211,7 +208,7 @@ def _main_table(board: Scoreboard) -> "Table":
     return table
 
 
-def _columns(board: Scoreboard, row: Row) -> list[str]:
+def _columns(board: Scoreboard, row: CellScores) -> list[str]:
     columns = [row.name]
     for task, found in row.scores.items():
         columns.append(_metric(found, tie=row.name in board.tied[task]))
@@ -222,11 +219,11 @@ def _columns(board: Scoreboard, row: Row) -> list[str]:
     return columns
 
 
-def _metric(found: Score | None, tie: bool) -> str:
+def _metric(found: Scored | None, tie: bool) -> str:
     """Mean, half the interval, and a mark of a tie; or a dash."""
     if found is None:
         return "-"
-    scored = found.scored
+    scored = found.interval
     half = "" if scored.high is None else f" ±{scored.high - scored.mean:.4f}"
     return f"{scored.mean:.4f}{half}{'=' if tie else ' '}"
 
@@ -275,7 +272,7 @@ def _settings_table(board: Scoreboard) -> "Table":
             found = row.scores[task]
             setting = "-" if found is None else describe_setting(found.setting)
             best = _number(None if found is None else found.best, 4)
-            table.add_row(task, row.name, setting, best, str(row.runs[task]))
+            table.add_row(task, row.name, setting, best, str(row.trainings[task]))
         table.add_section()
     return table
 

@@ -38,24 +38,24 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Score:
+class Scored:
     """How a cell did on a task, metrics in the task's unit.
 
     Attributes:
         best: Of the race over settings: the best of many, and so optimistic.
-        scored: The best setting with fresh seeds; without any, the same as `best`.
+        interval: The best setting with fresh seeds; without any, the same as `best`.
         test: The same on the test split, where it was asked for.
         setting: The best setting.
-        runs: How many trainings there were.
+        trainings: How many there were.
         repeats: How many fresh seeds there were.
         failed: How many of them did not end well.
     """
 
     best: float
-    scored: Interval
+    interval: Interval
     test: Interval | None
     setting: Setting
-    runs: int
+    trainings: int
     repeats: int = 0
     failed: int = 0
 
@@ -72,7 +72,7 @@ def interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def score(outcome: Outcome) -> Score | None:
+def score(outcome: Outcome) -> Scored | None:
     """The score of a contest; None while it is not over, or if every setting failed.
 
     A repeat that fails counts with the best it had reached; one that had reached
@@ -85,12 +85,12 @@ def score(outcome: Outcome) -> Score | None:
     if outcome.repeats and not values:
         return None
     tests = [run.test for run in outcome.repeats if run.test is not None]
-    return Score(
+    return Scored(
         best=winner.best,
-        scored=interval(values) if values else Interval(winner.best),
+        interval=interval(values) if values else Interval(winner.best),
         test=interval(tests) if tests else None,
         setting=winner.setting,
-        runs=outcome.runs,
+        trainings=outcome.trainings,
         repeats=len(outcome.repeats),
         failed=sum(run.status is not Status.OK for run in outcome.repeats),
     )
@@ -111,7 +111,7 @@ def ratio(value: float, baseline: float, metric: Metric) -> float:
     return metric.ratio(value, baseline)
 
 
-def tied(scores: Mapping[str, Score], metric: Metric) -> frozenset[str]:
+def tied(scores: Mapping[str, Scored], metric: Metric) -> frozenset[str]:
     """Who cannot be told from the best of a column: its interval and theirs overlap.
 
     Returns:
@@ -119,10 +119,10 @@ def tied(scores: Mapping[str, Score], metric: Metric) -> frozenset[str]:
     """
     if not scores:
         return frozenset()
-    best = max(scores, key=lambda name: metric.oriented(scores[name].scored.mean))
+    best = max(scores, key=lambda name: metric.oriented(scores[name].interval.mean))
     found = frozenset(
         name
         for name, row in scores.items()
-        if name == best or row.scored.overlaps(scores[best].scored)
+        if name == best or row.interval.overlaps(scores[best].interval)
     )
     return found if len(found) > 1 else frozenset()

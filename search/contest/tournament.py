@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
-from cells import digest
-from search.contest.contest import Contest, Due, Run
-from search.contest.progress import Label, Progress, Standing
+from search.contest.contest import Attempt, Contest, Due
+from search.contest.progress import Label, Overview, Spectator
 from search.procedure.racing import ranked
 from search.store.results import Results
 from workers import Job, Pool, Result
@@ -28,24 +27,16 @@ def settings_per_job(platform: str) -> int:
     return SETTINGS_PER_JOB.get(platform, SIDE_BY_SIDE)
 
 
-class Entry(NamedTuple):
-    """A contest and what it is called."""
-
-    task: str
-    cell: str
-    contest: Contest
-
-
 @dataclass
 class Tournament:
     """Several contests whose results are kept in one place.
 
     Attributes:
-        entries: Task by task; the order decides what is done first.
+        contests: Task by task; the order decides what is done first.
         results: What is known, and where new results are stored as they arrive.
     """
 
-    entries: Sequence[Entry]
+    contests: Sequence[Contest]
     results: Results
     _flying: dict[str, Label] = field(default_factory=dict)
     _started: set[tuple[str, int]] = field(default_factory=set)
@@ -55,24 +46,26 @@ class Tournament:
     @property
     def over(self) -> bool:
         """Whether nothing is left to be trained."""
-        return all(not self._next(index).runs for index in range(len(self.entries)))
+        return all(
+            not self._next(index).attempts for index in range(len(self.contests))
+        )
 
-    def play(self, pool: Pool, progress: Progress, size: int) -> None:
+    def play(self, pool: Pool, spectator: Spectator, size: int) -> None:
         """Carries out all that is due until nothing is.
 
         Args:
             pool: Carries out jobs.
-            progress: Is told.
+            spectator: Is told.
             size: How many settings a job has at most.
         """
-        progress.update(self.standing(pool.capacity))
+        spectator.update(self.overview(pool.capacity))
         while True:
             while len(pool) < pool.capacity + AHEAD:
                 job = self._start(size)
                 if job is None:
                     break
                 pool.submit(job)
-                progress.update(self.standing(pool.capacity))
+                spectator.update(self.overview(pool.capacity))
             answer = pool.next()
             if answer is None:
                 return
@@ -80,16 +73,16 @@ class Tournament:
             self.results.add(job, evaluation)
             label = self._flying.pop(job.id)
             self._forget(job)
-            progress.update(self.standing(pool.capacity))
-            progress.finished(label, evaluation)
+            spectator.update(self.overview(pool.capacity))
+            spectator.finished(label, evaluation)
 
-    def standing(self, capacity: int) -> Standing:
+    def overview(self, capacity: int) -> Overview:
         """How far everything has come, with at most `capacity` jobs under way."""
-        for index, entry in enumerate(self.entries):
+        for index, contest in enumerate(self.contests):
             if index not in self._left:
-                self._left[index] = entry.contest.remaining(self.results.trainings)
+                self._left[index] = contest.remaining(self.results.trainings)
         left = sum(self._left.values())
-        return Standing(
+        return Overview(
             done=1.0 if not left else 1 - left / self._whole,
             running=tuple(self._flying.values())[:capacity],
             best=tuple(self._bests()),
@@ -98,15 +91,15 @@ class Tournament:
     @cached_property
     def _whole(self) -> float:
         """Nominal core-seconds of everything, were nothing known."""
-        return sum(entry.contest.remaining(_nothing) for entry in self.entries)
+        return sum(contest.remaining(_nothing) for contest in self.contests)
 
     def _next(self, index: int) -> Due:
         """What is due in a contest, less what has been started."""
         if index not in self._due:
-            self._due[index] = self.entries[index].contest.due(self.results.trainings)
-        stage, runs = self._due[index]
-        contest = self.entries[index].contest
-        waiting = (run for run in runs if _key(contest, run) not in self._started)
+            self._due[index] = self.contests[index].due(self.results.trainings)
+        stage, attempts = self._due[index]
+        contest = self.contests[index]
+        waiting = (one for one in attempts if _key(contest, one) not in self._started)
         return Due(stage, tuple(waiting))
 
     def _start(self, size: int) -> Job | None:
@@ -115,23 +108,22 @@ class Tournament:
         So that all cells come equally far, and the programs of a task's cells are in
         use together.
         """
-        order = {entry.task: n for n, entry in reversed([*enumerate(self.entries)])}
-        due = [(self._next(index), index) for index in range(len(self.entries))]
+        tasks = list(dict.fromkeys(contest.task.name for contest in self.contests))
         waiting = [
-            (order[self.entries[index].task], found.stage, index, found.runs)
-            for found, index in due
-            if found.runs
+            (tasks.index(contest.task.name), due.stage, index, due.attempts)
+            for index, contest in enumerate(self.contests)
+            if (due := self._next(index)).attempts
         ]
         if not waiting:
             return None
-        _, stage, index, runs = min(waiting, key=lambda row: row[:3])
-        entry = self.entries[index]
-        job = next(entry.contest.jobs(runs, size))
+        _, stage, index, attempts = min(waiting, key=lambda row: row[:3])
+        contest = self.contests[index]
+        job = next(contest.jobs(attempts, size))
         self._started.update((job.run_id(s), job.budget) for s in job.settings)
         self._flying[job.id] = Label(
-            task=entry.task,
-            cell=entry.cell,
-            stage=entry.contest.stage_name(stage),
+            task=contest.task.name,
+            cell=contest.name,
+            stage=contest.stage_name(stage),
             settings=len(job.settings),
             budget=job.budget,
         )
@@ -139,24 +131,24 @@ class Tournament:
 
     def _forget(self, job: Job) -> None:
         """Has the contests looked at again that a job belongs to."""
-        for index, entry in enumerate(self.entries):
-            if digest(entry.contest.cell) == job.digest:
+        for index, contest in enumerate(self.contests):
+            if contest.digest == job.digest:
                 self._due.pop(index, None)
                 self._left.pop(index, None)
 
     def _bests(self) -> Iterator[tuple[str, str, float]]:
         """For each task, who has the best result so far, of any budget."""
-        found: dict[str, tuple[str, Result]] = {}
-        for task, cell, contest in self.entries:
-            best = contest.best_so_far(self.results.trainings)
+        bests: dict[str, tuple[str, Result]] = {}
+        for contest in self.contests:
+            task, best = contest.task.name, contest.best_so_far(self.results.trainings)
             if best is None:
                 continue
-            if task in found:
-                other = found[task][1]
+            if task in bests:
+                other = bests[task][1]
                 if ranked([best, other], contest.metric)[0] is other:
                     continue
-            found[task] = (cell, best)
-        for task, (cell, result) in found.items():
+            bests[task] = (contest.name, best)
+        for task, (cell, result) in bests.items():
             yield task, cell, float(result.best or 0.0)
 
 
@@ -164,5 +156,5 @@ def _nothing(run_id: str) -> Mapping[int, Result]:
     return {}
 
 
-def _key(contest: Contest, run: Run) -> tuple[str, int]:
-    return contest.run_id(run), run.budget
+def _key(contest: Contest, attempt: Attempt) -> tuple[str, int]:
+    return contest.run_id(attempt), attempt.budget

@@ -5,11 +5,11 @@ import io
 import pytest
 
 from search.contest.progress import (
-    Clock,
     Label,
     LiveProgress,
+    Overview,
     PlainProgress,
-    Standing,
+    Stopwatch,
     duration,
     make_progress,
     outcome,
@@ -18,7 +18,7 @@ from workers import Evaluation, Result, Setting, Status
 
 SETTING = Setting(1, 0.5, 1, 1, 900)
 LABEL = Label("xml", "gru", "rung 1 of 3", 2, 1000)
-STANDING = Standing(0.25, (LABEL,), (("xml", "gru", 0.4321),))
+OVERVIEW = Overview(0.25, (LABEL,), (("xml", "gru", 0.4321),))
 
 
 def evaluation(*results: Result) -> Evaluation:
@@ -56,7 +56,7 @@ def test_time_left_follows_from_what_was_gained(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr("search.contest.progress.time.monotonic", lambda: now[0])
-    clock = Clock()
+    clock = Stopwatch()
     assert clock.left_s(0.5) is None  # half was known before
     now[0] = 110.0
     assert clock.left_s(0.75) == pytest.approx(10.0)
@@ -66,9 +66,9 @@ def test_time_left_follows_from_what_was_gained(
 def test_a_pipe_gets_a_line_for_each_job() -> None:
     stream = io.StringIO()
     with make_progress(stream) as progress:
-        progress.update(STANDING._replace(done=0.0))
+        progress.update(OVERVIEW._replace(done=0.0))
         progress.note("a note")
-        progress.update(STANDING)
+        progress.update(OVERVIEW)
         progress.finished(LABEL, evaluation(ok(0.5)))
     assert isinstance(progress, PlainProgress)
     note, line = stream.getvalue().splitlines()
@@ -86,7 +86,7 @@ def test_a_terminal_shows_what_runs_the_best_and_the_failures(
     monkeypatch.setenv("COLUMNS", "120")
     stream = Terminal()
     with make_progress(stream) as progress:
-        progress.update(STANDING)
+        progress.update(OVERVIEW)
         progress.finished(LABEL, evaluation(ok(0.5)))
         failure = Result(SETTING, Status.CRASHED, ended="the process died")
         progress.finished(LABEL, evaluation(failure))

@@ -14,8 +14,8 @@ from search.contest.scoreboard import (
     make_scoreboard,
     print_scoreboard,
 )
-from search.contest.scores import Interval, Score, interval, ratio, score, tied
-from search.contest.tournament import Entry, Tournament
+from search.contest.scores import Interval, Scored, interval, ratio, score, tied
+from search.contest.tournament import Tournament
 from search.errors import UserError
 from search.store.results import Results
 from tasks import ACCURACY, TOKEN_NLL, Metric
@@ -25,9 +25,9 @@ from workers import Job, Result, Setting, Status, TaskSpec
 SETTING = Setting(1, 0.5, 1, 1, 900)
 
 
-def made(mean: float, half: float | None = None) -> Score:
+def made(mean: float, half: float | None = None) -> Scored:
     ends = (None, None) if half is None else (mean - half, mean + half)
-    return Score(mean, Interval(mean, *ends), None, SETTING, runs=1)
+    return Scored(mean, Interval(mean, *ends), None, SETTING, trainings=1)
 
 
 def test_an_interval_is_students() -> None:
@@ -53,10 +53,10 @@ def test_the_score_is_that_of_fresh_seeds_and_the_best_is_beside_it() -> None:
     found = score(Outcome(winner, repeats, 20, over=True))
     assert found is not None
     assert found.best == 0.9
-    assert found.scored.mean == pytest.approx(0.6)
+    assert found.interval.mean == pytest.approx(0.6)
     assert found.test is not None
     assert found.test.mean == pytest.approx(0.5)
-    assert (found.runs, found.repeats, found.failed) == (20, 3, 0)
+    assert (found.trainings, found.repeats, found.failed) == (20, 3, 0)
 
 
 def test_a_failed_repeat_counts_with_what_it_had_reached() -> None:
@@ -68,7 +68,7 @@ def test_a_failed_repeat_counts_with_what_it_had_reached() -> None:
     winner = Result(SETTING, Status.OK, best=0.9)
     found = score(Outcome(winner, repeats, 20, over=True))
     assert found is not None
-    assert found.scored.mean == pytest.approx(0.3)
+    assert found.interval.mean == pytest.approx(0.3)
     assert (found.repeats, found.failed) == (3, 2)
 
 
@@ -118,14 +118,14 @@ def board(
     gru = ("gru", ZOO["gru"])
     cells = [(name, ZOO[name]) for name in names]
     all_cells = dict([*cells, *([gru] if base else [])])
-    entries = [
-        Entry(task, name, Contest(cell, TaskSpec(task), (SETTING,), 9, repeats=repeats))
+    contests = [
+        Contest(name, cell, TaskSpec(task), (SETTING,), 9, repeats=repeats)
         for task in ("xml", "nottingham")
         for name, cell in all_cells.items()
     ]
     with Results(None) as results:
-        Tournament(entries, results).play(FakePool(metric), Notes(), 4)
-        return make_scoreboard(cells, gru if base else None, entries, results)
+        Tournament(contests, results).play(FakePool(metric), Notes(), 4)
+        return make_scoreboard(cells, gru if base else None, contests, results)
 
 
 def by_cell(job: Job, setting: Setting) -> float | None:
