@@ -111,7 +111,7 @@ def _probe_pullback(op: Op) -> None:
     except Exception as error:  # noqa: BLE001 - a person's code may raise anything
         raise CellError(
             f"op {op.origin!r}: pullback: {type(error).__name__}: {error}; "
-            f"does `reads` name what it reads?"
+            "does `Op.reads` name what it reads?"
         ) from None
     step = 1e-6
     for place, cotangent in enumerate(pulled):

@@ -45,12 +45,11 @@ class Picture:
 
     def __str__(self) -> str:
         """What `cellsearch show` prints."""
-        from search.commands.show import describe, render
         from search.output.card import safe_name
+        from search.output.cell import cell_facts, render_cell
         from search.output.leaderboard import WIDTH
 
-        facts = describe(safe_name(self.name), self.cell, WIDTH)
-        return render(self.cell, facts, as_latex=False)
+        return render_cell(cell_facts(safe_name(self.name), self.cell, WIDTH))
 
 
 class Run:
@@ -83,10 +82,10 @@ class Run:
 
     def status(self) -> dict[str, Any]:
         """What `cellsearch status --json` prints."""
-        from search.commands.status import describe
+        from search.output.status import run_facts
 
         with self._replayed() as (run, engine):
-            return describe(run, engine)
+            return run_facts(run, engine)
 
     def table(self, count: int | None = None) -> list[dict[str, Any]]:
         """The ranked table, best first: what `cellsearch top --json` prints.
@@ -157,13 +156,10 @@ class Run:
 
     def export(self, out: str | Path, k: int = 3, *, force: bool = False) -> list[Path]:
         """Writes the best cells as `cellsearch export` does; returns their folders."""
-        from search.commands.export import best_of, check_free, write
+        from search.output.export import export_run
 
-        out = Path(out)
-        check_free(out, force=force)
-        exported = best_of(self.folder, k)
-        write(out, exported)
-        return [out / one.folder for one in exported]
+        exports = export_run(self.folder, Path(out), k, force=force)
+        return [Path(out) / export.folder for export in exports]
 
     @contextmanager
     def _replayed(self) -> Iterator[tuple["OpenRun", "Engine"]]:

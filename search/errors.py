@@ -6,7 +6,11 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """A person's mistake; the message is one line that says what to do."""
+    """A person's mistake; the message is one line that says what to do.
+
+    Options stand in backquotes, by their names in Python: `per_gpu`. The command line
+    shows them as they are typed there: --per-gpu.
+    """
 
 
 def unknown(what: str, name: str, valid: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, NoReturn
@@ -44,7 +45,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "print a cell: text, equations, size and nearest published cell; draw it",
     ),
     "report": Command(
-        "search.output.report",
+        "search.commands.report",
         "write one HTML page about a run, finished, running or stopped",
     ),
     "export": Command(
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(error, _mistakes()):
             raise
         message = " ".join(str(error).splitlines())
-        print(f"{prefix}: {message}", file=sys.stderr)
+        print(f"{prefix}: {_with_dashes(message)}", file=sys.stderr)
         return 2
     return status
 
@@ -124,6 +125,15 @@ def _run(words: Sequence[str], name: str) -> int:
         sys.path.append(os.getcwd())  # so that `module:op` finds a file beside you
     status: int = module.run(options)
     return status
+
+
+def _with_dashes(message: str) -> str:
+    """A message whose options, `per_gpu`, are as one types them here: --per-gpu."""
+    return re.sub(
+        r"`(\w+)`",
+        lambda match: ("--" if match[1][1:] else "-") + match[1].replace("_", "-"),
+        message,
+    )
 
 
 def _mistakes() -> tuple[type[Exception], ...]:

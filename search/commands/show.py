@@ -4,28 +4,13 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from cells import (
-    PUBLISHED,
-    ZOO,
-    Cell,
-    canonical,
-    dead,
-    digest,
-    draw_png,
-    draw_svg,
-    equations,
-    flops,
-    flow,
-    latex,
-    load_op,
-    nearest,
-    num_params,
-    to_text,
-)
+from cells import Cell, draw_png, draw_svg, load_op
 from search.commands.sources import read_cell
 from search.errors import UserError
+from search.output.cell import cell_facts, render_cell
+from search.output.words import render_rows
 
 PICTURES: Final[dict[str, Callable[[Cell, str], bytes]]] = {
     ".svg": lambda cell, name: draw_svg(cell, name).encode(),
@@ -69,14 +54,17 @@ def run(options: argparse.Namespace) -> int:
     for spec in options.op:
         load_op(spec)
     name, cell = read_cell(options.cell)
-    facts = describe(name, cell, options.width)
+    facts = cell_facts(name, cell, options.width)
+    picture = {}
     if options.out is not None:
         write_picture(options.out, name, cell)
-        facts["picture"] = str(options.out)
+        picture["picture"] = str(options.out)
     if options.json:
-        print(json.dumps(facts, indent=2))
-    else:
-        print(render(cell, facts, as_latex=options.latex))
+        print(json.dumps({**facts.to_dict(), **picture}, indent=2))
+        return 0
+    print(render_cell(facts, as_latex=options.latex))
+    if picture:
+        print(render_rows(picture.items()))
     return 0
 
 
@@ -108,66 +96,3 @@ def write_picture(path: Path, name: str, cell: Cell) -> None:
         path.write_bytes(picture)
     except OSError as error:
         raise UserError(f"--out: cannot write {path} ({error.strerror})") from None
-
-
-def describe(name: str, cell: Cell, width: int) -> dict[str, Any]:
-    """What there is to say of a cell, as JSON values."""
-    own = digest(cell)
-    reason = dead(cell)
-    return {
-        "name": name,
-        "text": to_text(cell, name),
-        "equations": list(equations(cell)),
-        "latex": latex(cell),
-        "states": cell.num_states,
-        "nodes": len(cell.nodes),
-        "linears": sum(node.op == "linear" for node in cell.nodes),
-        "canonical_nodes": len(canonical(cell).nodes),
-        "width": width,
-        "parameters": num_params(cell, width),
-        "flops": flops(cell, width),
-        "training_flops": flops(cell, width, training=True),
-        "digest": own,
-        "flow": list(flow(cell)),
-        "equals": [zoo for zoo, other in ZOO.items() if digest(other) == own],
-        "nearest": nearest(cell)._asdict(),
-        "dead": None if reason is None else reason._asdict(),
-    }
-
-
-def render(cell: Cell, facts: dict[str, Any], as_latex: bool) -> str:
-    """The facts as text for a terminal."""
-    width = facts["width"]
-    lines = [facts["text"].rstrip(), ""]
-    lines += [facts["latex"]] if as_latex else facts["equations"]
-    lines += ["", *facts["flow"]]
-    folded = facts["nodes"] - facts["canonical_nodes"]
-    rows = [
-        ("states", str(facts["states"])),
-        ("nodes", f"{facts['nodes']}{f' ({folded} fold away)' if folded > 0 else ''}"),
-        ("linears", str(facts["linears"])),
-        ("parameters", f"{facts['parameters']:,} at width {width}"),
-        (
-            "FLOPs",
-            f"{facts['flops']:,} a step forward, {facts['training_flops']:,} in "
-            f"training, at width {width}",
-        ),
-        ("digest", facts["digest"]),
-        ("equals", ", ".join(_cite(n) for n in facts["equals"]) or "no published cell"),
-    ]
-    if not facts["equals"]:
-        rows.append(("nearest", facts["nearest"]["words"]))
-    if facts["dead"]:
-        found = facts["dead"]
-        rows.append(
-            ("dead", f"output ignores the {found['missing']} ({found['test']})")
-        )
-    if "picture" in facts:
-        rows.append(("picture", facts["picture"]))
-    lines += ["", *(f"{label:<11} {value}" for label, value in rows)]
-    return "\n".join(lines)
-
-
-def _cite(name: str) -> str:
-    entry = PUBLISHED[name]
-    return f"{name} ({entry.title}, {entry.year})"

@@ -2,16 +2,15 @@
 
 import argparse
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from search.commands.display import counts
 from search.contest.progress import duration
-from search.loop.engine import Engine
-from search.loop.runs import Run, metadata, open_run, replay
-from search.store.locks import holder
+from search.loop.runs import open_run, replay
+from search.output.status import run_facts
+from search.output.words import render_rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,59 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints the status; returns the exit status."""
     with open_run(options.run, reading=True) as run:
-        facts = describe(run, replay(run))
+        facts = run_facts(run, replay(run))
     if options.json:
         print(json.dumps(facts, indent=2))
     else:
         print(render(facts))
     return 0
-
-
-def describe(run: Run, engine: Engine) -> dict[str, Any]:
-    """What there is to say of a run; times and machines are under keys of their own."""
-    procedure, tally = engine.procedure, engine.tally
-    ranked = procedure.population.ranked
-    spent, last = run.store.results.spent(), run.store.history.last_result()
-    return {
-        "run": str(run.folder),
-        "preset": run.config.preset,
-        "seed": run.config.seed,
-        "candidates": {"proposed": procedure.proposed, "limit": run.candidates},
-        "decisions": dict(tally.decisions),
-        "under_way": [visit.member.name for visit in procedure.visits],
-        "filter": {"runs": tally.filtered, "passed": tally.passed},
-        "settings": tally.settings,
-        "population": len(ranked),
-        "best": {"name": ranked[0].name, "fitness": ranked[0].fitness}
-        if ranked
-        else None,
-        "rejects": dict(tally.rejects),
-        "failures": dict(tally.failures),
-        "saved": {
-            "filters": tally.saved_filters,
-            "settings": tally.saved_settings,
-            "dead": tally.dead,
-        },
-        "faults": tally.faults,
-        "seconds": {
-            "compilation": spent.compile_s,
-            "training": spent.train_s,
-            "since_last_result": None if last is None else max(0.0, time.time() - last),
-        },
-        "machine": {
-            **metadata(run),
-            "in_use_by": holder(run.folder),
-            "workers": workers(run),
-        },
-    }
-
-
-def workers(run: Run) -> dict[str, Any]:
-    """Who works by node, or worked last, and how many seconds ago that was noted."""
-    known = run.store.history.get("workers") or {}
-    at = known.get("at")
-    seen_s = None if at is None else max(0.0, time.time() - at)
-    return {"seen_s": seen_s, "nodes": known.get("nodes", [])}
 
 
 def render(facts: dict[str, Any]) -> str:
@@ -120,7 +72,7 @@ def render(facts: dict[str, Any]) -> str:
         )
     if facts["machine"]["mixed"]:
         rows.append(("mixed", "several numerics classes: not reproducible to the bit"))
-    return "\n".join(f"{label:<11} {value}" for label, value in rows)
+    return render_rows(rows)
 
 
 def node_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:

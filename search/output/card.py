@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from cells import Cell, name_values, to_text
-from search.commands.show import describe
 from search.loop.engine import Engine
 from search.loop.runs import Run, metadata
+from search.output.cell import cell_facts
 from search.output.leaderboard import WIDTH, Row
 from search.output.lineage import Step, lineage
 from search.procedure.document import to_document
@@ -29,7 +29,7 @@ def safe_name(name: str) -> str:
 def describe_cell(name: str, cell: Cell) -> Card:
     """What there is to say of a cell by itself; sizes at width `WIDTH`."""
     names = name_values(cell, safe_name(name))
-    facts = describe(safe_name(name), cell, WIDTH)
+    facts = cell_facts(safe_name(name), cell, WIDTH).to_dict()
     for key in ("flow", "canonical_nodes", "equals"):
         del facts[key]
     return {

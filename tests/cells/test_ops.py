@@ -151,7 +151,7 @@ def test_own_ops_are_read_trained_and_printed(own: str) -> None:
         ("kind", "got (2, 3) of float64"),
         ("raises", "ZeroDivisionError"),
         ("wrong", "its pullback is not its derivative by argument 0"),
-        ("unread", "does `reads` name what it reads?"),
+        ("unread", "does `Op.reads` name what it reads?"),
     ],
 )
 def test_an_op_that_cannot_work_is_refused_in_one_line(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cells import ZOO, Cell, digest, flops, num_params
-from search.commands.status import describe
 from search.loop.engine import Engine
 from search.loop.runs import Run
 from search.output.leaderboard import WIDTH, Leaderboard, Row
 from search.output.report.trials import Box, boxes
+from search.output.status import run_facts
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.store.results import Work
@@ -64,7 +64,7 @@ class Report:
 
     Attributes:
         name: Of the run's folder.
-        facts: See `search.commands.status.describe`.
+        facts: See `search.output.status.run_facts`.
         tasks: Name and metric of each.
         baseline: Name of the cell that ratios refer to.
         points: Cells that have passed all gates, best first.
@@ -117,7 +117,7 @@ def collect(run: Run, engine: Engine, top: int) -> Report:
     points = tuple(_points(procedure))
     return Report(
         name=run.folder.resolve().name,
-        facts=describe(run, engine),
+        facts=run_facts(run, engine),
         tasks=tuple((stage.name, stage.metric) for stage in config.tasks),
         baseline=config.baseline,
         points=points,

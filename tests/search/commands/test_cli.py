@@ -172,7 +172,7 @@ def test_an_interrupt_while_a_command_is_imported_is_one_line_and_130(
     (tmp_path / "slow_command.py").write_text(slow)
     code = (
         f"import sys; sys.path.append({str(tmp_path)!r})\n"
-        "from search import cli\n"
+        "from search.commands import cli\n"
         "cli.COMMANDS = {'slow': cli.Command('slow_command', 'slow')}\n"
         "sys.exit(cli.main(['slow']))\n"
     )

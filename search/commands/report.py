@@ -1,0 +1,30 @@
+"""`cellsearch report`: all there is to see of a run, as one page that opens offline."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from search.output.report.file import DRAWN, FILE, write_report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="the run's folder")
+    add("--out", type=Path, metavar="FILE.html", help=f"the page (RUN/{FILE})")
+    add("--force", action="store_true", help="overwrite the page, if it is there")
+    add("-k", type=int, metavar="K", help=f"how many cells are drawn ({DRAWN})")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes the page; returns the exit status."""
+    count = DRAWN if options.k is None else options.k
+    page = write_report(options.run, options.out, count, force=options.force)
+    if options.k is not None and count > page.listed:
+        print(
+            f"note: -k asked for {count} cells, the list has {page.listed}",
+            file=sys.stderr,
+        )
+    megabytes = page.num_bytes / 1e6
+    print(f"wrote {page.path} ({megabytes:.1f} MB); it opens in a browser, offline")
+    return 0

@@ -1,0 +1,152 @@
+"""What there is to say of a cell by itself: equations, sizes, identity, neighbours."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cells import (
+    PUBLISHED,
+    ZOO,
+    Cell,
+    Dead,
+    Nearest,
+    canonical,
+    dead,
+    digest,
+    equations,
+    flops,
+    flow,
+    latex,
+    nearest,
+    num_params,
+    to_text,
+)
+from search.output.words import render_rows
+
+
+@dataclass(frozen=True)
+class CellFacts:
+    """A cell in words and numbers.
+
+    Attributes:
+        name: What it is called.
+        text: Its text, as `parse` reads it.
+        equations: A line each.
+        latex: The same for LaTeX.
+        states: How many states it carries.
+        nodes: As it was given.
+        linears: Matrices among them.
+        canonical_nodes: Nodes of its canonical form.
+        width: H, at which the sizes below are counted.
+        parameters: Weights.
+        flops: Of a step forward.
+        training_flops: Of a step in training.
+        digest: Its identity.
+        flow: Which values feed which, a line each.
+        equals: Cells of the zoo that are the same.
+        nearest: The nearest published cell.
+        dead: Why it cannot learn; None: it can.
+    """
+
+    name: str
+    text: str
+    equations: tuple[str, ...]
+    latex: str
+    states: int
+    nodes: int
+    linears: int
+    canonical_nodes: int
+    width: int
+    parameters: int
+    flops: int
+    training_flops: int
+    digest: str
+    flow: tuple[str, ...]
+    equals: tuple[str, ...]
+    nearest: Nearest
+    dead: Dead | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, in this order."""
+        return {
+            **vars(self),
+            "equations": list(self.equations),
+            "flow": list(self.flow),
+            "equals": list(self.equals),
+            "nearest": self.nearest._asdict(),
+            "dead": None if self.dead is None else self.dead._asdict(),
+        }
+
+
+def cell_facts(name: str, cell: Cell, width: int) -> CellFacts:
+    """What there is to say of a cell.
+
+    Args:
+        name: What it is called.
+        cell: The cell.
+        width: H, at which its sizes are counted.
+    """
+    own = digest(cell)
+    return CellFacts(
+        name=name,
+        text=to_text(cell, name),
+        equations=tuple(equations(cell)),
+        latex=latex(cell),
+        states=cell.num_states,
+        nodes=len(cell.nodes),
+        linears=sum(node.op == "linear" for node in cell.nodes),
+        canonical_nodes=len(canonical(cell).nodes),
+        width=width,
+        parameters=num_params(cell, width),
+        flops=flops(cell, width),
+        training_flops=flops(cell, width, training=True),
+        digest=own,
+        flow=tuple(flow(cell)),
+        equals=tuple(zoo for zoo, other in ZOO.items() if digest(other) == own),
+        nearest=nearest(cell),
+        dead=dead(cell),
+    )
+
+
+def render_cell(facts: CellFacts, *, as_latex: bool = False) -> str:
+    """The facts as lines for a person.
+
+    Args:
+        facts: Of the cell.
+        as_latex: Whether equations are LaTeX.
+    """
+    folded = facts.nodes - facts.canonical_nodes
+    rows = [
+        ("states", str(facts.states)),
+        ("nodes", f"{facts.nodes}{f' ({folded} fold away)' if folded > 0 else ''}"),
+        ("linears", str(facts.linears)),
+        ("parameters", f"{facts.parameters:,} at width {facts.width}"),
+        (
+            "FLOPs",
+            f"{facts.flops:,} a step forward, {facts.training_flops:,} in training, at "
+            f"width {facts.width}",
+        ),
+        ("digest", facts.digest),
+        ("equals", ", ".join(map(_cite, facts.equals)) or "no published cell"),
+    ]
+    # A cell that equals a published one is nearest to itself: nothing to say.
+    if not facts.equals:
+        rows.append(("nearest", facts.nearest.words))
+    if facts.dead:
+        ignored = f"output ignores the {facts.dead.missing} ({facts.dead.test})"
+        rows.append(("dead", ignored))
+    return "\n".join(
+        [
+            facts.text.rstrip(),
+            "",
+            *([facts.latex] if as_latex else facts.equations),
+            "",
+            *facts.flow,
+            "",
+            render_rows(rows),
+        ]
+    )
+
+
+def _cite(name: str) -> str:
+    entry = PUBLISHED[name]
+    return f"{name} ({entry.title}, {entry.year})"

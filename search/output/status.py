@@ -1,0 +1,69 @@
+"""How far a run is, what it spent, saved and lost, and who works on it."""
+
+import time
+from typing import Any
+
+from search.loop.engine import Engine
+from search.loop.runs import Run, metadata
+from search.store.locks import holder
+
+
+def run_facts(run: Run, engine: Engine) -> dict[str, Any]:
+    """What there is to say of a run, as JSON values.
+
+    Times and machines are under keys of their own, `seconds` and `machine`: all the
+    rest is the same for the same search.
+
+    Args:
+        run: The run, open.
+        engine: Its search, replayed.
+    """
+    procedure, tally = engine.procedure, engine.tally
+    ranked = procedure.population.ranked
+    best = {"name": ranked[0].name, "fitness": ranked[0].fitness} if ranked else None
+    return {
+        "run": str(run.folder),
+        "preset": run.config.preset,
+        "seed": run.config.seed,
+        "candidates": {"proposed": procedure.proposed, "limit": run.candidates},
+        "decisions": dict(tally.decisions),
+        "under_way": [visit.member.name for visit in procedure.visits],
+        "filter": {"runs": tally.filtered, "passed": tally.passed},
+        "settings": tally.settings,
+        "population": len(ranked),
+        "best": best,
+        "rejects": dict(tally.rejects),
+        "failures": dict(tally.failures),
+        "saved": {
+            "filters": tally.saved_filters,
+            "settings": tally.saved_settings,
+            "dead": tally.dead,
+        },
+        "faults": tally.faults,
+        "seconds": _seconds(run),
+        "machine": {
+            **metadata(run),
+            "in_use_by": holder(run.folder),
+            "workers": _workers(run),
+        },
+    }
+
+
+def _seconds(run: Run) -> dict[str, float | None]:
+    spent, last = run.store.results.spent(), run.store.history.last_result()
+    return {
+        "compilation": spent.compile_s,
+        "training": spent.train_s,
+        "since_last_result": _ago(last),
+    }
+
+
+def _workers(run: Run) -> dict[str, Any]:
+    """Who works by node, or worked last, and how many seconds ago that was noted."""
+    noted = run.store.history.get("workers") or {}
+    return {"seen_s": _ago(noted.get("at")), "nodes": noted.get("nodes", [])}
+
+
+def _ago(at: float | None) -> float | None:
+    """Seconds since then; a clock that was set back makes none of them negative."""
+    return None if at is None else max(0.0, time.time() - at)
