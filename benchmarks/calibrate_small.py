@@ -18,9 +18,10 @@ from pathlib import Path
 from benchmarks.calibrate_racing import race
 from search.commands.evaluate import carry_out
 from search.commands.pools import add_pool_arguments, make_pool
+from search.commands.sources import read_cells
 from search.contest.contest import Attempt, Contest
 from search.contest.progress import make_progress
-from search.contest.request import Request, make_contests, read_cells
+from search.contest.request import Request, make_contests
 from search.procedure.presets import get_preset
 from search.store.results import Results
 from workers import Result

@@ -13,6 +13,7 @@ from typing import Any, Final
 from search.commands.display import LEGEND, counts, details, make_table, make_watcher
 from search.commands.dry_run import dry_run
 from search.commands.pools import Workers, add_pool_arguments, check_workers
+from search.commands.sources import resolve_cells
 from search.contest.progress import duration
 from search.errors import UserError
 from search.loop.deadlines import FACTOR
@@ -28,14 +29,9 @@ from search.loop.runs import (
 )
 from search.output.leaderboard import Leaderboard
 from search.procedure.config import SEARCH_PRESETS, Config, check_trainable
-from search.procedure.document import (
-    Document,
-    assign,
-    from_document,
-    read_document,
-    to_document,
-)
+from search.procedure.document import Document, assign, from_document, to_document
 from search.procedure.procedure import Procedure
+from search.store.document_file import read_document
 from search.store.locks import RunLock
 from search.store.store import holds_run
 from workers import Pool
@@ -210,7 +206,7 @@ def _document(options: argparse.Namespace) -> Document:
         document["seed"] = options.seed
     for assignment in options.set:
         assign(document, assignment)
-    return document
+    return resolve_cells(document)
 
 
 def _check_reuse(

@@ -2,10 +2,12 @@
 
 import difflib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from cells import ZOO, Cell, CellError, parse_named
+from cells import ZOO, Cell, CellError, load_op, parse_named, to_text
 from search.errors import UserError
+from search.procedure.document import Document
 
 MAX_BYTES = 1 << 20
 """A larger file is no cell."""
@@ -31,6 +33,60 @@ def read_cell(source: str) -> tuple[str, Cell]:
     except CellError as error:
         where = "standard input" if source == "-" else source
         raise UserError(f"{where}: {error}") from None
+
+
+def read_cells(sources: Sequence[str]) -> tuple[tuple[str, Cell], ...]:
+    """Reads cells and gives each a name of its own.
+
+    Raises:
+        UserError: A source twice, or one that is no cell.
+    """
+    found: dict[str, Cell] = {}
+    for source in sources:
+        if sources.count(source) > 1:
+            raise UserError(f"{source!r} is named twice")
+        name, cell = read_cell(source)
+        if name in found:
+            stem = name
+            name = next(n for i in range(2, 10**6) if (n := f"{stem}_{i}") not in found)
+        found[name] = cell
+    return tuple(found.items())
+
+
+def resolve_cells(document: Document) -> Document:
+    """A document that names cells of its own and of the zoo alone.
+
+    Seeds and references that are neither, files and cells of runs, are read, and their
+    texts become the document's own. What is no list of names stays as it is, to be
+    refused with all other mistakes.
+
+    Raises:
+        UserError: There is no such cell, file, run or rank, or the text is no cell.
+        CellError: An own op, which a text may use, cannot be loaded.
+    """
+    own_ops, texts = document.get("own_ops", []), document.get("cells", {})
+    if not (_are_names(own_ops) and isinstance(texts, dict)):
+        return document
+    for spec in own_ops:
+        load_op(spec)
+    resolved = {**document, "cells": {**texts}}
+    for key in ("seeds", "references"):
+        if _are_names(document.get(key)):
+            resolved[key] = [_resolved(one, resolved["cells"]) for one in document[key]]
+    return resolved
+
+
+def _resolved(source: str, texts: Document) -> str:
+    """A cell's name; its text is added if it is neither there nor in the zoo."""
+    if source in texts or source in ZOO:
+        return source
+    name, cell = read_cell(source)
+    texts[name] = to_text(cell, name)
+    return name
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def read_ranked(run: str, rank: str) -> tuple[str, Cell]:

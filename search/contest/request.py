@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from cells import ZOO, Cell, CellError, canonical, digest, load_op
-from search.commands.sources import read_cell
+from search.commands.sources import read_cells
 from search.contest.contest import MAX_REPEATS, Contest
 from search.errors import UserError, at_least
 from search.procedure.presets import Plan, Preset, get_preset
@@ -90,24 +90,6 @@ def make_request(options: argparse.Namespace) -> Request:
         baseline=None if options.no_baseline else find_baseline(cells),
         ops=tuple(options.op),
     )
-
-
-def read_cells(sources: Sequence[str]) -> tuple[Named, ...]:
-    """Reads cells and gives each a name of its own.
-
-    Raises:
-        UserError: A source twice, or one that is no cell.
-    """
-    found: dict[str, Cell] = {}
-    for source in sources:
-        if sources.count(source) > 1:
-            raise UserError(f"{source!r} is named twice")
-        name, cell = read_cell(source)
-        if name in found:
-            stem = name
-            name = next(n for i in range(2, 10**6) if (n := f"{stem}_{i}") not in found)
-        found[name] = cell
-    return tuple(found.items())
 
 
 def find_baseline(cells: Sequence[Named]) -> Named:

@@ -12,15 +12,9 @@ from search.errors import UserError
 from search.loop.engine import Engine, Limits
 from search.loop.numerics import class_of
 from search.procedure.config import Config
-from search.procedure.document import (
-    Document,
-    differences,
-    from_document,
-    read_document,
-    to_document,
-    write_document,
-)
+from search.procedure.document import Document, differences, from_document, to_document
 from search.procedure.procedure import Procedure
+from search.store.document_file import read_document, write_document
 from search.store.results import classes_of
 from search.store.store import Store
 from workers import Pool, installed, versions

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from cells import Cell, CellError, digest
-from search.contest.request import read_cells
+from cells import ZOO, Cell, CellError, digest
 from search.errors import UserError, at_least, unknown
 from search.procedure.filter import FILTERS, Filter
 from search.procedure.presets import Plan, Preset, get_preset
@@ -224,7 +223,7 @@ def make_config(
     return Config(
         preset=preset,
         seed=seed,
-        seeds=read_cells(SEEDS) if seeds is None else seeds,
+        seeds=tuple((name, ZOO[name]) for name in SEEDS) if seeds is None else seeds,
         references=references,
         baseline=baseline,
         tasks=tuple(

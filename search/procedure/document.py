@@ -3,17 +3,16 @@
 import dataclasses
 import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-from cells import CellError, load_op, parse_named, to_text
-from search.contest.request import read_cells
+from cells import ZOO, Cell, CellError, load_op, parse_named, to_text
 from search.errors import UserError, at_least, unknown
 from search.procedure.config import (
     BASELINE,
     SEARCH_PRESETS,
     SEEDS,
     Config,
+    Named,
     make_config,
     search_plan,
 )
@@ -37,35 +36,6 @@ _TRAINING: Final = tuple(
 )
 
 Document = dict[str, Any]
-
-
-def read_document(path: Path) -> Document:
-    """The tables of a TOML file.
-
-    Raises:
-        UserError: It cannot be read, or is no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: cannot be read ({reason})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not TOML: {error}") from None
-
-
-def write_document(path: Path, document: Document) -> None:
-    """Writes tables as a TOML file, all of it or nothing."""
-    import tomli_w
-
-    part = path.with_name(f"{path.name}.part")
-    text = tomli_w.dumps(document, multiline_strings=True)
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def assign(document: Document, assignment: str) -> None:
@@ -141,7 +111,6 @@ def from_document(document: Document, *, candidates: int | None = None) -> Confi
     own_ops = _names(document, "own_ops", ())
     for spec in own_ops:
         load_op(spec)
-    texts = _table(document, "cells")
     tasks = _names(document, "tasks", SEARCH_PRESETS[preset].tasks)
     table = _table(document, "training")
     _check_keys(table, _TRAINING, "training.")
@@ -152,8 +121,8 @@ def from_document(document: Document, *, candidates: int | None = None) -> Confi
         seed=_like(document.get("seed", 0), 0, "seed"),
         candidates=candidates,
         rules=lambda rules: _read_rules(rules, _table(document, "rules")),
-        seeds=_cells(_names(document, "seeds", SEEDS), texts),
-        references=_cells(_names(document, "references", ()), texts),
+        seeds=_cells(document, "seeds", SEEDS),
+        references=_cells(document, "references", ()),
         baseline=_like(document.get("baseline", BASELINE), "", "baseline"),
         tasks=tasks,
         plans=_plans(document, preset, tasks),
@@ -332,19 +301,24 @@ def _schedule(schedule: Schedule, table: Document, path: str) -> Schedule:
     return Schedule(name, pairs)
 
 
-def _cells(names: Sequence[str], texts: Document) -> tuple[tuple[str, Any], ...]:
-    """Cells by name: of the document's own texts, of the zoo, or files."""
+def _cells(document: Document, key: str, default: Sequence[str]) -> tuple[Named, ...]:
+    """Cells by name: of the document's own texts, or of the zoo; nothing is opened."""
+    texts = _table(document, "cells")
     found = []
-    for name in names:
-        if name in texts:
-            text = _like(texts[name], "", f"cells.{name}")
-            try:
-                found.append((name, parse_named(text)[1]))
-            except CellError as error:
-                raise UserError(f"cells.{name}: {error}") from None
-        else:
-            found += read_cells((name,))
+    for name in _names(document, key, default):
+        if name not in texts and name not in ZOO:
+            near = unknown("cell", name, (*texts, *ZOO))
+            raise UserError(f"{key}: {near}")
+        found.append((name, _read(name, texts) if name in texts else ZOO[name]))
     return tuple(found)
+
+
+def _read(name: str, texts: Document) -> Cell:
+    text = _like(texts[name], "", f"cells.{name}")
+    try:
+        return parse_named(text)[1]
+    except CellError as error:
+        raise UserError(f"cells.{name}: {error}") from None
 
 
 def _overlay(base: Any, table: Any, path: str) -> Any:

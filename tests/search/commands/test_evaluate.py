@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from cells import ZOO, digest, parse, to_text
+from cells import ZOO, digest, parse
 from search.commands.cli import main
-from search.contest.request import find_baseline, read_cells
+from search.contest.request import find_baseline
 from search.store.results import FILE
 from workers import Setting
 
@@ -243,13 +243,6 @@ def test_missing_data_is_one_line_before_anything_is_trained(
     assert error.count("\n") == 1
     assert "Penn Treebank" in error
     assert not out.exists()
-
-
-def test_cells_of_one_name_are_told_apart(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / name).write_text(to_text(ZOO["mut1"], "gru"))
-    found = read_cells(["gru", str(tmp_path / "a"), str(tmp_path / "b")])
-    assert [name for name, _ in found] == ["gru", "gru_2", "gru_3"]
 
 
 def test_the_baseline_is_a_cell_and_not_a_name(tmp_path: Path) -> None:

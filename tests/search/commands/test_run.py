@@ -17,6 +17,7 @@ import pytest
 from search.commands.cli import main
 from search.loop.runs import CONFIG_FILE
 from search.store.database import RUN_FILE
+from search.store.store import Store
 from tests.support.fake_search import Fake, history, query, results
 from tests.support.searches import (
     INSTANT,
@@ -347,6 +348,20 @@ def test_an_edited_configuration_is_refused_and_names_the_option(copy: Path) -> 
     assert "config.toml: not TOML" in refused("resume", copy)
     path.write_text(f"# mine\n{text}")
     command("resume", copy)
+
+
+def test_a_run_that_is_opened_opens_nothing_that_it_names(
+    whole: Path, copy: Path
+) -> None:
+    text = (copy / CONFIG_FILE).read_text()
+    edited = text.replace("references = []", f'references = ["{whole}:1"]')
+    assert edited != text
+    (copy / CONFIG_FILE).write_text(edited)
+    assert f"references: unknown cell '{whole}:1'" in refused("resume", copy)
+    with Store.open(copy) as store:
+        document = store.history.get("config")
+        store.history.set("config", {**document, "references": [f"{whole}:1"]})
+    assert f"references: unknown cell '{whole}:1'" in refused("top", copy)
 
 
 def test_a_configuration_that_is_gone_or_shorter_is_no_problem(

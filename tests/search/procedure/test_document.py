@@ -19,10 +19,9 @@ from search.procedure.document import (
     assign,
     differences,
     from_document,
-    read_document,
     to_document,
-    write_document,
 )
+from search.store.document_file import write_document
 from tasks import TaskError
 from tests.support.fake_search import history, make_pool, results
 from workers import JobError
@@ -199,27 +198,20 @@ def test_a_document_says_everything(preset: str) -> None:
     assert from_document({"preset": preset, "seed": 3}, candidates=1000) == config
 
 
-def test_a_document_in_a_file_is_the_same_configuration(tmp_path: Path) -> None:
-    for number, document in enumerate((BASE, {"filter": {"name": "off"}}, {})):
-        path = tmp_path / f"{number}.toml"
-        config = from_document(document)
-        write_document(path, to_document(config))
-        assert read_document(path) == to_document(config)
-        assert from_document(read_document(path)) == config
-
-
-def test_a_document_that_cannot_be_written_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_cells_are_texts_or_of_the_zoo_and_nothing_else_is_opened(
+    tmp_path: Path,
 ) -> None:
-    def full(path: Path, text: str, **options: Any) -> None:
-        with path.open("w") as file:
-            file.write(text[:100])
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space"):
-        write_document(tmp_path / "config.toml", whole())
-    assert list(tmp_path.iterdir()) == []
+    path = tmp_path / "mine"
+    path.write_text(to_text(ZOO["mut2"], "mine"))
+    for source in (str(path), "mine", "runs/a:1", "-"):
+        with pytest.raises(UserError, match=r"^references: unknown cell"):
+            from_document({"references": [source]})
+    with pytest.raises(UserError, match="seeds: unknown cell 'gruu'; did you mean"):
+        from_document({"seeds": ["gruu"]})
+    config = from_document(
+        {"references": ["mine"], "cells": {"mine": path.read_text()}}
+    )
+    assert config.references == (("mine", ZOO["mut2"]),)
 
 
 def test_what_differs_is_named_with_both_values() -> None:
