@@ -2,40 +2,29 @@
 
 What comes out is decided by the procedure and the logical clock alone. The engine has
 jobs carried out, stores each evaluation before it is applied, and answers what is
-stored already from the store: to resume is to run the same search again.
+stored already from the store: to resume is to run the same search again. An engine
+without a pool reads: it goes as far as what is stored.
 """
 
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
-from search.errors import UserError
-from search.loop.deadlines import FACTOR, Deadlines
-from search.loop.numerics import class_of
-from search.loop.orders import Orders
+from search.loop.deadlines import FACTOR
+from search.loop.dispatch import Dispatch
+from search.loop.orders import Orders, Pending
+from search.loop.past import Past
 from search.loop.tally import Tally
 from search.procedure.clock import Clock, Ticket
-from search.procedure.moves import Decision, Issued, Order
-from search.procedure.population import Member
+from search.procedure.moves import Decision, Order
 from search.procedure.procedure import Procedure
 from search.store.store import Store
-from workers import Pool, Result, Setting
-
-VERIFIED: Final = 100
-"""Of the stored decisions every hundredth and the last hundred are derived again, and
-the ends of their jobs."""
+from workers import Pool
 
 BARREN: Final = 10
 """Moves in a row without a new cell, and with nothing under way, that end a search."""
-
-TELL_S: Final = 10.0
-"""Seconds between two notes in the store of who works."""
-
-TICK_S: Final = 0.5
-"""Seconds after which the engine looks whether it is to stop."""
 
 
 class Ending(StrEnum):
@@ -63,33 +52,6 @@ class Limits:
     fitness: float | None = None
 
 
-@dataclass
-class Pending:
-    """An order in flight.
-
-    Attributes:
-        order: The order.
-        again: Whether an earlier process has issued it.
-        results: Of each of its settings; None where there is none yet.
-    """
-
-    order: Order
-    again: bool
-    results: list[Result | None] = field(default_factory=list)
-
-    @property
-    def missing(self) -> list[Setting]:
-        """The settings without a result."""
-        pairs = zip(self.order.settings, self.results, strict=True)
-        return [setting for setting, result in pairs if result is None]
-
-    def fill(self, found: Iterable[Result]) -> None:
-        """Adds the results that were missing."""
-        known = {result.setting: result for result in found}
-        pairs = zip(self.order.settings, self.results, strict=True)
-        self.results = [known[s] if r is None else r for s, r in pairs]
-
-
 class Watcher(Protocol):
     """Who is told of the course of events."""
 
@@ -103,13 +65,22 @@ class Watcher(Protocol):
 class Engine:
     """One search in one process.
 
+    Args:
+        procedure: A new one.
+        store: Of the run; what it holds is applied first.
+        pool: Makes the pool, once a job has to be carried out; None: what the store
+            holds is all there is, and nothing is decided, trained or written.
+        watcher: Is told.
+        limits: What ends the search.
+        curves: Whether learning curves are stored.
+        deadline_factor: How many times the usual time a job is given; 0: for ever.
+
     Attributes:
         procedure: Who is known and under way.
         clock: Jobs in flight by logical time.
         store: The run's file.
+        past: What earlier processes did.
         tally: What happened and what it took.
-        restored: Decisions taken from the store.
-        requeued: Jobs that an earlier process was carrying out.
         draining: Whether a limit has been reached, and only what is under way goes on.
     """
 
@@ -117,55 +88,37 @@ class Engine:
         self,
         procedure: Procedure,
         store: Store,
-        pool: Callable[[], Pool],
+        pool: Callable[[], Pool] | None,
         watcher: Watcher,
         limits: Limits,
         *,
-        reading: bool = False,
         curves: bool = False,
         deadline_factor: float = FACTOR,
     ) -> None:
-        """A search that is started or gone on with by `run`.
-
-        Args:
-            procedure: A new one.
-            store: Of the run; what it holds is applied first.
-            pool: Makes the pool, once a job has to be carried out.
-            watcher: Is told.
-            limits: What ends the search.
-            reading: Whether what the store holds is all there is: nothing is decided,
-                trained or written.
-            curves: Whether learning curves are stored.
-            deadline_factor: How many times the usual time a job is given; 0: for ever.
-        """
         self.procedure = procedure
         self.clock: Clock[Pending] = Clock(procedure.config.rules.slots)
         self.store = store
         self.tally = Tally()
         self.draining = False
-        self.requeued = 0
-        self.restored = 0
         self._orders = Orders(procedure.config)
-        self._make_pool = pool
-        self._pool: Pool | None = None
         self._watcher = watcher
         self._limits = limits
         self._stop: Ending | None = None
-        self._waiting: dict[str, list[Pending]] = {}
-        self._costs: dict[str, float] = {}
-        self._deadlines = Deadlines(deadline_factor)
-        self._told = -math.inf
-        self._class: str | None = None
-        self._said = False
         self._start = time.monotonic()
         self._barren = 0
-        self._reading = reading
-        self._curves = curves
-        if not reading:
+        self._dispatch: Dispatch | None = None
+        if pool is not None:
+            # What a limit alone brought about is no part of a longer search.
             store.history.drop_drain()
-        self._known = store.history.last_decision() + 1
-        self._decisions = store.history.decisions()
-        self._issued: Iterator[Issued] = store.history.jobs()
+            self._dispatch = Dispatch(
+                store,
+                pool,
+                watcher.note,
+                self.tally,
+                curves=curves,
+                deadline_factor=deadline_factor,
+            )
+        self.past = Past(store.history)
 
     @property
     def elapsed_s(self) -> float:
@@ -175,7 +128,7 @@ class Engine:
     @property
     def replaying(self) -> bool:
         """Whether what happens now has happened in an earlier process."""
-        return self.procedure.decisions < self._known
+        return self.procedure.decisions < self.past.decisions
 
     def stop(self, why: Ending = Ending.STOPPED) -> None:
         """Has the search end soon: what workers are doing is finished and stored."""
@@ -188,26 +141,23 @@ class Engine:
             UserError: The stored history is not that of this configuration and
                 version, the disk is full, or the baseline has learned nothing.
         """
-        while True:
-            self._look()
-            if self._stop is None:
-                self._fill()
-            self._watcher.update(self)
-            if self._stop is not None:
-                self._wind_up()
-                break
-            if not len(self.clock):
-                break
-            self._apply_next()
-        self._say_restored()
-        if not self._reading:
-            self.store.history.flush()
-        if self._pool is not None:
-            self._tell_workers(last=True)
+        while self._turn():
+            pass
+        if self._dispatch is not None:
+            self._wind_up(self._dispatch)
         self._watcher.update(self)
         return self._stop or Ending.CANDIDATES
 
-    # One turn
+    def _turn(self) -> bool:
+        """Fills free slots, and applies what ends first; returns whether to go on."""
+        self._look()
+        if self._stop is None:
+            self._fill()
+        self._watcher.update(self)
+        if self._stop is not None or not len(self.clock):
+            return False
+        self._apply_next()
+        return True
 
     def _look(self) -> None:
         """Stops at the limits of time and fitness."""
@@ -218,6 +168,8 @@ class Engine:
             best = next((one for one in ranked if one.origin == "mutant"), None)
             if best is not None and best.fitness >= limits.fitness:
                 self.stop(Ending.FITNESS)
+
+    # Slots are filled
 
     def _fill(self) -> None:
         """Fills free slots: jobs of moves under way first, then new moves."""
@@ -240,201 +192,118 @@ class Engine:
         procedure, most = self.procedure, self._limits.candidates
         if not procedure.may_decide:
             return False
+
+        # A limit holds nothing back that was decided before it was set.
         if most is not None and procedure.past_opening and not self.replaying:
             self.draining = self.draining or procedure.proposed >= most
-        if self.draining or (self._reading and not self.replaying):
+        decision = None if self.draining else self._decide()
+        if decision is None:
             return False
-        decision = self._decision()
         self.tally.decided(decision, procedure)
         procedure.start(decision)
         if decision.kind != "none":
             self._barren = 0
             return True
+
+        # Nothing was drawn: another result may change that, or else another draw.
         self._barren += not procedure.visits
         if self._barren >= BARREN:
             self.stop(Ending.BARREN)
         return not procedure.visits and self._stop is None
 
-    def _decision(self) -> Decision:
-        """The next decision: as stored, or drawn now."""
-        number, now = self.procedure.decisions, self.clock.now
-        if number >= self._known:
-            decision = self.procedure.decide(now)
-            self.store.history.record(decision)
-            return decision
-        stored = next(self._decisions)
-        self.restored += 1
-        if self._verifies(number) or not self.procedure.past_opening:
-            derived = self.procedure.decide(now)
-            if _essence(derived) != _essence(stored):
-                raise _mismatch(
-                    f"decision {number}", _essence(stored), _essence(derived)
-                )
-        elif stored.at != now:
-            raise _mismatch(f"the time of decision {number}", stored.at, now)
-        elif not self.procedure.possible(stored):
-            raise _mismatch(f"decision {number}", _essence(stored), "another")
-        return stored
-
-    def _verifies(self, decision: int) -> bool:
-        """Whether a stored decision is held against this version and configuration."""
-        return decision % VERIFIED == 0 or decision >= self._known - VERIFIED
+    def _decide(self) -> Decision | None:
+        """The next decision: as stored, or drawn now; None: a reader knows no other."""
+        stored = self.past.next_decision(self.procedure, self.clock.now)
+        if stored is not None or self._dispatch is None:
+            return stored
+        decision = self.procedure.decide(self.clock.now)
+        self.store.history.record(decision)
+        return decision
 
     def _issue(self, order: Order) -> Ticket[Pending]:
         """Gives an order to the clock."""
-        member = self.procedure.member(order)
-        stored = next(self._issued, None)
-        end = self._end(order, member, stored)
-        ticket = self.clock.issue(Pending(order, again=stored is not None), end)
-        row = Issued(
-            ticket.number,
-            order.decision,
-            order.digest,
-            self._orders.name(order.task),
-            order.task,
-            len(order.settings),
-            ticket.start,
-            ticket.end,
-            self.draining,
-        )
-        if stored is None:
-            if not self._reading:
-                self.store.history.issue(row)
-        elif stored != row:
-            raise _mismatch(f"job {ticket.number}", stored, row)
-        return ticket
+        now, stored = self.clock.now, self.past.next_job()
 
-    def _end(self, order: Order, member: Member, stored: Issued | None) -> float:
-        """When a job ends: as stored, or, where that may be wrong, as it should."""
-        now = self.clock.now
-        if stored and stored.end > now and not self._verifies(order.decision):
-            return stored.end
-        return now + self._orders.cost(order, self.procedure.cell(member))
+        # Its end is now and its cost, which for most stored jobs is not found again.
+        if stored is not None and self.past.believes(stored, order.decision, now):
+            end = stored.end
+        else:
+            cell = self.procedure.cell(self.procedure.member(order))
+            end = now + self._orders.cost(order, cell)
+        ticket = self.clock.issue(Pending(order), end)
+
+        # A stored job must be this one; another is stored with the next evaluation.
+        issued = self._orders.issued(ticket, drain=self.draining)
+        if stored is not None:
+            self.past.check_job(stored, issued)
+        elif self._dispatch is not None:
+            self.store.history.issue(issued)
+        return ticket
 
     def _look_up(self, tickets: Sequence[Ticket[Pending]]) -> None:
         """Takes the results that are stored, in few queries; has the others made."""
-        names = [self._orders.run_ids(ticket.content.order) for ticket in tickets]
+        run_ids = [self._orders.run_ids(ticket.content.order) for ticket in tickets]
+
+        # One query a budget: tickets that are issued together mostly share theirs.
         asked: dict[int, list[str]] = {}
-        for ticket, run_ids in zip(tickets, names, strict=True):
-            asked.setdefault(ticket.content.order.budget, []).extend(run_ids)
+        for ticket, names in zip(tickets, run_ids, strict=True):
+            asked.setdefault(ticket.content.order.budget, []).extend(names)
         found = {
-            budget: self.store.results.find(run_ids, budget)
-            for budget, run_ids in asked.items()
+            budget: self.store.results.find(names, budget)
+            for budget, names in asked.items()
         }
-        for ticket, run_ids in zip(tickets, names, strict=True):
-            known = found[ticket.content.order.budget]
-            ticket.content.results = [known.get(run_id) for run_id in run_ids]
+        for ticket, names in zip(tickets, run_ids, strict=True):
+            order, known = ticket.content.order, found[ticket.content.order.budget]
+            ticket.content.results = {
+                setting: known[name]
+                for setting, name in zip(order.settings, names, strict=True)
+                if name in known
+            }
             self._submit(ticket)
 
     def _submit(self, ticket: Ticket[Pending]) -> None:
-        """Gives what is not known of a job to the pool."""
-        pending, order = ticket.content, ticket.content.order
-        missing = pending.missing
+        """Gives what is not known of a job to the pool, if there is one."""
+        order, missing = ticket.content.order, ticket.content.missing
         self.tally.known(len(order.settings) - len(missing), self.replaying)
-        if not missing or self._reading:
+        if not missing or self._dispatch is None:
             return
-        self.requeued += pending.again
+        self.past.requeued += ticket.number < self.past.issued
         cell = self.procedure.cell(self.procedure.member(order))
-        job = self._orders.job(order, cell, missing)
-        waiting = self._waiting.setdefault(job.id, [])
-        waiting.append(pending)
-        if len(waiting) == 1:
-            cost = ticket.end - ticket.start
-            self._costs[job.id] = cost * len(missing) / len(order.settings)
-            deadline_s = self._deadlines.seconds_for(cost)
-            self.pool.submit(job, priority=ticket.end, deadline_s=deadline_s)
+        self._dispatch.submit(self._orders.job(order, cell, missing), ticket)
+
+    # Results arrive, and are applied in the order of the clock
 
     def _apply_next(self) -> None:
         """Waits for the job that ends first, and applies its results."""
         while self.clock.first().content.missing:
-            if self._reading:
+            if self._dispatch is None:  # nobody makes them: the past is used up
                 self.stop()
                 return
-            self._receive()
+            self._receive(self._dispatch)
             self._look()
             if self._stop is not None:
                 return
-        order, results = _answer(self.clock.take().content)
-        self.procedure.tell(order, results)
-        self.tally.applied(order, results)
+        pending = self.clock.take().content
+        self.procedure.tell(pending.order, pending.answer)
+        self.tally.applied(pending.order, pending.answer)
 
-    def _receive(self) -> None:
-        """Waits for an evaluation, stores it, and hands it to who waits for it."""
+    def _receive(self, dispatch: Dispatch) -> None:
+        """Waits a moment for an evaluation, whichever job it is of."""
         self._say_restored()
-        answer = self.pool.next(TICK_S)
-        self._tell_workers()
-        if answer is None:
-            self._watcher.update(self)
-            return
-        job, evaluation = answer
-        self.store.commit(job, evaluation, curves=self._curves)
-        self.tally.trained(job, evaluation)
-        self._check_class(evaluation.numerics)
-        seconds = evaluation.compile_s + evaluation.train_s
-        self._deadlines.observe(self._costs.pop(job.id), seconds)
-        for pending in self._waiting.pop(job.id):
-            pending.fill(evaluation.results)
+        dispatch.receive()
         self._watcher.update(self)
 
-    def _say_restored(self) -> None:
-        """Says once what an earlier process left, before anything is added to it."""
-        if not self.restored or self._said or self._reading:
-            return
-        self._said = True
-        results = self.tally.filtered + self.tally.settings
-        self._watcher.note(
-            f"restored {self.restored} decisions and {results} results that were "
-            f"applied; {self.requeued} jobs that were under way are queued again; "
-            "nothing is lost"
-        )
-
-    def _tell_workers(self, last: bool = False) -> None:
-        """Passes on what happened to workers; stores who they are, now and then."""
-        news = self.pool.news()
-        for text in news:
-            self._watcher.note(text)
-        if news or last or self.elapsed_s - self._told >= TELL_S:
-            self._told = self.elapsed_s
-            nodes = [node.to_dict() for node in self.pool.nodes()]
-            self.store.history.set("workers", {"at": time.time(), "nodes": nodes})
-
-    def _check_class(self, key: str) -> None:
-        """Marks the run once it has results of several numerics classes."""
-        known = class_of(self.store.history) if self._class is None else self._class
-        self._class = known
-        if key and known and key != known:
-            self.store.history.set("mixed", True)
-
-    def _wind_up(self) -> None:
+    def _wind_up(self, dispatch: Dispatch) -> None:
         """Finishes and stores what workers are doing; starts nothing."""
-        if self._pool is None:
-            return
-        self._pool.cancel()
-        while len(self._pool):
-            self._receive()
+        if self._stop is not None:
+            dispatch.cancel()
+            while dispatch.busy:
+                self._receive(dispatch)
+        self._say_restored()
+        self.store.history.flush()
+        dispatch.tell(last=True)
 
-    @property
-    def pool(self) -> Pool:
-        """The pool, made when it is first needed."""
-        if self._pool is None:
-            self._pool = self._make_pool()
-        return self._pool
-
-
-def _answer(pending: Pending) -> tuple[Order, tuple[Result, ...]]:
-    return pending.order, tuple(one for one in pending.results if one is not None)
-
-
-def _essence(decision: Decision) -> tuple[object, ...]:
-    """What two derivations of one decision must agree in."""
-    return decision._replace(text="", drain=False)
-
-
-def _mismatch(what: str, stored: object, derived: object) -> UserError:
-    """The stored history is another search's."""
-    return UserError(
-        f"{what} was stored as {stored}, and is {derived} by this version and "
-        "configuration: the run was made by others, or its file was edited. Go on with "
-        "the version that made it, start a branch from its table with `cellsearch run "
-        "--branch RUN --out NEW`, or start a new run"
-    )
+    def _say_restored(self) -> None:
+        self.past.say(
+            self._watcher.note, results=self.tally.filtered + self.tally.settings
+        )

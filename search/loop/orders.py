@@ -1,18 +1,21 @@
 """From orders of the procedure to jobs: what they are called, cost, and contain."""
 
 import dataclasses
-from collections.abc import MutableMapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 from cachetools import LRUCache
 
 from cells import Cell, CellError
+from search.procedure.clock import Ticket
 from search.procedure.config import Config
-from search.procedure.moves import FILTER, Order
+from search.procedure.moves import FILTER, Issued, Order
 from tasks import Task
 from workers import (
     COMPILE_S,
     Job,
+    Result,
     Setting,
     Shape,
     TaskSpec,
@@ -30,40 +33,60 @@ of those under way."""
 FILTER_NAME: Final = "filter"
 
 
-class Kind(NamedTuple):
-    """What all orders of a task, or of the filter, have in common."""
+@dataclass
+class Pending:
+    """An order in flight.
 
-    name: str
-    task: TaskSpec
-    training: Training
+    Attributes:
+        order: The order.
+        results: Of those of its settings of which there is one.
+    """
+
+    order: Order
+    results: dict[Setting, Result] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[Setting]:
+        """The settings without a result."""
+        return [one for one in self.order.settings if one not in self.results]
+
+    @property
+    def answer(self) -> tuple[Result, ...]:
+        """The results in the order of the settings, once none is missing."""
+        return tuple(self.results[setting] for setting in self.order.settings)
+
+    def fill(self, results: Iterable[Result]) -> None:
+        """Adds results of settings that had none."""
+        for result in results:
+            self.results.setdefault(result.setting, result)
 
 
 class Orders:
-    """Everything about orders that does not depend on results."""
+    """Everything about orders that does not depend on results.
+
+    Args:
+        config: Of the search: its tasks and its filter.
+    """
 
     def __init__(self, config: Config) -> None:
-        """For the tasks and the filter of a search."""
         self._config = config
-        self._kinds = {
-            task: Kind(stage.name, stage.task, stage.training)
+        self._trainings: dict[int, tuple[TaskSpec, Training]] = {
+            task: (stage.task, stage.training)
             for task, stage in enumerate(config.tasks)
         }
         if config.filter is not None:
-            spec = dataclasses.replace(config.filter.task, seed=config.seed)
-            training = dataclasses.replace(
-                config.training, schedule=config.filter.training.schedule
+            self._trainings[FILTER] = (
+                dataclasses.replace(config.filter.task, seed=config.seed),
+                dataclasses.replace(
+                    config.training, schedule=config.filter.training.schedule
+                ),
             )
-            self._kinds[FILTER] = Kind(FILTER_NAME, spec, training)
         self._costs: MutableMapping[tuple[str, int, Shape], float] = LRUCache(COSTS)
-
-    def name(self, task: int) -> str:
-        """What a task is called, or the filter."""
-        return self._kinds[task].name
 
     def run_ids(self, order: Order) -> list[str]:
         """What the training of each setting is called, in order."""
-        kind = self._kinds[order.task]
-        study = study_id(order.digest, kind.task, self._config.seed, kind.training)
+        task, training = self._trainings[order.task]
+        study = study_id(order.digest, task, self._config.seed, training)
         return [run_id(study, setting) for setting in order.settings]
 
     def cost(self, order: Order, cell: Cell) -> float:
@@ -73,11 +96,32 @@ class Orders:
             order: The order.
             cell: Its cell.
         """
-        shape, kind = order.settings[0].shape, self._kinds[order.task]
+        shape, (task, _) = order.settings[0].shape, self._trainings[order.task]
         key = (order.digest, order.task, shape)
         if key not in self._costs:
-            self._costs[key] = _update_cost(cell, shape, kind.task.task)
+            self._costs[key] = _update_cost(cell, shape, task.task)
         return COMPILE_S + len(order.settings) * order.budget * self._costs[key]
+
+    def issued(self, ticket: Ticket[Pending], *, drain: bool) -> Issued:
+        """An order that the clock has taken, as it is stored.
+
+        Args:
+            ticket: The order and its times.
+            drain: Whether it was issued only because a limit was reached.
+        """
+        order = ticket.content.order
+        filtering = order.task == FILTER
+        return Issued(
+            number=ticket.number,
+            decision=order.decision,
+            digest=order.digest,
+            task=FILTER_NAME if filtering else self._config.tasks[order.task].name,
+            stage=order.task,
+            settings=len(order.settings),
+            start=ticket.start,
+            end=ticket.end,
+            drain=drain,
+        )
 
     def job(self, order: Order, cell: Cell, settings: Sequence[Setting]) -> Job:
         """The job that answers an order, or the part of it that is not known.
@@ -87,14 +131,14 @@ class Orders:
             cell: Its cell, canonical.
             settings: Those of the order that are to be trained.
         """
-        kind = self._kinds[order.task]
+        task, training = self._trainings[order.task]
         return make_job(
             cell,
-            kind.task,
+            task,
             tuple(settings),
             order.budget,
             seed=self._config.seed,
-            training=kind.training,
+            training=training,
             ops=self._config.own_ops,
             known=order.digest,
         )

@@ -17,7 +17,7 @@ from search.procedure.procedure import Procedure
 from search.store.document_file import read_document, write_document
 from search.store.results import classes_of
 from search.store.store import Store
-from workers import Pool, installed, versions
+from workers import installed, versions
 
 CONFIG_FILE: Final = "config.toml"
 CHOICES: Final = (
@@ -204,13 +204,8 @@ def replay(run: Run) -> Engine:
     Raises:
         UserError: The stored history is not that of this version.
     """
-
-    def nobody() -> Pool:
-        raise AssertionError("a replay trains nothing")
-
     limits = Limits(candidates=run.candidates)
-    procedure = Procedure(run.config)
-    engine = Engine(procedure, run.store, nobody, _Silent(), limits, reading=True)
+    engine = Engine(Procedure(run.config), run.store, None, _Silent(), limits)
     engine.run()
     return engine
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from cells import TRANSFORMATIONS, ZOO, dead, parse
 from search.errors import UserError
 from search.loop import engine as engine_module
+from search.loop import past
 from search.loop.engine import BARREN, Ending, Engine, Limits
 from search.procedure.config import Config
 from search.procedure.procedure import Procedure
@@ -265,7 +266,7 @@ def test_a_search_that_is_done_is_only_read(tmp_path: Path) -> None:
     ending, engine = run(tmp_path, one.config, one.candidates, pool=nobody)
     assert ending is Ending.CANDIDATES
     assert everything(tmp_path, engine) == one.everything
-    assert engine.restored == len(one.decisions)
+    assert engine.past.restored == len(one.decisions)
 
 
 # Limits
@@ -419,9 +420,11 @@ def test_a_reader_sees_the_table_decides_nothing_and_writes_nothing(
         before = history(tmp_path)
         with Store.read(tmp_path) as store:
             reader = Engine(
-                *(Procedure(one.config), store, Pool, Watcher()),
+                Procedure(one.config),
+                store,
+                None,
+                Watcher(),
                 Limits(one.candidates),
-                reading=True,
             )
             reader.run()
         assert reader.procedure.decisions == len(before[0])
@@ -502,7 +505,7 @@ def test_a_job_that_was_edited_is_refused_in_words(edit: str, tmp_path: Path) ->
 def test_an_edit_outside_of_what_is_derived_again_is_seen_by_what_follows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "VERIFIED", 8)
+    monkeypatch.setattr(past, "VERIFIED", 8)
     edits = [EDITS[what].format(19) for what in ("kind", "time", "cell", "number")]
     edits += ['UPDATE jobs SET "end" = 0 WHERE decision = 19']
     for number, edit in enumerate(edits):
@@ -525,7 +528,7 @@ def test_every_hundredth_and_the_last_hundred_decisions_are_derived_again(
         return decide(procedure, at)
 
     monkeypatch.setattr(Procedure, "decide", counted)
-    monkeypatch.setattr(engine_module, "VERIFIED", 8)
+    monkeypatch.setattr(past, "VERIFIED", 8)
     run(folder, chosen, 40)
     seeds, last = (0, 1), range(count - 8, count)
     assert derived == sorted({*seeds, *range(0, count, 8), *last})

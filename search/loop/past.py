@@ -1,0 +1,125 @@
+"""What earlier processes of a run decided and issued; is this the same search?"""
+
+from collections.abc import Callable
+from typing import Final
+
+from search.errors import UserError
+from search.procedure.moves import Decision, Issued
+from search.procedure.procedure import Procedure
+from search.store.history import History
+
+VERIFIED: Final = 100
+"""Of the stored decisions every hundredth and the last hundred are derived again, and
+the ends of their jobs."""
+
+
+class Past:
+    """The history of a run as it is stored, taken in order, and held against this one.
+
+    Args:
+        history: Of the run; nothing is added to it before all of it has been taken.
+
+    Attributes:
+        decisions: How many there are.
+        restored: How many of them have been taken.
+        issued: How many jobs have been taken.
+        requeued: How many of these have to be carried out again.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.decisions = history.last_decision() + 1
+        self.restored = 0
+        self.issued = 0
+        self.requeued = 0
+        self._decisions = history.decisions()
+        self._jobs = history.jobs()
+        self._said = False
+
+    def next_decision(self, procedure: Procedure, now: float) -> Decision | None:
+        """The next decision as it is stored; None: it is not.
+
+        Args:
+            procedure: That it is for.
+            now: Logical time.
+
+        Raises:
+            UserError: This version and configuration decide otherwise.
+        """
+        number = procedure.decisions
+        if number >= self.decisions:
+            return None
+        stored = next(self._decisions)
+        self.restored += 1
+        # To draw a mutant takes milliseconds: most are believed, if they may be.
+        if self._verifies(number) or not procedure.past_opening:
+            derived = procedure.decide(now)
+            _hold(f"decision {number}", _essence(stored), _essence(derived))
+        elif stored.at != now:
+            raise _mismatch(f"the time of decision {number}", stored.at, now)
+        elif not procedure.possible(stored):
+            raise _mismatch(f"decision {number}", _essence(stored), "another")
+        return stored
+
+    def next_job(self) -> Issued | None:
+        """The next job as it is stored; None: it is not."""
+        stored = next(self._jobs, None)
+        self.issued += stored is not None
+        return stored
+
+    def believes(self, stored: Issued, decision: int, now: float) -> bool:
+        """Whether the end of a job is taken as it is stored, to save finding its cost.
+
+        Args:
+            stored: The job.
+            decision: Number of the decision that it should belong to.
+            now: Logical time.
+        """
+        return stored.end > now and not self._verifies(decision)
+
+    def check_job(self, stored: Issued, issued: Issued) -> None:
+        """Holds a job as it is stored against what has been issued now.
+
+        Raises:
+            UserError: They differ.
+        """
+        _hold(f"job {issued.number}", stored, issued)
+
+    def say(self, note: Callable[[str], None], results: int) -> None:
+        """Says once what was left here, before anything is added to it.
+
+        Args:
+            note: Tells a person.
+            results: How many were applied.
+        """
+        if self._said or not self.restored:
+            return
+        self._said = True
+        note(
+            f"restored {self.restored} decisions and {results} results that were "
+            f"applied; {self.requeued} jobs that were under way are queued again; "
+            "nothing is lost"
+        )
+
+    def _verifies(self, decision: int) -> bool:
+        """Whether a decision is held against this version and configuration."""
+        return decision % VERIFIED == 0 or decision >= self.decisions - VERIFIED
+
+
+def _essence(decision: Decision) -> Decision:
+    """What two derivations of one decision must agree in."""
+    return decision._replace(text="", drain=False)
+
+
+def _hold(what: str, stored: object, derived: object) -> None:
+    if stored != derived:
+        raise _mismatch(what, stored, derived)
+
+
+def _mismatch(what: str, stored: object, derived: object) -> UserError:
+    """The stored history is another search's."""
+    return UserError(
+        f"{what} was stored as {stored}, and is {derived} by this version and "
+        "configuration: the run was made by others, or its file was edited. Go on with "
+        "the version that made it, start a branch from its table with `cellsearch run "
+        "--branch RUN --out NEW`, or start a new run"
+    )
