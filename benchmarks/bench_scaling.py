@@ -25,7 +25,7 @@ from benchmarks.bench_soak import object_bytes
 from cells import ZOO, Cell, canonical, dead, digest, mutate
 from search.commands.cli import main as cellsearch
 from search.procedure.filter import FILTERS
-from workers import Job, RayPool, Setting, TaskSpec, Training, make_job
+from workers import Job, PoolOptions, RayPool, Setting, TaskSpec, Training, make_job
 from workers.machine.runtime import process_facts
 
 FIFTH: Final = ("plans.arithmetic.budget=600", "plans.xml.budget=1200")
@@ -44,7 +44,7 @@ def mutants(count: int) -> list[Cell]:
 
 def filter_s(workers: int, cells: list[Cell]) -> float:
     """Seconds in which workers, once ready, give the filter to all cells."""
-    pool = RayPool(workers)
+    pool = RayPool(PoolOptions(workers))
     try:
         start = time.monotonic()
         for cell in cells:
@@ -103,7 +103,7 @@ def refused_at_once(seed: int) -> Job:
 
 def instant(jobs: int) -> None:
     """Jobs that are answered at once: what the driver spends on each."""
-    pool = RayPool(2)
+    pool = RayPool(PoolOptions(2))
     marks = [0, jobs // 10, jobs]
     try:
         done = 0

@@ -26,7 +26,7 @@ from search.procedure.config import Config
 from search.procedure.document import Document, assign, from_document
 from search.procedure.procedure import Procedure
 from search.store.store import Store
-from workers import Pool, RayPool
+from workers import Pool, PoolOptions, RayPool
 from workers.machine.runtime import process_facts
 from workers.pools.nodes import WORN
 
@@ -182,7 +182,7 @@ def tiny_config(candidates: int, seed: int) -> Config:
 def soak(folder: Path, candidates: int, workers: int, every: int, seed: int) -> None:
     """Searches, and prints the rows and slopes."""
     config = tiny_config(candidates, seed)
-    pool = RayPool(workers)
+    pool = RayPool(PoolOptions(workers))
     try:
         watcher = Watcher(pool, folder, every)
         with Store.create(folder, {}) as store:

@@ -25,7 +25,7 @@ import numpy as np
 
 from cells import ZOO, Cell, canonical, dead, digest, mutate
 from search.procedure.filter import FILTERS, Filter
-from workers import Evaluation, InlinePool, Pool, RayPool
+from workers import INLINE, Evaluation, Pool, PoolOptions, make_pool
 from workers.job.schedule import PASSED
 
 WHOLE: Final = replace(FILTERS["small"], give_up=())
@@ -223,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if derived:
             print(f"without a tenth at a time, stops {leave_out(curves)} of those")
         return
-    pool: Pool = RayPool(options.workers) if options.workers else InlinePool()
+    pool = make_pool(PoolOptions(options.workers or INLINE))
     try:
         record(options.file, options.cells, pool, attempt=options.attempt)
     finally:

@@ -27,17 +27,18 @@ from search.procedure.settings import draw
 from tasks import ACCURACY, Metric
 from workers import (
     BUDGET,
-    InlinePool,
+    INLINE,
     Job,
     Point,
     Pool,
-    RayPool,
+    PoolOptions,
     Result,
     Setting,
     Status,
     TaskSpec,
     Training,
     make_job,
+    make_pool,
 )
 
 FILE: Final = Path(__file__).parent / "data" / "race_curves.jsonl"
@@ -274,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(f"{options.file}: no curves; run `record` first")
         report(fields)
         return
-    pool: Pool = RayPool(options.workers) if options.workers else InlinePool()
+    pool = make_pool(PoolOptions(options.workers or INLINE))
     try:
         record(options.file, options.cells, pool)
     finally:

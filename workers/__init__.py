@@ -14,8 +14,11 @@ from workers.job.schedule import PASSED, SCHEDULES, Schedule
 from workers.job.setting import JobError, Point, Setting, Shape
 from workers.job.spec import OPTIMIZERS, PRODUCTS, TaskSpec, Training
 from workers.machine.runtime import Numerics, available_cores, numerics_class, prepare
+from workers.machine.versions import installed, versions
+from workers.pools.factory import make_pool
 from workers.pools.inline import InlinePool
 from workers.pools.nodes import Node
+from workers.pools.options import AUTO, INLINE, PoolOptions
 from workers.pools.pool import Pool
 from workers.pools.ray_pool import RayPool
 from workers.pools.seats import RECYCLE_BYTES, RECYCLE_MAPS
@@ -23,11 +26,12 @@ from workers.pools.seats import RECYCLE_BYTES, RECYCLE_MAPS
 if TYPE_CHECKING:
     from workers.training.evaluator import Evaluator, evaluate
     from workers.training.model import Model, make_model
-from workers.machine.versions import installed, versions
 
 __all__ = [
+    "AUTO",
     "BUDGET",
     "COMPILE_S",
+    "INLINE",
     "OPTIMIZERS",
     "PASSED",
     "PRODUCTS",
@@ -44,6 +48,7 @@ __all__ = [
     "Numerics",
     "Point",
     "Pool",
+    "PoolOptions",
     "RayPool",
     "Result",
     "Schedule",
@@ -58,6 +63,7 @@ __all__ = [
     "installed",
     "make_job",
     "make_model",
+    "make_pool",
     "model_width",
     "nominal_cost",
     "numerics_class",

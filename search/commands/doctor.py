@@ -5,14 +5,15 @@ import json
 from collections.abc import Sequence
 
 from search.checks import ERROR, OK, WARNING, Asked, Line, diagnose
-from search.commands.pools import INLINE, check_workers
+from search.commands.pools import check_workers
 from search.errors import UserError
+from workers import INLINE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.epilog = "Exit status: 0 without an error, 1 with one."
-    parser.set_defaults(per_gpu=0, memory=None)
+    parser.set_defaults(per_gpu=0, memory=None, mixed=False)
     add = parser.add_argument
     add("--address", metavar="RAY", help="check a Ray cluster, such as auto")
     add(

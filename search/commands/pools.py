@@ -1,12 +1,21 @@
 """Pools as the command line has them: this process, or Ray actors near and far."""
 
 import argparse
+import math
+import re
 from typing import Final, Self
 
+import workers
 from search.errors import UserError
-from workers import InlinePool, Pool, RayPool
+from workers import JobError, Pool, PoolOptions
 
-INLINE: Final = "inline"
+FLAGS: Final = {
+    "workers": "--workers",
+    "address": "--address",
+    "per_gpu": "--per-gpu",
+    "memory_bytes": "--memory",
+}
+"""Fields of `PoolOptions`, and what a person writes for them."""
 
 
 def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,43 +50,38 @@ def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check_workers(options: argparse.Namespace) -> None:
-    """Refuses workers that there cannot be.
+    """Refuses workers that there cannot be; see `pool_options`."""
+    pool_options(options)
+
+
+def pool_options(options: argparse.Namespace) -> PoolOptions:
+    """The workers that a person asks for with `add_pool_arguments`.
 
     Raises:
-        UserError: Says what is allowed.
+        UserError: There can be no such workers; says what is allowed.
     """
-    text = options.workers
-    if text not in (INLINE, "auto") and not (text.isdigit() and int(text)):
-        raise UserError(f"--workers must be 1 or more, auto or inline, got {text!r}")
-    if text == INLINE and (options.address or options.per_gpu):
-        raise UserError("--workers inline has no use for --address and --per-gpu")
-    if options.memory is not None and not options.memory > 0:
-        raise UserError(f"--memory must be above 0, got {options.memory}")
-    if options.per_gpu < 0:
-        raise UserError(f"--per-gpu must be at least 0, got {options.per_gpu}")
+    text, memory = options.workers, options.memory
+    if memory is not None and not 0 < memory < math.inf:
+        raise UserError(f"--memory must be a number above 0, got {memory}")
+    try:
+        return PoolOptions(
+            workers=int(text) if text.isdecimal() else text,
+            address=options.address,
+            per_gpu=options.per_gpu,
+            memory_bytes=None if memory is None else int(memory * 1e9),
+            mixed=options.mixed,
+        )
+    except JobError as error:
+        raise UserError(re.sub("|".join(FLAGS), _flag, str(error))) from None
+
+
+def _flag(match: re.Match[str]) -> str:
+    return FLAGS[match[0]]
 
 
 def make_pool(options: argparse.Namespace, numerics: str | None = None) -> Pool:
-    """The pool that a person asks for.
-
-    Args:
-        options: Those of `add_pool_arguments`, checked.
-        numerics: Key of the class that workers must have; None: any, but one.
-
-    Raises:
-        JobError: No worker starts, or none may.
-    """
-    if options.workers == INLINE:
-        return InlinePool()  # before JAX starts
-    count = options.workers if options.workers == "auto" else int(options.workers)
-    return RayPool(
-        count,
-        address=options.address,
-        per_gpu=options.per_gpu,
-        memory_bytes=None if options.memory is None else int(options.memory * 1e9),
-        numerics=numerics,
-        mixed=options.mixed,
-    )
+    """The pool that a person asks for; see `workers.make_pool`."""
+    return workers.make_pool(pool_options(options), numerics)
 
 
 class Workers:

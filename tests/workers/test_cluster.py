@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.support.jobs import FIXED, job, scratch
-from workers import RayPool, Status
+from workers import PoolOptions, RayPool, Status
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def until(condition, seconds=60):
 
 
 def test_nodes_may_die_and_join_and_no_answer_is_lost_or_changed(cluster):
-    pool = RayPool("auto")
+    pool = RayPool(PoolOptions("auto"))
     jobs = [job(budget=3000, seed=seed, training=FIXED) for seed in range(5)]
     try:
         until(lambda: pool.next(0.2) is None and pool.capacity == 2)

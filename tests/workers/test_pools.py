@@ -10,7 +10,15 @@ import pytest
 from cells import load_op, parse
 from tasks import TaskError
 from tests.support.jobs import FIXED, job, lone_runs, settings_of_width
-from workers import InlinePool, JobError, RayPool, Status, TaskSpec
+from workers import (
+    InlinePool,
+    JobError,
+    PoolOptions,
+    RayPool,
+    Status,
+    TaskSpec,
+    make_pool,
+)
 
 BAD_OPS = tuple(
     f"tests.support.bad_ops:{name}"
@@ -56,7 +64,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def two_workers(cluster):
-    pool = RayPool(2)
+    pool = RayPool(PoolOptions(2))
     yield pool
     pool.close()
 
@@ -80,9 +88,23 @@ def test_a_closed_pool_has_nothing_left_to_do():
     assert pool.next() is None
 
 
-def test_no_workers_are_refused():
-    with pytest.raises(JobError, match="at least 1 worker, or auto, got 0"):
-        RayPool(0)
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"workers": 0}, "workers must be 1 or more, auto or inline, got 0"),
+        ({"workers": "two"}, "workers must be 1 or more, auto or inline, got 'two'"),
+        ({"workers": "inline", "per_gpu": 2}, "no use for address and per_gpu"),
+        ({"per_gpu": -1}, "per_gpu must be at least 0, got -1"),
+        ({"memory_bytes": 0}, "memory_bytes must be above 0, got 0"),
+    ],
+)
+def test_workers_that_there_cannot_be_are_refused(fields, words):
+    with pytest.raises(JobError, match=words):
+        PoolOptions(**fields)
+
+
+def test_inline_needs_no_ray():
+    assert isinstance(make_pool(PoolOptions("inline")), InlinePool)
 
 
 def test_workers_are_single_threaded_and_on_their_own_cores(two_workers):
@@ -97,10 +119,10 @@ def test_workers_are_single_threaded_and_on_their_own_cores(two_workers):
 
 def test_workers_that_find_no_room_are_refused(two_workers, monkeypatch):
     monkeypatch.setattr("workers.pools.ray_pool.START_S", 3.0)
-    full = RayPool(1)
+    full = RayPool(PoolOptions(1))
     try:
         with pytest.raises(JobError, match=r"no worker has been ready .* 0 CPUs free"):
-            RayPool(2)
+            RayPool(PoolOptions(2))
     finally:
         full.close()
 
@@ -110,12 +132,12 @@ def test_workers_that_fail_as_they_begin_are_refused_with_the_cause(
 ):
     monkeypatch.setattr("workers.pools.ray_pool.START_S", 12.0)
     with pytest.raises(JobError, match=r"failed as it began: .* backend 'nonsense'"):
-        RayPool(1, platforms="nonsense")
+        RayPool(PoolOptions(1), platforms="nonsense")
 
 
 def test_nodes_say_who_works_where_and_what_was_lost(cluster, monkeypatch):
     monkeypatch.setattr("workers.pools.ray_pool.GRACE_S", 1.0)
-    pool = RayPool(1)
+    pool = RayPool(PoolOptions(1))
     try:
         [node] = pool.nodes()
         assert node.node == pool.workers()[0]["node"]
@@ -142,7 +164,7 @@ def test_a_pool_of_none_is_a_node_of_its_own():
 
 
 def test_a_pool_begins_with_the_workers_that_there_is_room_for(two_workers):
-    pool = RayPool(2)
+    pool = RayPool(PoolOptions(2))
     try:
         assert pool.capacity == 1
     finally:
@@ -158,7 +180,7 @@ def test_inline_one_and_two_workers_give_the_same_bits(two_workers):
     ]
     inline = drain(InlinePool(), *jobs)
     two = drain(two_workers, *jobs)
-    one_pool = RayPool(1)
+    one_pool = RayPool(PoolOptions(1))
     try:
         one = drain(one_pool, *jobs)
     finally:
@@ -187,7 +209,7 @@ def test_an_exception_in_a_worker_is_an_answer(two_workers):
 
 
 def test_a_worker_killed_from_outside_costs_a_repeat_of_its_job(cluster):
-    pool = RayPool(1)
+    pool = RayPool(PoolOptions(1))
     try:
         pool.submit(job(budget=8_000, training=FIXED))
         assert pool.next(timeout_s=1.0) is None
@@ -223,7 +245,7 @@ def test_a_job_that_stalls_in_compilation_is_killed(two_workers, monkeypatch):
 
 def test_a_job_that_allocates_without_end_is_out_of_memory(cluster):
     hoards, lives = bad_job("hoarding"), job(budget=12, seed=8)
-    pool = RayPool(1, memory_bytes=1 << 30)
+    pool = RayPool(PoolOptions(1, memory_bytes=1 << 30))
     try:
         answers = drain(pool, hoards, lives)
     finally:
@@ -236,7 +258,7 @@ def test_a_job_that_allocates_without_end_is_out_of_memory(cluster):
 
 def test_a_worn_worker_gives_way_to_a_new_one(cluster, monkeypatch):
     monkeypatch.setattr("workers.pools.seats.RECYCLE_JOBS", 2)
-    pool = RayPool(1)
+    pool = RayPool(PoolOptions(1))
     try:
         before = pool.workers()[0]["pid"]
         answers = drain(pool, *(job(budget=2, seed=seed) for seed in range(3)))
@@ -263,9 +285,9 @@ def test_an_idle_worker_repeats_the_oldest_job_and_the_first_answer_wins(
 
 
 def test_workers_that_compute_other_bits_are_refused_unless_mixed(cluster):
-    with pytest.raises(JobError, match=r"computes other bits .* see --mixed"):
-        RayPool(1, numerics="0123456789abcdef")
-    pool = RayPool(1, numerics="0123456789abcdef", mixed=True)
+    with pytest.raises(JobError, match=r"computes other bits .* mixed would admit"):
+        RayPool(PoolOptions(1), numerics="0123456789abcdef")
+    pool = RayPool(PoolOptions(1, mixed=True), numerics="0123456789abcdef")
     try:
         assert drain(pool, job(budget=2))
     finally:

@@ -12,17 +12,17 @@ from workers.job.evaluation import Evaluation, Status, failed
 from workers.job.job import Job
 from workers.job.setting import JobError
 from workers.pools.nodes import DIED, KILLED, LOST, WORN, Node, Nodes
+from workers.pools.options import PoolOptions
 from workers.pools.ray_start import start_ray
 from workers.pools.seats import (
     ATTEMPTS,
     LOSSES,
-    Maker,
+    ActorFactory,
     Queued,
     Seat,
     final_status,
     last_line,
     lost,
-    parse_count,
 )
 
 GRACE_S: Final = 20.0
@@ -53,39 +53,35 @@ class RayPool:
 
     def __init__(
         self,
-        workers: int | str,
+        options: PoolOptions,
         *,
-        address: str | None = None,
-        per_gpu: int = 0,
+        numerics: str | None = None,
         lanes: int | None = None,
         platforms: str | None = "cpu",
-        memory_bytes: int | None = None,
-        numerics: str | None = None,
-        mixed: bool = False,
     ) -> None:
         """Starts or joins Ray, and waits until a worker is ready.
 
         Args:
-            workers: How many, or `auto`: as many as the cluster has room for.
-            address: Of a Ray cluster, as `ray.init` takes it; None: Ray as it runs in
-                this process, or else one of this machine's own.
-            per_gpu: Actors that share a GPU; 0: CPU workers.
-            lanes: Settings in one program; None: what the platform has by default.
-            platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX.
-            memory_bytes: What a CPU worker may allocate; None: a core's share.
+            options: How many workers, and where; not `inline`.
             numerics: Key of the numerics class that workers must have; None: that of
                 the first one.
-            mixed: Whether workers of another class are admitted.
+            lanes: Settings in one program; None: what the platform has by default.
+            platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX.
+                Workers that share a GPU leave it to JAX in any case.
 
         Raises:
-            JobError: There would be no worker, or none starts.
+            JobError: No worker starts, or none may.
         """
-        self._count = parse_count(workers)
-        self._ray, self._owns_ray = start_ray(self._count, address)
-        self._maker = Maker(
-            self._ray, per_gpu, lanes, None if per_gpu else platforms, memory_bytes
+        self._count = options.count
+        self._ray, self._owns_ray = start_ray(self._count, options.address)
+        self._factory = ActorFactory(
+            ray=self._ray,
+            per_gpu=options.per_gpu,
+            lanes=lanes,
+            platforms=None if options.per_gpu else platforms,
+            memory_bytes=options.memory_bytes,
         )
-        self._numerics, self._mixed = numerics, mixed
+        self._numerics, self._mixed = numerics, options.mixed
         self._queue: list[Queued] = []
         self._numbers = itertools.count()
         self._seats: list[Seat] = []
@@ -300,10 +296,10 @@ class RayPool:
 
     def _grow(self) -> None:
         """Makes actors up to the number wanted; in `auto`, no more than have room."""
-        wanted = self._count if self._count is not None else self._maker.room()
+        wanted = self._count if self._count is not None else self._factory.room()
         wanted -= self._refused
         while len(self._seats) < wanted:
-            self._seats.append(self._maker.make())
+            self._seats.append(self._factory.make())
         if self._count is None:  # the cluster has shrunk: nobody starts there any more
             waiting = [seat for seat in self._seats if seat.about is None]
             for seat in waiting[: max(0, len(self._seats) - wanted)]:
@@ -324,7 +320,7 @@ class RayPool:
             self._refused += 1
             self._news.append(
                 f"refused a worker on {about['machine']}: it computes other bits "
-                f"(numerics class {key}, not {self._numerics}); see --mixed"
+                f"(numerics class {key}, not {self._numerics}); mixed would admit it"
             )
             self._kill(seat)
             self._seats.remove(seat)
@@ -356,7 +352,7 @@ class RayPool:
         free = self._ray.available_resources().get("CPU", 0)
         return (
             f"no worker has been ready for {START_S:g} s: each needs a CPU"
-            f"{' and a share of a GPU' if self._maker.per_gpu else ''}, and Ray has "
+            f"{' and a share of a GPU' if self._factory.per_gpu else ''}, and Ray has "
             f"{free:g} CPUs free. What is done is kept"
         )
 
@@ -367,9 +363,9 @@ class RayPool:
         self._kill(seat)
         place = self._seats.index(seat)
         del self._seats[place]
-        wanted = self._count if self._count is not None else self._maker.room()
+        wanted = self._count if self._count is not None else self._factory.room()
         if len(self._seats) < wanted - self._refused:
-            self._seats.insert(place, self._maker.make())
+            self._seats.insert(place, self._factory.make())
 
     def _kill(self, seat: Seat) -> None:
         self._ray.kill(seat.handle, no_restart=True)

@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple
 
 from workers.job.evaluation import Status
 from workers.job.job import Job
-from workers.job.setting import JobError
 from workers.pools.worker import Worker
 
 ATTEMPTS: Final = 2
@@ -107,7 +106,7 @@ class Seat:
         )
 
 
-class Maker(NamedTuple):
+class ActorFactory(NamedTuple):
     """Makes actors: Ray neither restarts them nor repeats their calls.
 
     Attributes:
@@ -171,16 +170,3 @@ def last_line(error: Exception) -> str:
     """What an actor's exception says, below the trace that Ray has put above it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:300] if lines else type(error).__name__
-
-
-def parse_count(workers: int | str) -> int | None:
-    """The number of workers; None: as many as there is room for.
-
-    Raises:
-        JobError: It is neither a number above 0 nor `auto`.
-    """
-    if workers == "auto":
-        return None
-    if not isinstance(workers, int) or workers < 1:
-        raise JobError(f"a pool has at least 1 worker, or auto, got {workers!r}")
-    return workers

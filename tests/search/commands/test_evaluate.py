@@ -202,7 +202,7 @@ BAD = {
     "gru --seed -1": "--seed must be at least 0, got -1",
     "gru --budget 0": "--budget must be at least 1, got 0",
     "gru --parameters 30": "gru on xml: no width fits a budget of 30 parameters",
-    "gru --workers 0": "--workers must be 1 or more, auto or inline, got '0'",
+    "gru --workers 0": "--workers must be 1 or more, auto or inline, got 0",
     "gru --workers many": "--workers must be 1 or more, auto or inline, got 'many'",
     "gru --op nowhere:op": "nowhere",
     "gru --out setup.cfg/x": "cannot use setup.cfg/x as a folder",

@@ -1,0 +1,54 @@
+"""Who carries out jobs, as a value."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from workers.job.setting import JobError
+
+AUTO: Final = "auto"
+INLINE: Final = "inline"
+
+
+@dataclass(frozen=True)
+class PoolOptions:
+    """Who carries out jobs.
+
+    Attributes:
+        workers: How many processes; `auto`: as many as the machine or cluster has
+            room for; `inline`: none, jobs are carried out in this process.
+        address: Of a Ray cluster, as `ray.init` takes it; None: Ray as it runs in this
+            process, or else one of this machine's own.
+        per_gpu: Workers that share a GPU; 0: each has a core instead.
+        memory_bytes: What a worker on a core may allocate; None: its share of the
+            machine's.
+        mixed: Whether workers of another numerics class are admitted.
+    """
+
+    workers: int | str = AUTO
+    address: str | None = None
+    per_gpu: int = 0
+    memory_bytes: int | None = None
+    mixed: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses workers that there cannot be.
+
+        Raises:
+            JobError: Names the option, what came and what is allowed.
+        """
+        number = isinstance(self.workers, int) and self.workers >= 1
+        if not number and self.workers not in (AUTO, INLINE):
+            raise JobError(
+                f"workers must be 1 or more, auto or inline, got {self.workers!r}"
+            )
+        if self.workers == INLINE and (self.address or self.per_gpu):
+            raise JobError("workers inline has no use for address and per_gpu")
+        if self.per_gpu < 0:
+            raise JobError(f"per_gpu must be at least 0, got {self.per_gpu}")
+        if self.memory_bytes is not None and not self.memory_bytes > 0:
+            raise JobError(f"memory_bytes must be above 0, got {self.memory_bytes}")
+
+    @property
+    def count(self) -> int | None:
+        """The number of processes; None: as many as there is room for."""
+        return self.workers if isinstance(self.workers, int) else None
