@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from search.contest.progress import duration
 from search.loop.engine import Engine, Limits
-from search.output.leaderboard import Leaderboard, Row
+from search.output.leaderboard import Leaderboard, LeaderboardRow
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -197,7 +197,9 @@ def counts(found: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in rows)
 
 
-def make_table(rows: list[Row], rest: list[Row], width: int) -> "Table":
+def make_table(
+    rows: list[LeaderboardRow], rest: list[LeaderboardRow], width: int
+) -> "Table":
     """The ranked table, with seeds and references that are not in it below.
 
     Args:
@@ -241,7 +243,7 @@ def _fitting(lines: list[list[tuple[str, str]]], width: int) -> list[int]:
     return shown
 
 
-def _columns(row: Row) -> list[tuple[str, str]]:
+def _columns(row: LeaderboardRow) -> list[tuple[str, str]]:
     """Name and text of each column of a row."""
     columns = [
         ("rank", str(row.rank) if row.rank else "-"),

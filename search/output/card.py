@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,7 @@ from cells import Cell, name_values, to_text
 from search.loop.engine import Engine
 from search.loop.runs import Run, metadata
 from search.output.cell import cell_facts
-from search.output.leaderboard import WIDTH, Row
-from search.output.lineage import Step, lineage
+from search.output.leaderboard import WIDTH, LeaderboardRow, LineageStep, lineage
 from search.procedure.document import to_document
 
 Card = dict[str, Any]
@@ -22,8 +21,8 @@ Card = dict[str, Any]
 
 def safe_name(name: str) -> str:
     """A name as a file's or an identifier: letters, digits and underscores."""
-    kept = re.sub(r"\W", "_", name, flags=re.ASCII)[:60].strip("_") or "cell"
-    return kept if not kept[0].isdigit() else f"cell_{kept}"
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII)[:60].strip("_") or "cell"
+    return plain if not plain[0].isdigit() else f"cell_{plain}"
 
 
 def describe_cell(name: str, cell: Cell) -> Card:
@@ -41,7 +40,10 @@ def describe_cell(name: str, cell: Cell) -> Card:
 
 
 def describe_member(
-    run: Run, engine: Engine, row: Row, fresh: Mapping[str, Any] | None = None
+    run: Run,
+    engine: Engine,
+    row: LeaderboardRow,
+    fresh: Mapping[str, Any] | None = None,
 ) -> Card:
     """The card of a cell of a run.
 
@@ -60,7 +62,7 @@ def describe_member(
         "of": len(population.ranked),
         "tasks": _tasks(engine, row),
         "fresh": dict(fresh) if fresh else None,
-        "lineage": [_step(step) for step in lineage(population, row.member)],
+        "lineage": [_ancestor(step) for step in lineage(population, row.member)],
         "run": {
             "baseline": run.config.baseline,
             "candidates": engine.procedure.proposed,
@@ -107,17 +109,39 @@ def to_json(card: Card) -> str:
     return json.dumps(_finite(card), indent=2, ensure_ascii=False) + "\n"
 
 
-def _tasks(engine: Engine, row: Row) -> dict[str, Any]:
+def render_card(card: Card) -> str:
+    """The card as Markdown, for a person to read.
+
+    A name is shown as an identifier only: it may be a stranger's, and Markdown may
+    hold HTML.
+    """
+    parts = [f"# {safe_name(card['name'])}", "![its graph](cell.png)"]
+    parts.append(f"{card['nearest']['words']}.")
+    # What a search knows of the cell; a cell by itself has none of it.
+    ranked = "fitness" in card
+    if ranked:
+        parts += [_rank(card), *_scores(card)]
+    parts += [_sizes(card), _block(card["text"].rstrip().split("\n"))]
+    parts += ["## Equations", _block(card["equations"])]
+    if ranked:
+        parts += ["## Lineage", _lineage_table(card["lineage"])]
+        parts += ["## Run", "\n".join(_run_lines(card["run"]))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _tasks(engine: Engine, row: LeaderboardRow) -> dict[str, Any]:
+    """How the cell did on each task."""
     procedure = engine.procedure
-    found = {}
+    tasks = {}
     for task, stage in enumerate(procedure.config.tasks):
         score = row.scores[stage.name]
         values = np.asarray(row.member.trials_on(task).values)
+        # Failures are NaN: they are counted, and have no place among the quartiles.
         values = values[~np.isnan(values)]
         quartiles: list[float | None] = [None, None, None]
         if values.size:
             quartiles = [float(v) for v in np.quantile(values, (0.25, 0.5, 0.75))]
-        found[stage.name] = {
+        tasks[stage.name] = {
             "metric": stage.metric.name,
             "higher_is_better": stage.metric.higher_is_better,
             "best": score.metric,
@@ -127,10 +151,10 @@ def _tasks(engine: Engine, row: Row) -> dict[str, Any]:
             "quartiles": quartiles,
             "setting": score.setting.to_dict() if score.setting else None,
         }
-    return found
+    return tasks
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _ancestor(step: LineageStep) -> dict[str, Any]:
     member = step.member
     return {
         "name": member.name,
@@ -151,7 +175,102 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [_finite(item) for item in value]
     return value
+
+
+def _rank(card: Card) -> str:
+    run = card["run"]
+    return (
+        f"Fitness {card['fitness']:.4f} (least ratio to "
+        f"{safe_name(run['baseline'])}), rank {card['rank']} of {card['of']} after "
+        f"{run['candidates']:,} candidates."
+    )
+
+
+def _scores(card: Card) -> Iterator[str]:
+    """The table of tasks, and what it does not say."""
+    fresh = card["fresh"]
+    titles = ["task", "metric", "best", "ratio", "draws", "quartiles of draws"]
+    titles.append("setting")
+    if fresh:
+        titles.insert(5, "fresh seeds")
+    rows = []
+    for task, score in card["tasks"].items():
+        setting = score["setting"] or {}
+        values = [
+            safe_name(task),
+            score["metric"],
+            _shown(score["best"]),
+            _shown(score["ratio"]),
+            str(score["draws"]),
+            " / ".join(map(_shown, score["quartiles"])),
+            ", ".join(f"{key} {value}" for key, value in setting.items() if value),
+        ]
+        if fresh:
+            values.insert(5, _interval(fresh.get(task)))
+        rows.append(values)
+    yield _table(titles, rows)
+    yield "`best` is the best of the draws, and so optimistic" + (
+        "; fresh seeds: mean and 95 % confidence interval of the best setting."
+        if fresh
+        else "; `cellsearch evaluate` scores with fresh seeds."
+    )
+
+
+def _interval(score: Mapping[str, Any] | None) -> str:
+    if score is None:
+        return "-"
+    if score["low"] is None:
+        return _shown(score["mean"])
+    half = (score["high"] - score["low"]) / 2
+    return f"{_shown(score['mean'])} ±{half:.4f} ({score['repeats']})"
+
+
+def _sizes(card: Card) -> str:
+    states = "state" if card["states"] == 1 else "states"
+    return (
+        f"{card['states']} {states}, {card['nodes']} nodes, {card['linears']} of them "
+        f"matrices; at width {card['width']} {card['parameters']:,} parameters, "
+        f"{card['flops']:,} FLOPs a step forward and {card['training_flops']:,} in "
+        f"training. Digest `{card['digest']}`."
+    )
+
+
+def _lineage_table(steps: Sequence[Mapping[str, Any]]) -> str:
+    rows = []
+    for step in steps:
+        gain = "" if step["gain"] is None else f"{step['gain']:+.4f}"
+        by = ", ".join(step["transformations"]) or "seed"
+        rows.append([safe_name(step["name"]), by, _shown(step["fitness"]), gain])
+    return _table(["cell", "by", "fitness", "gain"], rows)
+
+
+def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
+    document = run["configuration"]
+    versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+    yield (
+        f"Preset {safe_name(str(document.get('preset')))}, seed "
+        f"{document.get('seed')}, {run['candidates']:,} candidates; {versions}. The "
+        "whole configuration is in `card.json`."
+    )
+    if run["mixed"]:
+        yield "Machines of several numerics classes: not reproducible to the bit."
+
+
+def _block(lines: Sequence[str]) -> str:
+    return "\n".join(["```", *lines, "```"])
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(map(_table_row, [titles, ["---"] * len(titles), *rows]))
+
+
+def _table_row(values: Sequence[str]) -> str:
+    return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"

@@ -16,10 +16,10 @@ from search.output.card import (
     describe_cell,
     describe_member,
     fresh_scores,
+    render_card,
     safe_name,
     to_json,
 )
-from search.output.card_text import render_card
 from search.output.leaderboard import Leaderboard
 
 DEFAULT_K: Final = 3

@@ -1,12 +1,12 @@
-"""The ranked table of a search: who is best, by how much, and at what size."""
+"""The ranked table of a search: who is best, by how much, and of which ancestors."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from cells import num_params
-from search.procedure.population import Member
+from search.procedure.population import Member, Population
 from search.procedure.procedure import Procedure
 from workers import Setting
 
@@ -15,7 +15,7 @@ WIDTH: Final = 128
 
 
 @dataclass(frozen=True)
-class Score:
+class TaskScore:
     """How a cell does on a task.
 
     Attributes:
@@ -32,7 +32,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Row:
+class LeaderboardRow:
     """One cell of the table.
 
     Attributes:
@@ -51,7 +51,7 @@ class Row:
     rank: int
     member: Member
     fitness: float
-    scores: Mapping[str, Score]
+    scores: Mapping[str, TaskScore]
     nodes: int
     linears: int
     parameters: int
@@ -87,46 +87,85 @@ class Row:
         }
 
 
+class _Size(NamedTuple):
+    nodes: int
+    linears: int
+    parameters: int
+
+
+class _Rated(Protocol):
+    """Whatever has a fitness."""
+
+    @property
+    def fitness(self) -> float: ...
+
+
+T = TypeVar("T", bound=_Rated)
+
+
+@dataclass(frozen=True)
+class LineageStep:
+    """One cell of a lineage.
+
+    Attributes:
+        member: The cell; its `rules` made it of the one before.
+        fitness: By the best results that are known today.
+        gain: Fitness less that of the cell before; None for the first.
+    """
+
+    member: Member
+    fitness: float
+    gain: float | None
+
+
 class Leaderboard:
-    """Makes rows of a search's members; sizes of cells are found once."""
+    """Makes rows of a search's members; sizes of cells are found once.
+
+    Args:
+        procedure: Of the search, which may be in progress.
+    """
 
     def __init__(self, procedure: Procedure) -> None:
-        """Of a search in progress."""
         self._procedure = procedure
-        self._sizes: dict[str, tuple[int, int, int]] = {}
+        self._sizes: dict[str, _Size] = {}
 
-    def rows(self, count: int | None = None) -> list[Row]:
+    def rows(self, count: int | None = None) -> list[LeaderboardRow]:
         """The best of the list, best first.
 
         Args:
             count: How many; None: the whole list.
         """
         members = self._procedure.population.best
-        marked = self._pareto(members)
+        unbeaten = {
+            member.digest
+            for member in pareto(members, lambda member: self._size(member).parameters)
+        }
         chosen = members if count is None else members[:count]
         return [
-            self._row(rank, member, member.digest in marked)
+            self._row(rank, member, member.digest in unbeaten)
             for rank, member in enumerate(chosen, 1)
         ]
 
-    def named(self) -> list[Row]:
+    def named(self) -> list[LeaderboardRow]:
         """Seeds and references, with their ranks, if they have one."""
         population = self._procedure.population
         if not self._procedure.opened:
             return []
-        ranks = {one.digest: rank for rank, one in enumerate(population.ranked, 1)}
-        members = [*population.seeds, *population.references.values()]
-        return [
-            self._row(
-                ranks.get(one.digest, 0) if one.origin == "seed" else 0, one, False
-            )
-            for one in members
+        ranks = {
+            member.digest: rank for rank, member in enumerate(population.ranked, 1)
+        }
+        # A reference may be a cell that the search has found, too: it stays outside.
+        seeds = [
+            self._row(ranks.get(seed.digest, 0), seed, pareto=False)
+            for seed in population.seeds
         ]
+        references = population.references.values()
+        return seeds + [self._row(0, other, pareto=False) for other in references]
 
-    def _row(self, rank: int, member: Member, pareto: bool) -> Row:
+    def _row(self, rank: int, member: Member, pareto: bool) -> LeaderboardRow:
         procedure = self._procedure
-        nodes, linears, parameters = self._size(member)
-        return Row(
+        size = self._size(member)
+        return LeaderboardRow(
             rank=rank,
             member=member,
             fitness=procedure.population.fitness_of(member),
@@ -134,37 +173,56 @@ class Leaderboard:
                 stage.name: self._score(member, task)
                 for task, stage in enumerate(procedure.config.tasks)
             },
-            nodes=nodes,
-            linears=linears,
-            parameters=parameters,
+            nodes=size.nodes,
+            linears=size.linears,
+            parameters=size.parameters,
             age=procedure.proposed - member.number,
             pareto=pareto,
         )
 
-    def _score(self, member: Member, task: int) -> Score:
+    def _score(self, member: Member, task: int) -> TaskScore:
         trials = member.trials_on(task)
-        return Score(
+        return TaskScore(
             metric=None if math.isnan(trials.best) else trials.best,
             ratio=self._procedure.population.ratio_of(member, task),
             setting=self._procedure.setting(member, task),
             draws=len(trials),
         )
 
-    def _size(self, member: Member) -> tuple[int, int, int]:
+    def _size(self, member: Member) -> _Size:
         if member.digest not in self._sizes:
             cell = member.cell()
-            linears = sum(node.op == "linear" for node in cell.nodes)
-            sizes = (len(cell.nodes), linears, num_params(cell, WIDTH))
-            self._sizes[member.digest] = sizes
+            self._sizes[member.digest] = _Size(
+                nodes=len(cell.nodes),
+                linears=sum(node.op == "linear" for node in cell.nodes),
+                parameters=num_params(cell, WIDTH),
+            )
         return self._sizes[member.digest]
 
-    def _pareto(self, members: Sequence[Member]) -> set[str]:
-        """Those that nobody beats in fitness and size at once."""
-        found, smallest = set(), math.inf
-        order = sorted(members, key=lambda one: (-one.fitness, self._size(one)[2]))
-        for member in order:
-            parameters = self._size(member)[2]
-            if parameters < smallest:
-                smallest = parameters
-                found.add(member.digest)
-        return found
+
+def pareto(cells: Iterable[T], size: Callable[[T], int]) -> Iterator[T]:
+    """The cells than which no other is both fitter and no larger, smallest first.
+
+    Args:
+        cells: Any number.
+        size: Of a cell.
+    """
+    # From the smallest on: whoever is fitter than all before is beaten by none.
+    fittest = -math.inf
+    for cell in sorted(cells, key=lambda cell: (size(cell), -cell.fitness)):
+        if cell.fitness > fittest:
+            fittest = cell.fitness
+            yield cell
+
+
+def lineage(population: Population, member: Member) -> tuple[LineageStep, ...]:
+    """The ancestors of a cell, a seed first, the cell last."""
+    line = [member]
+    while line[-1].parent:
+        line.append(population.members[line[-1].parent])
+    steps: list[LineageStep] = []
+    for ancestor in reversed(line):
+        fitness = population.fitness_of(ancestor)
+        gain = fitness - steps[-1].fitness if steps else None
+        steps.append(LineageStep(ancestor, fitness, gain))
+    return tuple(steps)

@@ -15,10 +15,8 @@ import pytest
 
 from cells import ZOO, digest, num_params, parse
 from search.loop.runs import open_run, replay
-from search.output.card import describe_member, safe_name, to_json
-from search.output.card_text import render_card
-from search.output.leaderboard import Leaderboard
-from search.output.lineage import lineage
+from search.output.card import describe_member, render_card, safe_name, to_json
+from search.output.leaderboard import Leaderboard, lineage
 from tests.support.searches import here, refused, shown, table
 
 FILES = {

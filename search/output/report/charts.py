@@ -42,16 +42,16 @@ def charts(report: Report) -> dict[str, Spec]:
 
     No text of a run is in them: Vega-Lite makes expressions of titles.
     """
-    found: dict[str, Spec] = {}
-    if report.points:
-        found["chart-fitness"] = _spec(_fitness())
+    specs: dict[str, Spec] = {}
+    if report.cells:
+        specs["chart-fitness"] = _spec(_fitness())
         for size, field in (("parameters", "weights"), ("flops", "flops")):
-            found[f"chart-{size}"] = _spec(_sizes(size, field))
+            specs[f"chart-{size}"] = _spec(_sizes(size, field))
     if report.lineages:
-        found["chart-descent"] = _spec(_descent_chart())
+        specs["chart-descent"] = _spec(_descent_chart())
     for number, group in enumerate(grouped(report.boxes)):
-        found[f"chart-box{number}"] = _spec(_box(f"box{number}", group[0].field))
-    return found
+        specs[f"chart-box{number}"] = _spec(_box(f"box{number}", group[0].field))
+    return specs
 
 
 def _fitness() -> "alt.LayerChart":

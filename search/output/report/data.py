@@ -2,15 +2,21 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cells import ZOO, Cell, digest, flops, num_params
 from search.loop.engine import Engine
 from search.loop.runs import Run
-from search.output.leaderboard import WIDTH, Leaderboard, Row
-from search.output.report.trials import Box, boxes
+from search.output.leaderboard import (
+    WIDTH,
+    Leaderboard,
+    LeaderboardRow,
+    LineageStep,
+    lineage,
+)
+from search.output.report.trials import BoxPlot, box_plots
 from search.output.status import run_facts
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
@@ -25,8 +31,8 @@ PUBLISHED_LINES: Final = ("gru", "lstm")
 
 
 @dataclass(frozen=True)
-class Point:
-    """A cell that has passed all gates, or that others are held against.
+class RankedCell:
+    """A cell that has passed all gates.
 
     Attributes:
         member: The cell.
@@ -46,19 +52,6 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One cell on the way from a seed to a cell of the list.
-
-    Attributes:
-        point: The cell.
-        gain: Its fitness less that of its parent; None: it has no parent.
-    """
-
-    point: Point
-    gain: float | None
-
-
-@dataclass(frozen=True)
 class Report:
     """All that a page shows.
 
@@ -67,7 +60,7 @@ class Report:
         facts: See `search.output.status.run_facts`.
         tasks: Name and metric of each.
         baseline: Name of the cell that ratios refer to.
-        points: Cells that have passed all gates, best first.
+        cells: Those that have passed all gates, best first.
         lines: Name and fitness of cells that others are held against.
         record: The best fitness among the first so many candidates, where it rises.
         funnel: What becomes of mutants: label and count.
@@ -86,15 +79,15 @@ class Report:
     facts: Mapping[str, Any]
     tasks: tuple[tuple[str, Metric], ...]
     baseline: str
-    points: tuple[Point, ...]
+    cells: tuple[RankedCell, ...]
     lines: tuple[tuple[str, float], ...]
     record: tuple[tuple[int, float, str], ...]
     funnel: tuple[tuple[str, int], ...]
-    rows: tuple[Row, ...]
-    rest: tuple[Row, ...]
+    rows: tuple[LeaderboardRow, ...]
+    rest: tuple[LeaderboardRow, ...]
     top: int
-    lineages: tuple[tuple[Step, ...], ...]
-    boxes: tuple[Box, ...]
+    lineages: tuple[tuple[LineageStep, ...], ...]
+    boxes: tuple[BoxPlot, ...]
     work: tuple[Work, ...]
     workers: Mapping[str, Any]
     document: Mapping[str, Any]
@@ -114,21 +107,21 @@ def collect(run: Run, engine: Engine, top: int) -> Report:
     rows = board.rows()
     listed = {row.member.digest for row in rows}
     named = board.named()
-    points = tuple(_points(procedure))
+    cells = tuple(_ranked(procedure))
     return Report(
         name=run.folder.resolve().name,
         facts=run_facts(run, engine),
         tasks=tuple((stage.name, stage.metric) for stage in config.tasks),
         baseline=config.baseline,
-        points=points,
+        cells=cells,
         lines=tuple(_lines(named, digest(config.baseline_cell))),
-        record=tuple(_record(points, procedure.proposed)),
+        record=tuple(_record(cells, procedure.proposed)),
         funnel=tuple(_funnel(engine)),
         rows=tuple(rows),
         rest=tuple(row for row in named if row.member.digest not in listed),
         top=min(top, len(rows)),
-        lineages=tuple(_lineages(points, min(top, LINEAGES))),
-        boxes=tuple(boxes(procedure)),
+        lineages=tuple(_lineages(procedure, min(top, LINEAGES))),
+        boxes=tuple(box_plots(procedure)),
         work=tuple(run.store.results.work()),
         workers=_mapping(run.store.history.get("workers")),
         document=_mapping(run.store.history.get("config")),
@@ -136,29 +129,12 @@ def collect(run: Run, engine: Engine, top: int) -> Report:
     )
 
 
-def pareto(
-    points: Iterable[Point], size: str, least: float = -math.inf
-) -> Iterator[Point]:
-    """The points that no other is both fitter and no larger than, smallest first.
-
-    Args:
-        points: Any number.
-        size: `parameters` or `flops`.
-        least: Fitness that is exceeded.
-    """
-    order = sorted(points, key=lambda one: (getattr(one, size), -one.fitness))
-    for one in order:
-        if one.fitness > least:
-            least = one.fitness
-            yield one
-
-
-def _points(procedure: Procedure) -> Iterator[Point]:
+def _ranked(procedure: Procedure) -> Iterator[RankedCell]:
     length = procedure.population.list_length
     for place, member in enumerate(procedure.population.ranked):
         rank = place + 1 if place < length else 0
         cell = member.cell()
-        yield Point(
+        yield RankedCell(
             member,
             member.fitness,
             *_sizes(cell),
@@ -174,23 +150,28 @@ def _sizes(cell: Cell) -> tuple[int, int]:
     return num_params(cell, WIDTH), flops(cell, WIDTH)
 
 
-def _lines(named: Sequence[Row], baseline: str) -> Iterator[tuple[str, float]]:
+def _lines(
+    named: Sequence[LeaderboardRow], baseline: str
+) -> Iterator[tuple[str, float]]:
     """The baseline, references, and what is GRU or LSTM."""
     drawn = {baseline, *(digest(ZOO[name]) for name in PUBLISHED_LINES)}
     for row in named:
-        known = row.member.digest in drawn or row.member.origin == "reference"
-        if known and math.isfinite(row.fitness):
+        wanted = row.member.digest in drawn or row.member.origin == "reference"
+        if wanted and math.isfinite(row.fitness):
             yield row.member.name, row.fitness
 
 
-def _record(points: Sequence[Point], proposed: int) -> Iterator[tuple[int, float, str]]:
+def _record(
+    cells: Sequence[RankedCell], proposed: int
+) -> Iterator[tuple[int, float, str]]:
     """Where the best rises, by candidate, and where it stands at last."""
-    best: Point | None = None
-    finite = [one for one in points if math.isfinite(one.fitness)]
-    for one in sorted(finite, key=lambda one: (one.member.number, -one.fitness)):
-        if best is None or one.fitness > best.fitness:
-            best = one
-            yield one.member.number, one.fitness, one.member.name
+    best: RankedCell | None = None
+    finite = [cell for cell in cells if math.isfinite(cell.fitness)]
+    for cell in sorted(finite, key=lambda cell: (cell.member.number, -cell.fitness)):
+        if best is None or cell.fitness > best.fitness:
+            best = cell
+            yield cell.member.number, cell.fitness, cell.member.name
+    # The line goes on to the last candidate, although nothing rises there.
     if best is not None and best.member.number < proposed:
         yield proposed, best.fitness, best.member.name
 
@@ -213,26 +194,19 @@ def _funnel(engine: Engine) -> Iterator[tuple[str, int]]:
     for task, stage in enumerate(procedure.config.tasks):
         yield (
             f"reached {stage.name}",
-            sum(len(one.trials_on(task)) > 0 for one in mutants),
+            sum(len(member.trials_on(task)) > 0 for member in mutants),
         )
     yield "passed all gates", sum(member.complete for member in mutants)
     best = procedure.population.best
     yield "in the list now", sum(member.origin == "mutant" for member in best)
 
 
-def _lineages(points: Sequence[Point], count: int) -> Iterator[tuple[Step, ...]]:
-    """The best mutants, each with its ancestors, the seed first."""
-    known = {one.member.digest: one for one in points}
-    mutants = (one for one in points if one.rank and one.member.origin == "mutant")
-    for one in itertools.islice(mutants, count):
-        chain: list[Step] = []
-        point: Point | None = one
-        while point is not None:
-            parent = known.get(point.member.parent)
-            gain = None if parent is None else point.fitness - parent.fitness
-            chain.append(Step(point, gain))
-            point = parent
-        yield tuple(reversed(chain))
+def _lineages(procedure: Procedure, count: int) -> Iterator[tuple[LineageStep, ...]]:
+    """Of the best mutants of the list."""
+    population = procedure.population
+    mutants = (member for member in population.best if member.origin == "mutant")
+    for mutant in itertools.islice(mutants, count):
+        yield lineage(population, mutant)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

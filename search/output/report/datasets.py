@@ -1,11 +1,13 @@
 """What charts of a report are drawn of: column arrays, each number there once."""
 
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from search.output.report.data import Point, Report, Step, pareto
-from search.output.report.trials import Box
+from search.output.leaderboard import pareto
+from search.output.report.data import RankedCell, Report
+from search.output.report.trials import BoxPlot
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -13,93 +15,104 @@ SEED: Final = "seed"
 LISTED: Final = "in the list"
 BELOW: Final = "below the list"
 
+QUARTILES: Final = ("low", "lower", "median", "upper", "high")
+
 LABELS: Final = 3
 """Cells whose names are in the chart of lineages, besides the seeds."""
 
 
 def datasets(report: Report) -> dict[str, Columns]:
     """Column arrays by name: each number is there once, rounded."""
-    points = [one for one in report.points if math.isfinite(one.fitness)]
-    found: dict[str, Columns] = {
+    cells = [cell for cell in report.cells if math.isfinite(cell.fitness)]
+    columns: dict[str, Columns] = {
         "cells": {
-            "name": [one.member.name for one in points],
-            "born": [one.member.number for one in points],
-            "fitness": [_round(one.fitness) for one in points],
-            "weights": [one.parameters for one in points],
-            "flops": [one.flops for one in points],
-            "kind": [_kind(one) for one in points],
-            "rank": [str(one.rank or "-") for one in points],
+            "name": [cell.member.name for cell in cells],
+            "born": [cell.member.number for cell in cells],
+            "fitness": [_round(cell.fitness) for cell in cells],
+            "weights": [cell.parameters for cell in cells],
+            "flops": [cell.flops for cell in cells],
+            "kind": [_kind(cell) for cell in cells],
+            "rank": [str(cell.rank or "-") for cell in cells],
         },
         "lines": _columns(("name", "fitness"), _rounded(report.lines)),
         "record": _columns(("born", "fitness", "name"), _rounded(report.record)),
         "descent": _descent(report),
     }
     for size in ("parameters", "flops"):
-        front = list(pareto(points, size))
-        found[f"front_{size}"] = {
-            "name": [one.member.name for one in front],
-            "size": [getattr(one, size) for one in front],
-            "fitness": [_round(one.fitness) for one in front],
+        front = list(pareto(cells, operator.attrgetter(size)))
+        columns[f"front_{size}"] = {
+            "name": [cell.member.name for cell in front],
+            "size": [getattr(cell, size) for cell in front],
+            "fitness": [_round(cell.fitness) for cell in front],
         }
     for number, group in enumerate(grouped(report.boxes)):
-        found[f"box{number}"] = _box_columns(group)
-    return found
+        columns[f"box{number}"] = _box_columns(group)
+    return columns
 
 
-def grouped(boxes: Sequence[Box]) -> list[list[Box]]:
+def grouped(boxes: Sequence[BoxPlot]) -> list[list[BoxPlot]]:
     """Boxes of one task and hyperparameter together, in order."""
-    found: dict[tuple[int, str], list[Box]] = {}
+    groups: dict[tuple[int, str], list[BoxPlot]] = {}
     for box in boxes:
-        found.setdefault((box.task, box.field), []).append(box)
-    return list(found.values())
+        groups.setdefault((box.task, box.field), []).append(box)
+    return list(groups.values())
 
 
-def _kind(point: Point) -> str:
-    if point.member.origin == "seed":
+def _kind(cell: RankedCell) -> str:
+    if cell.member.origin == "seed":
         return SEED
-    return LISTED if point.rank else BELOW
+    return LISTED if cell.rank else BELOW
 
 
 def _descent(report: Report) -> Columns:
     """Each cell of the lineages once, with where its parent is."""
-    ends = {lineage[-1].point.member.digest for lineage in report.lineages[:LABELS]}
-    rows = {
-        step.point.member.digest: _link(step, parent, ends)
-        for lineage in report.lineages
-        for step, parent in zip(lineage, (None, *lineage), strict=False)
+    kinds = {cell.member.digest: _kind(cell) for cell in report.cells}
+    labelled = {steps[-1].member.digest for steps in report.lineages[:LABELS]}
+    # Lineages share ancestors. A seed has no parent, and is linked to itself.
+    links = {
+        step.member.digest: (step, parent)
+        for steps in report.lineages
+        for step, parent in zip(steps, (None, *steps), strict=False)
     }
-    names = ("name", "born", "fitness", "kind", "rules", "label", "gain", "parent")
-    return _columns((*names, "from_born", "from_fitness"), rows.values())
+    steps = [step for step, _ in links.values()]
+    parents = [parent for _, parent in links.values()]
+    origins = [parent or step for step, parent in links.values()]
+    return {
+        "name": [step.member.name for step in steps],
+        "born": [step.member.number for step in steps],
+        "fitness": [_round(step.fitness) for step in steps],
+        "kind": [kinds[digest] for digest in links],
+        "rules": [", ".join(step.member.rules) for step in steps],
+        "label": [
+            digest in labelled or parent is None
+            for digest, (_, parent) in links.items()
+        ],
+        "gain": [_round(step.gain) for step in steps],
+        "parent": ["" if parent is None else parent.member.name for parent in parents],
+        "from_born": [origin.member.number for origin in origins],
+        "from_fitness": [_round(origin.fitness) for origin in origins],
+    }
 
 
-def _link(step: Step, parent: Step | None, ends: set[str]) -> tuple[Any, ...]:
-    """A row of `_descent`; a seed is linked to itself."""
-    member, origin = step.point.member, (parent or step).point
-    return (
-        *(member.name, member.number, _round(step.point.fitness), _kind(step.point)),
-        *(", ".join(member.rules), member.digest in ends or parent is None),
-        *(_round(step.gain), "" if parent is None else origin.member.name),
-        *(origin.member.number, _round(origin.fitness)),
-    )
-
-
-def _box_columns(group: Iterable[Box]) -> Columns:
-    rows = [
-        (
-            f"{box.value:,.10g}",
-            *(box.count, box.failed),
-            *(map(_round, box.quartiles or (None,) * 5)),
-            *(_round(box.best), box.cell),
-        )
-        for box in group
-    ]
-    names = ("value", "trainings", "failed", "low", "lower", "median", "upper", "high")
-    return _columns((*names, "best", "cell"), rows)
+def _box_columns(group: Sequence[BoxPlot]) -> Columns:
+    spreads = [box.quartiles or (None,) * len(QUARTILES) for box in group]
+    quartiles = {
+        name: [_round(spread[i]) for spread in spreads]
+        for i, name in enumerate(QUARTILES)
+    }
+    return {
+        "value": [f"{box.value:,.10g}" for box in group],
+        "trainings": [box.count for box in group],
+        "failed": [box.failed for box in group],
+        **quartiles,
+        "best": [_round(box.best) for box in group],
+        "cell": [box.cell for box in group],
+    }
 
 
 def _columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Columns:
-    found = list(rows)
-    return {name: [row[i] for row in found] for i, name in enumerate(names)}
+    listed = list(rows)
+    return {name: [row[i] for row in listed] for i, name in enumerate(names)}
 
 
 def _rounded(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:

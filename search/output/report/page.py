@@ -12,7 +12,7 @@ from search.contest.progress import duration
 from search.output.report.charts import CONFIG, charts
 from search.output.report.data import Report
 from search.output.report.datasets import datasets, grouped
-from search.output.report.table import columns, entries
+from search.output.report.table import columns, table_rows
 from search.output.report.words import clock_s, commands, last_result, state, summary
 
 GLOBAL: Final = "window.vegaEmbed = vegaEmbed;"
@@ -57,7 +57,8 @@ def render(report: Report) -> str:
         last_result=last_result(report),
         commands=commands(report),
         columns=columns(report),
-        entries=list(entries(report)),
+        ranks={cell.member.digest: cell.rank for cell in report.cells},
+        entries=list(table_rows(report)),
         boxes=_boxes(report),
         config=tomli_w.dumps(dict(report.document), multiline_strings=True),
         machine=_machine(report.facts["machine"]),
@@ -102,13 +103,13 @@ def _policy(scripts: list[str]) -> str:
 
 def _boxes(report: Report) -> list[tuple[str, list[tuple[str, int]]]]:
     """Titles of tasks, and the numbers of their charts of hyperparameters."""
-    found: dict[str, list[tuple[str, int]]] = {}
+    charts_of: dict[str, list[tuple[str, int]]] = {}
     for number, group in enumerate(grouped(report.boxes)):
         name, metric = report.tasks[group[0].task]
         better = "higher" if metric.higher_is_better else "lower"
         title = f"{name}: {metric.name}, {better} is better"
-        found.setdefault(title, []).append((group[0].field, number))
-    return list(found.items())
+        charts_of.setdefault(title, []).append((group[0].field, number))
+    return list(charts_of.items())
 
 
 def _machine(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

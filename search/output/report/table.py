@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cells import Cell, digest, draw_svg, equations, flops
-from search.output.leaderboard import WIDTH, Row, Score
+from search.output.leaderboard import WIDTH, LeaderboardRow, TaskScore
 from search.output.report.data import Report
 
 
 @dataclass(frozen=True)
-class Value:
+class TableText:
     """What a table shows in one place.
 
     Attributes:
@@ -24,7 +24,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Details:
     """What is folded out below a row.
 
     Attributes:
@@ -47,18 +47,18 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Entry:
+class TableRow:
     """A row of the table.
 
     Attributes:
         name: Of the cell.
         values: As of `columns`.
-        drawn: What is folded out; None: nothing.
+        details: What is folded out; None: nothing.
     """
 
     name: str
-    values: tuple[Value, ...]
-    drawn: Drawn | None
+    values: tuple[TableText, ...]
+    details: Details | None
 
 
 def columns(report: Report) -> tuple[str, ...]:
@@ -68,18 +68,18 @@ def columns(report: Report) -> tuple[str, ...]:
     return ("rank", "fitness", *tasks, "draws", *sizes, "depth", "born")
 
 
-def entries(report: Report) -> Iterator[Entry]:
+def table_rows(report: Report) -> Iterator[TableRow]:
     """The rows, best first; then seeds and references that have no rank."""
-    names = {one.member.digest: one.member.name for one in report.points}
+    names = {cell.member.digest: cell.member.name for cell in report.cells}
     for place, row in enumerate((*report.rows, *report.rest)):
         cell = row.member.cell()
-        drawn = _drawn(row, cell, names) if place < report.top else None
-        yield Entry(row.member.name, tuple(_values(row, cell)), drawn)
+        details = _details(row, cell, names) if place < report.top else None
+        yield TableRow(row.member.name, tuple(_values(row, cell)), details)
 
 
-def _values(row: Row, cell: Cell) -> Iterator[Value]:
+def _values(row: LeaderboardRow, cell: Cell) -> Iterator[TableText]:
     yield _number(row.rank or None, "d", "-")
-    yield Value(f"{row.fitness:.4f}{'*' if row.pareto else ''}", _key(row.fitness))
+    yield TableText(f"{row.fitness:.4f}{'*' if row.pareto else ''}", _key(row.fitness))
     for score in row.scores.values():
         yield _number(score.metric, ".4f", "-")
     yield _number(sum(score.draws for score in row.scores.values()), "d", "-")
@@ -90,20 +90,24 @@ def _values(row: Row, cell: Cell) -> Iterator[Value]:
     if row.member.origin == "mutant":
         yield _number(row.member.number, "d", "-")
     else:
-        yield Value(row.member.origin, "0")
+        yield TableText(row.member.origin, "0")
 
 
-def _number(value: float | None, form: str, missing: str) -> Value:
-    return Value(missing) if value is None else Value(f"{value:{form}}", _key(value))
+def _number(value: float | None, form: str, missing: str) -> TableText:
+    return (
+        TableText(missing)
+        if value is None
+        else TableText(f"{value:{form}}", _key(value))
+    )
 
 
 def _key(value: float) -> str:
     return repr(value) if math.isfinite(value) else "1e999" if value > 0 else ""
 
 
-def _drawn(row: Row, cell: Cell, names: Mapping[str, str]) -> Drawn:
+def _details(row: LeaderboardRow, cell: Cell, names: Mapping[str, str]) -> Details:
     member = row.member
-    return Drawn(
+    return Details(
         picture=_picture(cell, member.name),
         equations=tuple(equations(cell)),
         settings=tuple((task, _words(score)) for task, score in row.scores.items()),
@@ -114,7 +118,7 @@ def _drawn(row: Row, cell: Cell, names: Mapping[str, str]) -> Drawn:
     )
 
 
-def _words(score: Score) -> str:
+def _words(score: TaskScore) -> str:
     if score.setting is None:
         return "no setting succeeded"
     values = score.setting.to_dict()

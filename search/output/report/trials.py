@@ -15,7 +15,7 @@ from workers import Setting
 
 
 @dataclass(frozen=True)
-class Box:
+class BoxPlot:
     """All trainings on a task that have one value of one hyperparameter.
 
     Attributes:
@@ -40,16 +40,16 @@ class Box:
     cell: str
 
 
-def boxes(procedure: Procedure) -> Iterator[Box]:
+def box_plots(procedure: Procedure) -> Iterator[BoxPlot]:
     """For each task, those hyperparameters that its grid varies, value by value."""
     population = procedure.population
     members = [*population.members.values(), *population.references.values()]
     for task, stage in enumerate(procedure.config.tasks):
-        tried = _Tried(members, task)
+        trials = _TaskTrials(members, task)
         for field, values in _varied(stage.plan.grid.settings):
             for value in sorted(set(values) - {None}):
-                chosen = np.array([one == value for one in values])
-                yield tried.box(field, value, chosen, stage.metric)
+                chosen = np.array([other == value for other in values])
+                yield trials.box(field, value, chosen, stage.metric)
 
 
 def _varied(settings: Sequence[Setting]) -> Iterator[tuple[str, list[Any]]]:
@@ -60,21 +60,25 @@ def _varied(settings: Sequence[Setting]) -> Iterator[tuple[str, list[Any]]]:
             yield field.name, values
 
 
-class _Tried:
-    """What was tried on a task, as arrays."""
+class _TaskTrials:
+    """What all cells came to on a task, as arrays.
+
+    Args:
+        members: The cells.
+        task: Index of the task.
+    """
 
     def __init__(self, members: Sequence[Member], task: int) -> None:
-        """Of all members."""
         self._task = task
         self._members = members
         trials = [member.trials_on(task) for member in members]
-        self._counts = np.array([len(one) for one in trials], dtype=np.int64)
-        self._indices: NDArray[np.int64] = _joined([one.indices for one in trials])
-        self._values: NDArray[np.float64] = _joined([one.values for one in trials])
+        self._counts = np.array([len(own) for own in trials], dtype=np.int64)
+        self._indices: NDArray[np.int64] = _joined([own.indices for own in trials])
+        self._values: NDArray[np.float64] = _joined([own.values for own in trials])
 
     def box(
         self, field: str, value: Any, chosen: NDArray[np.bool_], metric: Metric
-    ) -> Box:
+    ) -> BoxPlot:
         """Of the settings of a grid that are chosen."""
         places = np.flatnonzero(chosen[self._indices.astype(np.int64)])
         worked = places[np.isfinite(self._values[places])]
@@ -88,15 +92,15 @@ class _Tried:
             best = float(metrics[place])
             owner = np.searchsorted(np.cumsum(self._counts), worked[place], "right")
             cell = self._members[int(owner)].name
-        return Box(
-            self._task,
-            field,
-            float(value),
-            len(places),
-            len(places) - len(worked),
-            quartiles,
-            best,
-            cell,
+        return BoxPlot(
+            task=self._task,
+            field=field,
+            value=float(value),
+            count=len(places),
+            failed=len(places) - len(worked),
+            quartiles=quartiles,
+            best=best,
+            cell=cell,
         )
 
 

@@ -29,15 +29,15 @@ def clock_s(report: Report) -> int:
     """Seconds from the first to the last result of this run."""
     if not report.work:
         return 0
-    first = min(one.first for one in report.work)
-    return max(one.last for one in report.work) - first
+    first = min(work.first for work in report.work)
+    return max(work.last for work in report.work) - first
 
 
 def last_result(report: Report) -> str:
     """When the last result was stored, in UTC."""
     if not report.work:
         return "-"
-    at = datetime.fromtimestamp(max(one.last for one in report.work), UTC)
+    at = datetime.fromtimestamp(max(work.last for work in report.work), UTC)
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -60,7 +60,7 @@ def _sentences(report: Report) -> Iterator[str]:
         f"This search (preset {facts['preset']}, seed {facts['seed']}) has proposed "
         f"{proposed:,} of {limit:,} candidates on {tasks}."
     )
-    if not report.points:
+    if not report.cells:
         yield (
             "Nothing has been evaluated to the end yet: the cells that it starts from "
             "are still being trained, so there is no table."
@@ -78,12 +78,12 @@ def _sentences(report: Report) -> Iterator[str]:
 
 
 def _results(report: Report) -> Iterator[str]:
-    mutants = [one for one in report.points if one.member.origin == "mutant"]
+    mutants = [cell for cell in report.cells if cell.member.origin == "mutant"]
     passed = f"{len(mutants):,} mutant{'' if len(mutants) == 1 else 's'}"
     yield f"{passed} passed all gates."
     others = [f"{name} {fitness:.4f}" for name, fitness in report.lines]
     held = f" ({_listed(others)})" if others else ""
-    best = report.points[0]
+    best = report.cells[0]
     said = f"{best.member.name}, fitness {best.fitness:.4f}{held}"
     if best.member.origin == "mutant":
         yield f"The best cell is {said}."

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from cells import parse
 from search.loop.runs import open_run, replay
-from search.output.report.data import Point, collect, pareto
+from search.output.leaderboard import pareto
+from search.output.report.data import RankedCell, collect
 from search.output.report.page import inline_json
 from search.procedure.population import Member
 from search.store.database import FORMAT, RUN_FILE
@@ -321,10 +322,10 @@ points = st.lists(
 @given(points)
 def test_the_front_is_what_nobody_beats(pairs: list[tuple[int, int]]) -> None:
     cells = [
-        Point(Member("", str(i), "mutant", i), fitness, size, size, (), 0)
+        RankedCell(Member("", str(i), "mutant", i), fitness, size, size, (), 0)
         for i, (fitness, size) in enumerate(pairs)
     ]
-    front = list(pareto(cells, "parameters"))
+    front = list(pareto(cells, lambda cell: cell.parameters))
     assert {(one.fitness, one.parameters) for one in front} == {
         (fitness, size)
         for fitness, size in pairs
