@@ -34,12 +34,12 @@ import jax.numpy as jnp
 from benchmarks.plain_flax import CELLS, FlaxProgram
 from cells import ZOO
 from search.contest.contest import Contest
+from search.contest.ledger import Ledger
 from search.contest.progress import Notes
 from search.contest.request import Request, make_contests
 from search.contest.tournament import Tournament, settings_per_job
 from search.errors import UserError
 from search.procedure.presets import get_preset
-from search.store.results import Results
 from workers import InlinePool, Setting, TaskSpec, make_model
 
 TASK: Final = "arithmetic"
@@ -87,7 +87,7 @@ def ours(contest: Contest, noise: bool) -> Outcome:
     """Scores a cell as `cellsearch evaluate` does, results kept in memory."""
     pool = InlinePool(platforms="cpu")
     size = settings_per_job("cpu")
-    with Results(None) as results:
+    with Ledger.open(None) as results:
         with Clock() as clock:
             Tournament([contest], results).play(pool, Quiet(), size)
         winner = contest.outcome(results.trainings).winner

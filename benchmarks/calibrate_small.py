@@ -20,10 +20,10 @@ from search.commands.evaluate import carry_out
 from search.commands.pools import add_pool_arguments, make_pool
 from search.commands.sources import read_cells
 from search.contest.contest import Attempt, Contest
+from search.contest.ledger import Ledger
 from search.contest.progress import make_progress
 from search.contest.request import Request, make_contests
 from search.procedure.presets import get_preset
-from search.store.results import Results
 from workers import Result
 
 CELLS = ("gru", "lstm", "lstm_b", "mut1", "lstm_f", "tanh")
@@ -54,7 +54,7 @@ def main() -> None:
         baseline=None,
     )
     contests = make_contests(request)
-    with Results(options.out) as results:
+    with Ledger.open(options.out) as results:
         with make_progress() as progress:
             carry_out(contests, results, lambda: make_pool(options), progress)
         for task in request.tasks:
@@ -67,7 +67,7 @@ def main() -> None:
         )
 
 
-def report(task: str, contests: Sequence[Contest], results: Results) -> None:
+def report(task: str, contests: Sequence[Contest], results: Ledger) -> None:
     """Prints what is known of one task."""
     first = contests[0]
     metric, budget = first.metric, first.budget
@@ -96,7 +96,7 @@ def report(task: str, contests: Sequence[Contest], results: Results) -> None:
 
 
 def best_with(
-    contest: Contest, field: str, value: float, results: Results
+    contest: Contest, field: str, value: float, results: Ledger
 ) -> float | None:
     """The best metric of the settings that have a value."""
     runs = race_results(contest, results)
@@ -104,7 +104,7 @@ def best_with(
     return pick(contest, (run.best for run in chosen))
 
 
-def race_results(contest: Contest, results: Results) -> list[Result]:
+def race_results(contest: Contest, results: Ledger) -> list[Result]:
     """The results of all settings, trained to the end."""
     budget = contest.budget
     attempts = (Attempt(setting, budget, 0) for setting in contest.settings)
@@ -123,7 +123,7 @@ def pick(contest: Contest, values: Iterable[float | None]) -> float | None:
     return max(known, key=contest.metric.oriented, default=None)
 
 
-def race_loss(contest: Contest, results: Results) -> str:
+def race_loss(contest: Contest, results: Ledger) -> str:
     """The metric that a race would have ended with, had it been run on these curves."""
     tried = race_results(contest, results)
     ended = race(

@@ -227,6 +227,7 @@ def evaluate(
     """
     from search.commands import evaluate as command
     from search.commands.pools import check_workers, make_pool
+    from search.contest.ledger import Ledger
     from search.contest.progress import make_progress
     from search.contest.request import (
         BASELINE,
@@ -234,7 +235,6 @@ def evaluate(
         make_contests,
         make_request,
     )
-    from search.store.results import Results
 
     words = [BASELINE, "--tasks", ",".join(tasks), *_flags(options)]
     parsed = _parse(command, words)
@@ -244,7 +244,7 @@ def evaluate(
     if request.baseline is not None:
         request = replace(request, baseline=find_baseline(named))
     contests = make_contests(request)
-    with Results(parsed.out) as results:
+    with Ledger.open(parsed.out) as results:
         progress = make_progress()
         with progress:
             pool = functools.partial(make_pool, parsed)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.job.cost import COMPILE_S, model_width, nominal_cost, update_cost
 from workers.job.evaluation import BUDGET, Evaluation, Result, Status, failed
 from workers.job.job import Job, make_job, run_id, study_id
+from workers.job.json_form import dumps
 from workers.job.schedule import PASSED, SCHEDULES, Schedule
 from workers.job.setting import JobError, Point, Setting, Shape
 from workers.job.spec import OPTIMIZERS, PRODUCTS, TaskSpec, Training
@@ -58,6 +59,7 @@ __all__ = [
     "TaskSpec",
     "Training",
     "available_cores",
+    "dumps",
     "evaluate",
     "failed",
     "installed",

@@ -19,12 +19,12 @@ from search.commands.pools import (
     platform_of,
 )
 from search.contest.contest import Contest
+from search.contest.ledger import Ledger
 from search.contest.progress import Spectator, duration, make_progress
 from search.contest.request import BASELINE, Request, make_contests, make_request
 from search.contest.scoreboard import Scoreboard, make_scoreboard, print_scoreboard
 from search.contest.tournament import Tournament, settings_per_job
 from search.procedure.presets import PRESETS
-from search.store.results import Results
 from workers import Pool
 
 FOLDER: Final = "runs/evaluate"
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     check_workers(options)
     request = make_request(options)
     contests = make_contests(request)
-    with Results(options.out) as results:
+    with Ledger.open(options.out) as results:
         progress = make_progress()
         try:
             with progress:
@@ -110,7 +110,7 @@ def _warn(request: Request, spectator: Spectator) -> None:
 
 def carry_out(
     contests: Sequence[Contest],
-    results: Results,
+    results: Ledger,
     pool: Callable[[], Pool],
     spectator: Spectator,
 ) -> None:
@@ -133,7 +133,7 @@ def carry_out(
 
 
 def make_board(
-    request: Request, contests: Sequence[Contest], results: Results
+    request: Request, contests: Sequence[Contest], results: Ledger
 ) -> Scoreboard:
     """The table of what is known of a request."""
     return make_scoreboard(request.cells, request.baseline, contests, results)
@@ -143,7 +143,7 @@ def _show(board: Scoreboard, stream: Any) -> None:
     print_scoreboard(board, stream, None if stream.isatty() else PIPE_COLUMNS)
 
 
-def _footer(results: Results, seconds: float) -> str:
+def _footer(results: Ledger, seconds: float) -> str:
     spent = results.spent()
     line = (
         f"{duration(seconds)} now; {duration(spent.train_s)} of training and "
@@ -158,7 +158,7 @@ def _footer(results: Results, seconds: float) -> str:
 
 
 def document(
-    request: Request, board: Scoreboard, results: Results, seconds: float
+    request: Request, board: Scoreboard, results: Ledger, seconds: float
 ) -> dict[str, Any]:
     """What `--json` prints; the request decides all but `seconds` and `machine`."""
     spent = results.spent()

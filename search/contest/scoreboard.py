@@ -6,8 +6,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cells import Cell, digest, to_text
 from search.contest.contest import Contest
+from search.contest.ledger import Ledger
 from search.contest.scores import Scored, ratio, score, tied
-from search.store.results import Results
 from tasks import Metric
 from workers import Setting
 
@@ -105,7 +105,7 @@ def make_scoreboard(
     cells: Sequence[tuple[str, Cell]],
     baseline: tuple[str, Cell] | None,
     contests: Sequence[Contest],
-    results: Results,
+    results: Ledger,
 ) -> Scoreboard:
     """The table of what is known so far.
 
@@ -156,7 +156,7 @@ def _scores(
     name: str,
     tasks: Iterable[str],
     contests: Mapping[tuple[str, str], Contest],
-    results: Results,
+    results: Ledger,
 ) -> tuple[dict[str, Scored | None], dict[str, int]]:
     outcomes = {task: contests[task, name].outcome(results.trainings) for task in tasks}
     scores = {task: score(outcome) for task, outcome in outcomes.items()}

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Final
 
 from search.contest.contest import Attempt, Contest, Due
+from search.contest.ledger import Ledger
 from search.contest.progress import Label, Overview, Spectator
 from search.procedure.racing import ranked
-from search.store.results import Results
 from workers import Job, Pool, Result
 
 SETTINGS_PER_JOB: Final = {"cpu": 4}
@@ -37,7 +37,7 @@ class Tournament:
     """
 
     contests: Sequence[Contest]
-    results: Results
+    results: Ledger
     _flying: dict[str, Label] = field(default_factory=dict)
     _started: set[tuple[str, int]] = field(default_factory=set)
     _due: dict[int, Due] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import Any
 
 from search.errors import UserError
 from search.store.history import History
-from search.store.results import classes_of
+from search.store.reuse import classes_of
 
 
 def class_of(history: History) -> str | None:

@@ -15,7 +15,7 @@ from search.procedure.config import Config
 from search.procedure.document import Document, differences, from_document, to_document
 from search.procedure.procedure import Procedure
 from search.store.document_file import read_document, write_document
-from search.store.results import classes_of
+from search.store.reuse import classes_of
 from search.store.store import Store
 from workers import installed, versions
 
@@ -163,7 +163,7 @@ def take_results(run: Run, *, mixed: bool) -> list[str]:
     own = class_of(history)
     for other in map(Path, history.get("reuse", [])):
         try:
-            run.store.results.reuse(other, None if mixed else own)
+            run.store.results.reused.add(other, None if mixed else own)
             others = classes_of(other) - {own}
         except UserError as error:
             notes.append(f"note: {error}; what it had is trained again")

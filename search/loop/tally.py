@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from search.procedure.filter import passed
 from search.procedure.moves import FILTER, Decision, Order
 from search.procedure.procedure import Procedure
-from search.store.results import FAULTS
+from search.store.rows import FAULTS
 from workers import Evaluation, Job, Result, Status
 
 

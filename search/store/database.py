@@ -23,6 +23,9 @@ EARLIER: Final = {1: "only unreleased versions before 0.1.0"}
 """Formats that are not read any more, and what reads them."""
 
 RUN_FILE: Final = "search.db"
+RESULTS_FILE: Final = "results.db"
+"""What a run is kept in, and cells that are scored without one."""
+
 CACHE_KB: Final = 32_768
 
 BASE: Final = """

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from search.procedure.moves import NEW, Decision, Issued, Reject
 from search.store.database import Database
-from search.store.results import cell_number
+from search.store.rows import cell_number
 
 PAGE: Final = 1000
 """Rows that are read at a time, so that memory stays flat and no reader lasts."""

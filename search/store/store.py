@@ -27,7 +27,7 @@ class Store:
 
     def __init__(self, file: Database) -> None:
         """Takes over a file that `create`, `open` or `read` opened."""
-        self.results = Results(file, cache=False)
+        self.results = Results(file)
         self.history = History(file)
         self._file = file
 

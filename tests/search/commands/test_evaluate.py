@@ -14,7 +14,7 @@ import pytest
 from cells import ZOO, digest, parse
 from search.commands.cli import main
 from search.contest.request import find_baseline
-from search.store.results import FILE
+from search.store.database import RESULTS_FILE
 from workers import Setting
 
 ROOT = Path(__file__).parents[3]
@@ -56,9 +56,9 @@ def comparable(text: str) -> dict[str, Any]:
 
 def stored(folder: Path, table: str = "runs") -> int:
     """How many rows there are."""
-    if not (folder / FILE).exists():
+    if not (folder / RESULTS_FILE).exists():
         return 0
-    file = sqlite3.connect(folder / FILE)
+    file = sqlite3.connect(folder / RESULTS_FILE)
     try:
         return int(file.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
     except sqlite3.OperationalError:  # the tables are about to be made

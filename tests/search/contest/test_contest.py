@@ -9,10 +9,10 @@ import pytest
 
 from cells import ZOO, parse
 from search.contest.contest import Contest, Outcome, repeat_seed
+from search.contest.ledger import Ledger
 from search.contest.progress import Label, Notes, Overview
 from search.contest.tournament import Tournament, settings_per_job
 from search.procedure.racing import Racing
-from search.store.results import Results
 from tests.support.fake_pool import FakePool, Reached, noisy
 from workers import Evaluation, Job, Result, Setting, TaskSpec
 
@@ -61,7 +61,7 @@ def play(
     *contests: Contest, pool: FakePool | None = None, folder: Path | None = None
 ) -> tuple[FakePool, list[Outcome], Recorder]:
     pool, recorder = FakePool() if pool is None else pool, Recorder()
-    with Results(folder) as results:
+    with Ledger.open(folder) as results:
         tournament = Tournament(contests, results)
         tournament.play(pool, recorder, 4)
         assert tournament.over

@@ -7,6 +7,7 @@ import pytest
 
 from cells import ZOO, digest, parse
 from search.contest.contest import Contest, Outcome
+from search.contest.ledger import Ledger
 from search.contest.progress import Notes
 from search.contest.scoreboard import (
     Scoreboard,
@@ -17,7 +18,6 @@ from search.contest.scoreboard import (
 from search.contest.scores import Interval, Scored, interval, ratio, score, tied
 from search.contest.tournament import Tournament
 from search.errors import UserError
-from search.store.results import Results
 from tasks import ACCURACY, TOKEN_NLL, Metric
 from tests.support.fake_pool import FakePool, Reached
 from workers import Job, Result, Setting, Status, TaskSpec
@@ -123,7 +123,7 @@ def board(
         for task in ("xml", "nottingham")
         for name, cell in all_cells.items()
     ]
-    with Results(None) as results:
+    with Ledger.open(None) as results:
         Tournament(contests, results).play(FakePool(metric), Notes(), 4)
         return make_scoreboard(cells, gru if base else None, contests, results)
 

@@ -97,7 +97,7 @@ def test_a_file_that_is_cut_off_is_refused_and_its_rows_are_reused(
     assert f"{path} is damaged" in str(error.value)
     assert f"`cellsearch run --reuse {tmp_path}/old --out NEW`" in str(error.value)
     with Store.create(tmp_path / "new", {}) as store:
-        store.results.reuse(tmp_path / "old")
+        store.results.reused.add(tmp_path / "old")
         saved = known(store)
         assert 0 < len(saved) < JOBS
     with Store.open(tmp_path / "new") as store:
@@ -115,7 +115,7 @@ def test_of_a_file_with_a_page_of_garbage_rows_are_reused_as_they_were(
         path.write_bytes(whole[:start] + bytes(range(16)) * 256 + whole[end:])
         saved.append(0)
         with Store.create(tmp_path / f"new{page}", {}) as store:
-            store.results.reuse(tmp_path / "old")
+            store.results.reused.add(tmp_path / "old")
             for seed in range(JOBS):
                 saved[-1] += check_what_is_found(store, seed)
     assert max(saved) == 2 * JOBS
@@ -250,4 +250,4 @@ def test_a_file_of_a_later_format_names_the_version_that_reads_it(
         Store.create(tmp_path / "new", {}) as store,
         pytest.raises(UserError, match="format 3"),
     ):
-        store.results.reuse(tmp_path)
+        store.results.reused.add(tmp_path)

@@ -215,7 +215,8 @@ def test_results_are_found_as_they_were_but_for_curves(tmp_path: Path) -> None:
         for expected in evaluation(one).results:
             run_id = one.run_id(expected.setting)
             assert found[run_id] == dataclasses.replace(expected, curve=())
-            assert store.results.trainings(run_id) == {30: expected}
+            [row] = store.results.trainings(run_id)
+            assert (row.budget, row.result) == (30, expected)
 
 
 @pytest.mark.parametrize("status", [Status.TIMEOUT, Status.CRASHED])
@@ -227,7 +228,6 @@ def test_faults_are_found_until_they_are_tried_again(
         store.commit(one, failed(one, status, "killed"))
         found = store.results.find(ids(one), 30)
         assert {result.status for result in found.values()} == {status}
-        assert store.results.trainings(ids(one)[0]) == {}
         store.commit(one, evaluation(one))
         found = store.results.find(ids(one), 30)
         assert {result.status for result in found.values()} == {Status.OK}
@@ -240,14 +240,15 @@ def test_results_of_another_run_are_taken_over_without_seconds_but_not_faults(
     with Store.create(tmp_path / "old", {}) as store:
         store.commit(one, evaluation(one))
         store.commit(other, failed(other, Status.TIMEOUT, "slow"))
-    with Results(tmp_path / "scored") as results:  # as `evaluate` keeps them
+    with Results.open(tmp_path / "scored") as results:  # as `evaluate` keeps them
         results.add(third, evaluation(third))
     with Store.create(tmp_path / "new", {}) as store:
-        store.results.reuse(tmp_path / "old")
-        store.results.reuse(tmp_path / "scored")
+        store.results.reused.add(tmp_path / "old")
+        store.results.reused.add(tmp_path / "scored")
         assert set(store.results.find(ids(one), 30)) == set(ids(one))
         assert store.results.find(ids(other), 30) == {}
-        assert store.results.trainings(ids(third)[0])[30].curve
+        assert set(store.results.find(ids(third), 30)) == set(ids(third))
+        assert store.results.trainings(ids(third)[0])[0].result.curve
     with Store.open(tmp_path / "new") as store:  # it is complete without the others
         assert set(store.results.find(ids(one), 30)) == set(ids(one))
         assert store.results.spent() == (0.0, 0.0, ("fake",))
@@ -256,16 +257,11 @@ def test_results_of_another_run_are_taken_over_without_seconds_but_not_faults(
     assert len(query(tmp_path / "new", "SELECT * FROM evaluations")) == 2
 
 
-def test_a_store_keeps_nothing_in_memory(tmp_path: Path) -> None:
+def test_what_was_spent_is_the_sum_over_all_evaluations(tmp_path: Path) -> None:
     with Store.create(tmp_path, {}) as store:
         for seed in range(20):
-            one = job(seed=seed)
-            store.commit(one, evaluation(one))
-            store.results.find(ids(one), 30)
-            store.results.trainings(ids(one)[0])
-        assert not store.results._kept
-        assert not store.results._used
-        assert store.results.spent()[:2] == (20.0, 40.0)
+            store.commit(job(seed=seed), evaluation(job(seed=seed)))
+        assert store.results.spent() == (20.0, 40.0, ("fake",))
 
 
 def test_a_run_is_not_begun_twice(tmp_path: Path) -> None:

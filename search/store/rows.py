@@ -1,0 +1,268 @@
+"""Trainings and evaluations as they are stored; see `tables`."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Container, Iterable
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from cells import to_text
+from search.errors import UserError
+from search.store.database import Database
+from workers import (
+    Evaluation,
+    Job,
+    Point,
+    Result,
+    Setting,
+    Status,
+    TaskSpec,
+    Training,
+    dumps,
+)
+
+FAULTS: Final = (Status.TIMEOUT, Status.CRASHED)
+"""Ends that say more of the machine than of the cell: kept, but tried again later."""
+
+UNREADABLE: Final = (UserError, sqlite3.Error, ValueError, LookupError, TypeError)
+"""What comes of rows on damaged pages."""
+
+COLUMNS: Final = "setting, status, best, test, updates, ended, width, num_params"
+"""What `make_result` takes of `runs`, besides the curve."""
+
+FIND: Final = f"SELECT budget, evaluation, {COLUMNS}, curve FROM runs WHERE run_id = ?"
+
+FIND_EVALUATION: Final = """
+SELECT digest, text, t.value, a.value, budget, seed, compile_s, train_s, compiled,
+    n.value, m.value, stored_at
+FROM evaluations e JOIN cells c ON c.id = cell JOIN tasks t ON t.id = task
+    JOIN trainings a ON a.id = training JOIN words n ON n.id = numerics
+    JOIN words m ON m.id = machine
+WHERE e.id = ?
+"""
+
+ADD_EVALUATION: Final = """
+INSERT INTO evaluations (cell, task, training, budget, seed, compile_s, train_s,
+    compiled, numerics, machine, source, stored_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+ADD_TRAINING: Final = """
+INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+class TrainingRow(NamedTuple):
+    """A training of a setting as it is stored.
+
+    Attributes:
+        budget: Most updates.
+        evaluation: Number of the evaluation that it was part of.
+        result: What it came to.
+    """
+
+    budget: int
+    evaluation: int
+    result: Result
+
+
+class EvaluationRow(NamedTuple):
+    """An evaluation as it is stored, apart from its results, in plain values.
+
+    Attributes:
+        digest: Of the cell.
+        text: Of the cell; None: it is stored already, or not known.
+        task: JSON of what decides its data.
+        training: JSON of what differs from the plain training.
+        budget: Most updates.
+        seed: Of the job.
+        compile_s: Seconds of compilation.
+        train_s: Other seconds.
+        compiled: Programs.
+        numerics: Key of the numerics class.
+        machine: Name of the machine.
+        stored_at: In Unix seconds.
+    """
+
+    digest: bytes
+    text: str | None
+    task: str
+    training: str
+    budget: int
+    seed: int
+    compile_s: float
+    train_s: float
+    compiled: int
+    numerics: str
+    machine: str
+    stored_at: int
+
+
+def find_trainings(file: Database, run_id: str) -> list[TrainingRow]:
+    """What a file has of a training, smaller budgets first, with curves."""
+    return [
+        TrainingRow(budget, evaluation, make_result(file, *columns))
+        for budget, evaluation, *columns in file.rows(FIND, (bytes.fromhex(run_id),))
+    ]
+
+
+def find_evaluation(file: Database, number: int) -> EvaluationRow:
+    """An evaluation by its number.
+
+    Raises:
+        ValueError: The file, damaged, has no such evaluation.
+    """
+    [row] = file.rows(FIND_EVALUATION, (number,))
+    return EvaluationRow(*row)
+
+
+def make_row(
+    job: Job, evaluation: Evaluation, known: Container[bytes]
+) -> EvaluationRow:
+    """An evaluation apart from its results.
+
+    Args:
+        job: The job.
+        evaluation: Its answer.
+        known: Digests of cells whose text is stored, and need not be made.
+    """
+    digest = bytes.fromhex(job.digest)
+    return EvaluationRow(
+        digest=digest,
+        text=None if digest in known else to_text(job.cell),
+        task=_task_text(job.task),
+        training=_training_text(job.training),
+        budget=job.budget,
+        seed=job.seed,
+        compile_s=evaluation.compile_s,
+        train_s=evaluation.train_s,
+        compiled=evaluation.compiled,
+        numerics=evaluation.numerics,
+        machine=evaluation.machine,
+        stored_at=int(time.time()),
+    )
+
+
+def write(
+    file: Database,
+    row: EvaluationRow,
+    trainings: Iterable[tuple[str, int, Result]],
+    *,
+    source: str | None = None,
+    curves: bool = True,
+) -> int:
+    """Stores an evaluation, within a transaction; returns its number.
+
+    Args:
+        file: Where.
+        row: The evaluation.
+        trainings: Run id, budget and result of each setting.
+        source: File that it is taken over from; None: it was made here.
+        curves: Whether learning curves are stored.
+    """
+    values = (
+        cell_number(file, row.digest, row.text),
+        file.number("tasks", row.task),
+        file.number("trainings", row.training),
+        row.budget,
+        row.seed,
+        row.compile_s,
+        row.train_s,
+        row.compiled,
+        file.number("words", row.numerics),
+        file.number("words", row.machine),
+        None if source is None else file.number("words", source),
+        row.stored_at,
+    )
+    number = int(file.execute(ADD_EVALUATION, values).lastrowid or 0)
+    rows = [
+        (bytes.fromhex(run_id), budget, number, *_columns(file, result, curves))
+        for run_id, budget, result in trainings
+    ]
+    file.executemany(ADD_TRAINING, rows)
+    return number
+
+
+def cell_number(
+    file: Database, digest: str | bytes, text: str | None = None
+) -> int | None:
+    """The id of a cell, which is put into `cells` if new; None without a digest."""
+    if not digest:
+        return None
+    key = bytes.fromhex(digest) if isinstance(digest, str) else digest
+    known = file.known("cells")
+    if key in known:
+        return known[key]
+
+    # A cell that was first met as a parent has no text until somebody brings it.
+    query = "SELECT id, text FROM cells WHERE digest = ?"
+    number, old = file.execute(query, (key,)).fetchone() or (None, None)
+    if number is None:
+        add = "INSERT INTO cells (digest, text) VALUES (?, ?)"
+        number = int(file.execute(add, (key, text)).lastrowid or 0)
+    elif old is None and text is not None:
+        file.execute("UPDATE cells SET text = ? WHERE id = ?", (text, number))
+    if old is not None or text is not None:
+        known[key] = number
+    return int(number)
+
+
+def make_result(
+    file: Database,
+    setting: int,
+    status: str,
+    best: float | None,
+    test: float | None,
+    updates: int,
+    ended: int,
+    width: int,
+    num_params: int,
+    curve: str | None = None,
+) -> Result:
+    """A result from the columns of `runs`.
+
+    Raises:
+        KeyError: The file, damaged, has no such setting or word.
+    """
+    return Result(
+        setting=_setting(file.value("settings", setting)),
+        status=Status(status),
+        best=best,
+        updates=updates,
+        ended=file.value("words", ended),
+        curve=tuple(Point(*point) for point in json.loads(curve)) if curve else (),
+        width=width,
+        num_params=num_params,
+        test=test,
+    )
+
+
+def _columns(file: Database, result: Result, curves: bool) -> tuple[Any, ...]:
+    """The columns of `runs` from `setting` on."""
+    return (
+        file.number("settings", result.setting.text),
+        result.status.value,
+        result.best,
+        result.test,
+        result.updates,
+        file.number("words", result.ended),
+        result.width,
+        result.num_params,
+        dumps(result.curve) if curves and result.curve else None,
+    )
+
+
+@lru_cache(maxsize=64)
+def _task_text(task: TaskSpec) -> str:
+    return dumps(task.identity)
+
+
+@lru_cache(maxsize=64)
+def _training_text(training: Training) -> str:
+    return dumps(training.to_dict())
+
+
+@lru_cache(maxsize=10_000)
+def _setting(text: str) -> Setting:
+    return Setting.from_dict(json.loads(text))
