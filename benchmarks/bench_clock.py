@@ -42,13 +42,9 @@ class SeedsOnly(Population):
     """A population in which nobody but the seeds has mutants."""
 
     @property
-    def list_length(self) -> int:
-        """How many may have mutants."""
-        return len(self.seeds)
-
-    def at(self, rank: int) -> Member:
-        """One of the seeds."""
-        return self.seeds[rank]
+    def parents(self) -> Sequence[Member]:
+        """The seeds."""
+        return self.seeds
 
 
 def course(config: Config, candidates: int, share: Draw, *, seeds: bool) -> Course:
@@ -60,12 +56,11 @@ def course(config: Config, candidates: int, share: Draw, *, seeds: bool) -> Cour
         share: What trainings take.
         seeds: Whether only seeds have mutants.
     """
-    procedure = Procedure(config)
-    if seeds:
-        baseline = dict((*config.seeds, *config.references))[config.baseline]
-        procedure.population = SeedsOnly(
-            config.tasks, config.rules.list_size, digest(baseline)
-        )
+    kind = SeedsOnly if seeds else Population
+    population = kind(
+        config.tasks, config.rules.list_size, digest(config.baseline_cell)
+    )
+    procedure = Procedure(config, population)
     world = World(Landscape(len(config.tasks), PASSING))
     return follow(procedure, candidates, world, share)
 

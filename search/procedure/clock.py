@@ -60,11 +60,6 @@ class Clock(Generic[T]):
         """Whether a slot is free."""
         return len(self._flying) < self.slots
 
-    @property
-    def flying(self) -> list[Ticket[T]]:
-        """The jobs in flight, in the order in which they end."""
-        return sorted(self._flying, key=lambda ticket: ticket[:2])
-
     def issue(self, content: T, end: float) -> Ticket[T]:
         """Starts a job now.
 

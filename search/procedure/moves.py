@@ -1,11 +1,36 @@
 """Moves of a search as values: what was decided, dropped, ordered and issued."""
 
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from workers import Setting
 
-NEW: Final = ("seed", "reference", "propose")
-"""Kinds of decisions whose cell is a new candidate."""
+
+class Move(StrEnum):
+    """What a decision does.
+
+    Attributes:
+        SEED: A cell that the list starts with is given settings of every task.
+        REFERENCE: So is a cell that is scored and has no mutants.
+        PROPOSE: A mutant that nobody has seen is given the filter, then the tasks.
+        AGAIN: So is one that is a known cell, with settings that it has not had.
+        REEXAMINE: A cell of the list is given fresh settings of every task.
+        NONE: Nothing: no mutant was taken.
+    """
+
+    SEED = "seed"
+    REFERENCE = "reference"
+    PROPOSE = "propose"
+    AGAIN = "again"
+    REEXAMINE = "reexamine"
+    NONE = "none"
+
+
+NEW: Final = frozenset({Move.SEED, Move.REFERENCE, Move.PROPOSE})
+"""Moves whose cell is a new one."""
+
+UNGATED: Final = frozenset({Move.SEED, Move.REFERENCE, Move.REEXAMINE})
+"""Moves that give a cell all tasks at once."""
 
 FILTER: Final = -1
 """In place of the index of a task: the job is one of the filter."""
@@ -30,19 +55,19 @@ class Decision(NamedTuple):
 
     Attributes:
         number: 0, 1, ... in order of logical time.
-        kind: `seed`, `reference`, `propose`, `again`, `reexamine` or `none`.
+        kind: What it does.
         at: Logical time.
         digest: Of the cell it is about; empty: none.
         parent: Digest of the parent; empty: none.
-        text: The canonical cell; empty where the kind is `none`, and, until it is
-            stored, `reexamine`.
+        text: The canonical cell; empty for `NONE`, and, until it is stored, for
+            `REEXAMINE`.
         rules: What was done to the parent.
         rejects: Mutants that were drawn before it and dropped.
         drain: Whether it was taken only because a limit was reached.
     """
 
     number: int
-    kind: str
+    kind: Move
     at: float
     digest: str
     parent: str

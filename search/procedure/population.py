@@ -5,7 +5,7 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from enum import StrEnum
 
 import numpy as np
 
@@ -13,9 +13,20 @@ from cells import Cell, parse
 from search.errors import UserError
 from search.procedure.config import Stage
 from tasks import Metric
-from workers import Setting
 
-ORIGINS = ("seed", "reference", "mutant")
+
+class Origin(StrEnum):
+    """Where a cell comes from.
+
+    Attributes:
+        SEED: It is one of those that the list starts with.
+        REFERENCE: It is scored, and has no mutants.
+        MUTANT: The search has made it.
+    """
+
+    SEED = "seed"
+    REFERENCE = "reference"
+    MUTANT = "mutant"
 
 
 class Trials:
@@ -27,7 +38,6 @@ class Trials:
     __slots__ = ("_had", "_indices", "_values", "best", "best_index", "rounds")
 
     def __init__(self) -> None:
-        """None yet."""
         self._had = 0  # bit i: whether the setting of index i is there
         self._indices = array("H")
         self._values = array("d")
@@ -94,7 +104,7 @@ class Member:
     Attributes:
         digest: Its identity.
         name: What it is called in tables.
-        origin: One of `ORIGINS`.
+        origin: Where it comes from.
         birth: Members are numbered as they are added.
         number: How many mutants had been proposed with it; 0 for seeds.
         parent: The digest of the cell that it is a mutant of; empty for none.
@@ -111,7 +121,7 @@ class Member:
 
     digest: str
     name: str
-    origin: str
+    origin: Origin
     birth: int
     number: int = 0
     parent: str = ""
@@ -140,24 +150,29 @@ class Member:
 
 
 class Population:
-    """All members; those that reproduce are the best `list_size` complete ones."""
+    """All members; the list has the best `list_size` complete ones.
+
+    Args:
+        stages: The tasks.
+        list_size: How many are in the list at most.
+        baseline: Digest of the cell that ratios refer to.
+
+    Attributes:
+        members: All but the references, by digest.
+        references: By digest.
+        seeds: Those of the members that are seeds.
+    """
 
     def __init__(self, stages: Sequence[Stage], list_size: int, baseline: str) -> None:
-        """Nobody yet.
-
-        Args:
-            stages: The tasks.
-            list_size: How many are in the list at most.
-            baseline: Digest of the cell that ratios refer to.
-        """
         self.members: dict[str, Member] = {}
         self.references: dict[str, Member] = {}
         self.seeds: list[Member] = []
-        self._stages = stages
+        self._names = [stage.name for stage in stages]
+        self._metrics = [stage.metric for stage in stages]
         self._list_size = list_size
         self._baseline = baseline
         self._ranked: list[Member] = []
-        self._scale: tuple[float, ...] = ()
+        self._bests: list[float] = []  # of the baseline; empty: to be found
 
     @property
     def ranked(self) -> Sequence[Member]:
@@ -166,23 +181,19 @@ class Population:
 
     @property
     def best(self) -> Sequence[Member]:
-        """Those that reproduce, best first."""
+        """The list, best first."""
         return self._ranked[: self._list_size]
 
     @property
-    def list_length(self) -> int:
-        """How many are in the list."""
-        return min(self._list_size, len(self._ranked))
-
-    def at(self, rank: int) -> Member:
-        """The member of a rank in the list, from 0."""
-        return self._ranked[rank]
+    def parents(self) -> Sequence[Member]:
+        """Those that mutants are made of."""
+        return self.best
 
     def add(self, member: Member) -> None:
         """Adds a member, which is not complete yet; references are kept apart."""
-        place = self.references if member.origin == "reference" else self.members
+        place = self.references if member.origin == Origin.REFERENCE else self.members
         place[member.digest] = member
-        if member.origin == "seed":
+        if member.origin == Origin.SEED:
             self.seeds.append(member)
 
     def find(self, digest: str) -> Member | None:
@@ -191,7 +202,7 @@ class Population:
 
     def join(self, member: Member) -> None:
         """A member has passed all gates."""
-        if member.complete or member.origin == "reference":
+        if member.complete or member.origin == Origin.REFERENCE:
             return
         member.complete = True
         member.fitness = self.fitness_of(member)
@@ -214,8 +225,8 @@ class Population:
             index: Of the setting in the task's grid.
             value: Best validation metric; None: it failed.
         """
-        metric = self._stages[task].metric
-        improved = self.trials(member, task).add(index, value, metric)
+        trials, metric = self.trials(member, task), self._metrics[task]
+        improved = trials.add(index, value, metric)
         if not improved:
             return
         if member is self.find(self._baseline):
@@ -229,39 +240,44 @@ class Population:
         Raises:
             UserError: The baseline has learned nothing, so there are no ratios.
         """
-        base = self._bests[task]
-        return self._stages[task].metric.ratio(member.trials_on(task).best, base)
+        if not self._bests:
+            self._bests = self._baseline_bests()
+        best = member.trials_on(task).best
+        return self._metrics[task].ratio(best, self._bests[task])
+
+    def exceeds(self, member: Member, task: int, share: float) -> bool:
+        """Whether its best on a task is above a share of the baseline's."""
+        return self.ratio_of(member, task) > share
 
     def fitness_of(self, member: Member) -> float:
         """The least of its ratios to the baseline (Jozefowicz et al. 2015, 3.1)."""
-        return min(self.ratio_of(member, task) for task in range(len(self._stages)))
+        return min(self.ratio_of(member, task) for task in range(len(self._metrics)))
 
     def baseline_ready(self) -> bool:
         """Whether the baseline has a result on every task."""
         member = self.find(self._baseline)
         return member is not None and all(
             not math.isnan(member.trials_on(task).best)
-            for task in range(len(self._stages))
+            for task in range(len(self._metrics))
         )
 
-    @cached_property
-    def _bests(self) -> list[float]:
-        """The baseline's best on each task; forgotten when one of them changes."""
+    def _baseline_bests(self) -> list[float]:
+        """The baseline's best on each task."""
         member = self.find(self._baseline)
         bests = []
-        for task, stage in enumerate(self._stages):
+        for task, name in enumerate(self._names):
             best = math.nan if member is None else member.trials_on(task).best
             if not best or math.isnan(best):
                 said = "nothing but failures" if math.isnan(best) else "0"
                 raise UserError(
-                    f"the baseline reaches {said} on {stage.name}, so that there are "
+                    f"the baseline reaches {said} on {name}, so that there are "
                     "no ratios to it: allow more updates or other settings"
                 )
             bests.append(best)
         return bests
 
     def _rank_again(self) -> None:
-        self.__dict__.pop("_bests", None)
+        self._bests = []
         if not self.baseline_ready():
             return
         for member in self._ranked:
@@ -274,19 +290,3 @@ class Population:
         del self._ranked[place]
         member.fitness = self.fitness_of(member)
         bisect.insort(self._ranked, member, key=lambda one: one.rank)
-
-
-class Grids:
-    """Settings of each task by index, and the reverse."""
-
-    def __init__(self, stages: Sequence[Stage]) -> None:
-        """The grids of the tasks, in order."""
-        self.settings = [stage.plan.grid.settings for stage in stages]
-        self._indices = [
-            {setting: index for index, setting in enumerate(settings)}
-            for settings in self.settings
-        ]
-
-    def index(self, task: int, setting: Setting) -> int:
-        """Where a setting of a task is in its grid."""
-        return self._indices[task][setting]

@@ -8,35 +8,26 @@ before it; which settings a cell is given is one of (seed, cell, task, round) an
 """
 
 import heapq
-from collections.abc import MutableMapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
-import numpy as np
-from cachetools import LRUCache
-
-from cells import Cell, CellError, canonicalize, dead, digest, mutate, to_text
+from cells import Cell, digest
 from search.procedure.config import Config
 from search.procedure.filter import passed
-from search.procedure.moves import FILTER, Decision, Order, Reject
-from search.procedure.population import Grids, Member, Population, best_first
-from search.procedure.settings import Source, draw, inherit, inheritance_sources
-from search.procedure.visits import Round, Visit
+from search.procedure.moves import FILTER, UNGATED, Decision, Move, Order
+from search.procedure.population import Member, Origin, Population
+from search.procedure.proposals import Proposals, opening
+from search.procedure.rounds import Rounds
+from search.procedure.settings import Grids
+from search.procedure.visits import Visit
 from workers import Result, Setting
-
-DECISION: Final = 1
-SETTINGS: Final = 2
-OPENING: Final = 3
-"""What a generator is for: no two uses share a seed."""
-
-CELLS: Final = 500
-"""Cells that are kept as such, and not as text alone."""
-
-IN_PARALLEL: Final = ("seed", "reference", "reexamine")
-"""Moves that give a cell all tasks at once, without gates."""
 
 
 class Procedure:
     """A search in progress: who is known, who is under way, what comes next.
+
+    Args:
+        config: What is searched, and how.
+        population: A new one of another kind; None: the plain one.
 
     Attributes:
         config: What is searched, and how.
@@ -45,24 +36,27 @@ class Procedure:
         decisions: Moves so far.
     """
 
-    def __init__(self, config: Config) -> None:
-        """Nothing has happened yet."""
+    def __init__(self, config: Config, population: Population | None = None) -> None:
         self.config = config
-        self.population = Population(
+        self.population = population or Population(
             config.tasks, config.rules.list_size, digest(config.baseline_cell)
         )
         self.proposed = 0
         self.decisions = 0
-        self._grids = Grids(config.tasks)
+        self._grids = Grids([stage.plan.grid for stage in config.tasks])
+        self._proposals = Proposals(config, self.population, self._grids)
+        self._rounds = Rounds(config, self.population, self._grids)
+        self._opening = opening(config)
+        self._names = {  # of seeds and references, by digest
+            decision.digest: name
+            for decision, (name, _) in zip(
+                self._opening, (*config.seeds, *config.references), strict=True
+            )
+        }
+        self._opened = False
         self._visits: dict[int, Visit] = {}
         self._ready: list[int] = []  # a heap of the decisions that have jobs to issue
-        self._names: dict[str, str] = {}  # of seeds and references, by digest
-        self._opening = self._opening_decisions()
-        self._first = len(self._opening)
-        self._opened = False
         self._candidates = 0  # under way
-        self._cells: MutableMapping[str, Cell] = LRUCache(CELLS)
-        self._ranking: dict[int, tuple[int, ...]] = {}
 
     @property
     def visits(self) -> Sequence[Visit]:
@@ -75,16 +69,16 @@ class Procedure:
         return self._opened
 
     @property
-    def may_decide(self) -> bool:
-        """Whether another move may start now."""
-        if self.decisions < self._first:
-            return True
-        return self._opened and self._candidates < self.config.rules.in_flight
-
-    @property
     def past_opening(self) -> bool:
         """Whether the next move would be one of the search, not of its opening."""
-        return self.decisions >= self._first
+        return self.decisions >= len(self._opening)
+
+    @property
+    def may_decide(self) -> bool:
+        """Whether another move may start now."""
+        if not self.past_opening:
+            return True
+        return self._opened and self._candidates < self.config.rules.in_flight
 
     def next_order(self) -> Order | None:
         """The next job of the moves under way, the oldest move first."""
@@ -102,24 +96,16 @@ class Procedure:
         Args:
             at: Logical time.
         """
-        number = self.decisions
-        if number < self._first:
-            return self._opening[number]._replace(at=at)
-        rng = np.random.default_rng([DECISION, self.config.seed, number])
-        again = rng.random() < self.config.rules.reexamine
-        if again:
-            free = self._free_to_examine()
-            if free:
-                member = free[int(rng.integers(len(free)))]
-                return Decision(number, "reexamine", at, member.digest, "", "", (), ())
-        return self._propose(number, at, rng)
+        if not self.past_opening:
+            return self._opening[self.decisions]._replace(at=at)
+        return self._proposals.draw(self.decisions, at)
 
     def possible(self, decision: Decision) -> bool:
         """Whether a move that was drawn before fits what is known of its cell."""
         member = self.population.members.get(decision.digest)
-        if decision.kind in ("again", "reexamine"):
+        if decision.kind in (Move.AGAIN, Move.REEXAMINE):
             return member is not None and not member.under_way
-        kind = "propose" if decision.digest else "none"
+        kind = Move.PROPOSE if decision.digest else Move.NONE
         return member is None and decision.kind == kind
 
     def start(self, decision: Decision) -> Visit | None:
@@ -129,7 +115,7 @@ class Procedure:
             decision: What `decide` returned here, or in an earlier life of this run.
         """
         self.decisions += 1
-        if decision.kind == "none":
+        if decision.kind == Move.NONE:
             return None
         member = self._member(decision)
         member.under_way = True
@@ -137,10 +123,14 @@ class Procedure:
             decision.number, decision.kind, member, self.config.rules.settings_per_job
         )
         self._visits[visit.decision] = visit
-        self._candidates += visit.kind not in IN_PARALLEL
-        if decision.kind in IN_PARALLEL:
-            visit.task = 0
-            visit.begin(self._all_tasks(visit))
+        self._candidates += visit.kind not in UNGATED
+
+        # Nobody's gate stands before a cell of the list, a seed or a reference.
+        if visit.kind == Move.REEXAMINE:
+            tasks = range(len(self.config.tasks))
+            visit.begin([self._rounds.fresh(member, task) for task in tasks])
+        elif visit.kind in UNGATED:
+            visit.begin(self._rounds.opening())
         else:
             self._go_on(visit)
         if visit.ready:
@@ -163,11 +153,13 @@ class Procedure:
             for result in results:
                 index = self._grids.index(order.task, result.setting)
                 self.population.observe(member, order.task, index, result.best)
-            if member.origin == "seed":
-                self._ranking.pop(order.task, None)
+            if member.origin == Origin.SEED:
+                self._rounds.forget(order.task)
+
+        # A move ends only if nothing follows from its last results.
         was_ready = visit.ready
         visit.tell(order, results)
-        if visit.kind not in IN_PARALLEL:
+        if visit.kind not in UNGATED:
             self._go_on(visit)
         if visit.ready and not was_ready:
             heapq.heappush(self._ready, visit.decision)
@@ -179,112 +171,16 @@ class Procedure:
 
     def cell(self, member: Member) -> Cell:
         """The canonical cell of a member."""
-        if member.digest not in self._cells:
-            self._cells[member.digest] = member.cell()
-        return self._cells[member.digest]
+        return self._proposals.cell(member)
 
     def setting(self, member: Member, task: int) -> Setting | None:
         """The best setting of a member on a task."""
         index = member.trials_on(task).best_index
         return None if index < 0 else self._grids.settings[task][index]
 
-    # Decisions
-
-    def _opening_decisions(self) -> list[Decision]:
-        """Seeds and references, the baseline among them."""
-        found: list[Decision] = []
-        for kind, named in (
-            ("seed", self.config.seeds),
-            ("reference", self.config.references),
-        ):
-            for name, cell in named:
-                form = canonicalize(cell)
-                text = to_text(form.cell)
-                number = len(found)
-                self._names[form.digest] = name
-                found.append(Decision(number, kind, 0.0, form.digest, "", text, (), ()))
-        return found
-
-    def _free_to_examine(self) -> list[Member]:
-        return [
-            member
-            for member in self.population.best
-            if not member.under_way and not self._exhausted(member)
-        ]
-
-    def _exhausted(self, member: Member) -> bool:
-        """Whether a member has had all settings of every task."""
-        return all(
-            len(member.trials_on(task)) == len(settings)
-            for task, settings in enumerate(self._grids.settings)
-        )
-
-    def _propose(self, number: int, at: float, rng: np.random.Generator) -> Decision:
-        """A mutant of a random cell of the list that is new, or may be tried again."""
-        rules, population = self.config.rules, self.population
-        rejects: list[Reject] = []
-        while len(rejects) < rules.max_redraws:
-            parent = population.ranked[int(rng.integers(population.list_length))]
-            try:
-                mutant = mutate(
-                    self.cell(parent),
-                    rng,
-                    ops=rules.ops,
-                    rounds=rules.rounds,
-                    max_nodes=rules.max_nodes,
-                    weights=dict(rules.weights),
-                )
-            except CellError:  # none within the rules: another parent may have one
-                rejects.append(Reject("no mutant", parent.digest, ""))
-                continue
-            form = canonicalize(mutant.cell)
-            own = form.digest
-            known = population.members.get(own)
-            reason = self._reason_against(form.cell, known)
-            if reason:
-                rejects.append(Reject(reason, parent.digest, own))
-                continue
-            self._cells[own] = form.cell
-            return Decision(
-                number,
-                "propose" if known is None else "again",
-                at,
-                own,
-                parent.digest,
-                to_text(form.cell),
-                mutant.rules,
-                tuple(rejects),
-            )
-        return Decision(number, "none", at, "", "", "", (), tuple(rejects))
-
-    def _reason_against(self, cell: Cell, known: Member | None) -> str:
-        """Why a mutant is not taken; empty if it is."""
-        if known is None:
-            reason = dead(cell)
-            return "" if reason is None else f"ignores {reason.missing}"
-        if known.under_way:
-            return "under way"
-        if known.filtered:
-            return "" if self._has_work(known) else "all settings tried"
-        allowed = self.config.filter
-        if allowed is not None and known.attempts >= allowed.attempts:
-            return "all attempts failed"
-        return ""
-
-    def _has_work(self, member: Member) -> bool:
-        """Whether a member that is drawn again as a mutant would be given a setting."""
-        for task, settings in enumerate(self._grids.settings):
-            if len(member.trials_on(task)) < len(settings):
-                return True
-            if not self._passes(member, task):
-                return False
-        return False
-
-    # Moves
-
     def _member(self, decision: Decision) -> Member:
         """The cell of a move; a new one is added."""
-        named = decision.kind in ("seed", "reference")
+        named = decision.kind in (Move.SEED, Move.REFERENCE)
         known = self.population.members.get(decision.digest)
         if known is not None and not named:
             known.text = known.text or decision.text
@@ -295,7 +191,7 @@ class Procedure:
         member = Member(
             digest=decision.digest,
             name=self._names[decision.digest] if named else f"cell_{self.proposed}",
-            origin=decision.kind if named else "mutant",
+            origin=Origin(decision.kind) if named else Origin.MUTANT,
             birth=len(self.population.members) + len(self.population.references),
             number=0 if named else self.proposed,
             parent=decision.parent,
@@ -317,103 +213,29 @@ class Procedure:
         if not member.filtered:
             if not visit.tried:
                 visit.tried = True
-                visit.begin([self._filter_round(member)])
+                visit.begin([self._rounds.filter(member)])
             return
-        last = len(self.config.tasks) - 1
-        while visit.task == FILTER or self._passes(member, visit.task):
+        gate, last = self.config.rules.gate, len(self.config.tasks) - 1
+        while visit.task == FILTER or self.population.exceeds(member, visit.task, gate):
             if visit.task == last:
                 if visit.over:
                     self.population.join(member)
                 return
             visit.task += 1
-            visit.begin([self._task_round(member, visit.task)])
-
-    def _passes(self, member: Member, task: int) -> bool:
-        """Whether a member is above the gate of a task."""
-        return self.population.ratio_of(member, task) > self.config.rules.gate
+            visit.begin([self._rounds.fresh(member, visit.task)])
 
     def _close(self, visit: Visit) -> None:
         """Ends a move of which nothing is left."""
         if not visit.over:
             return
         member = self._visits.pop(visit.decision).member
-        self._candidates -= visit.kind not in IN_PARALLEL
+        self._candidates -= visit.kind not in UNGATED
         member.under_way = False
         if self._opened:
             if not member.complete:
                 member.text = ""  # it comes back only if it is drawn again
             return
-        if self.decisions >= self._first and not self._visits:
+        if self.past_opening and not self._visits:
             for seed in self.population.seeds:
                 self.population.join(seed)
             self._opened = True
-
-    def _filter_round(self, member: Member) -> Round:
-        chosen = self.config.filter
-        assert chosen is not None
-        setting = chosen.setting(member.digest, member.attempts)
-        metric = chosen.task.task.metric
-        return Round(FILTER, (setting,), chosen.budget, None, metric)
-
-    def _all_tasks(self, visit: Visit) -> list[Round]:
-        if visit.kind == "reexamine":
-            return [
-                self._task_round(visit.member, task)
-                for task in range(len(self.config.tasks))
-            ]
-        return [self._opening_round(task) for task in range(len(self.config.tasks))]
-
-    def _opening_round(self, task: int) -> Round:
-        """Settings of a seed or reference: all, or the same random ones for each."""
-        stage, rules = self.config.tasks[task], self.config.rules
-        count = rules.baseline_settings or len(stage.plan.grid)
-        rng = np.random.default_rng([OPENING, self.config.seed, task])
-        return self._round(task, draw(stage.plan.grid, count, rng))
-
-    def _task_round(self, member: Member, task: int) -> Round:
-        """Fresh settings of a mutant, from the inheritance distribution."""
-        trials = self.population.trials(member, task)
-        words = [SETTINGS, self.config.seed, int(member.digest, 16), task]
-        rng = np.random.default_rng([*words, trials.rounds])
-        chosen = inherit(
-            self._sources(member, task),
-            self.config.rules.settings,
-            rng,
-            set(trials.indices),
-        )
-        trials.rounds += 1
-        settings = self._grids.settings[task]
-        return self._round(task, tuple(settings[index] for index in chosen))
-
-    def _round(self, task: int, settings: tuple[Setting, ...]) -> Round:
-        stage = self.config.tasks[task]
-        return Round(
-            task,
-            settings,
-            stage.plan.budget,
-            self.config.rules.racing,
-            stage.metric,
-        )
-
-    def _sources(self, member: Member, task: int) -> tuple[Source[int], ...]:
-        """Section 3.4: from the parent, from the seeds, at random; by index."""
-        parent = self.population.members.get(member.parent, member)
-        return inheritance_sources(
-            range(len(self._grids.settings[task])),
-            self._best_first([parent], task),
-            self._seeds_best(task),
-            self.config.rules.inheritance,
-        )
-
-    def _seeds_best(self, task: int) -> tuple[int, ...]:
-        """The best settings of all seeds; forgotten when a seed has a result."""
-        if task not in self._ranking:
-            best = self._best_first(self.population.seeds, task)
-            self._ranking[task] = best[: self.config.rules.inheritance.best]
-        return self._ranking[task]
-
-    def _best_first(self, members: Sequence[Member], task: int) -> tuple[int, ...]:
-        return best_first(
-            [member.trials_on(task) for member in members],
-            self.config.tasks[task].metric,
-        )

@@ -6,7 +6,7 @@ Jozefowicz et al. 2015, sections 3.4 (inheritance) and 3.7 (grids).
 import bisect
 import dataclasses
 import itertools
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,6 +89,28 @@ def _settings(grid: Grid) -> tuple[Setting, ...]:
     columns = grid._columns()
     rows = itertools.product(*columns.values())
     return tuple(Setting(**dict(zip(columns, row, strict=True))) for row in rows)
+
+
+class Grids:
+    """Settings of several tasks by index, and the reverse.
+
+    Args:
+        grids: Of each task.
+
+    Attributes:
+        settings: Of each task, in order.
+    """
+
+    def __init__(self, grids: Sequence[Grid]) -> None:
+        self.settings = [grid.settings for grid in grids]
+        self._indices = [
+            {setting: index for index, setting in enumerate(settings)}
+            for settings in self.settings
+        ]
+
+    def index(self, task: int, setting: Setting) -> int:
+        """Where a setting of a task is in its grid."""
+        return self._indices[task][setting]
 
 
 SYNTHETIC: Final = Grid(parameters=(250_000, 1_000_000))
@@ -252,21 +274,3 @@ def _pick(
         return setting
     free = [setting for setting in settings if setting not in taken]
     return free[int(rng.integers(len(free)))] if free else None
-
-
-def probabilities(
-    parts: Sequence[Source[T]], exclude: Collection[T] = ()
-) -> Mapping[T, float]:
-    """The probability of each setting in the first draw of `inherit`."""
-    free = [
-        source._replace(settings=[s for s in source.settings if s not in exclude])
-        for source in parts
-    ]
-    free = [source for source in free if source.settings]
-    total = sum(source.weight for source in free)
-    found: dict[T, float] = {}
-    for source in free:
-        share = source.weight / total / len(source.settings)
-        for setting in source.settings:
-            found[setting] = found.get(setting, 0.0) + share
-    return found

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from search.procedure.moves import FILTER, Order
+from search.procedure.moves import FILTER, Move, Order
 from search.procedure.population import Member
 from search.procedure.racing import Racing, by_shape, due
 from tasks import Metric
@@ -61,7 +61,7 @@ class Visit:
     """
 
     decision: int
-    kind: str
+    kind: Move
     member: Member
     size: int
     task: int = FILTER

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from search.procedure.moves import NEW, Decision, Issued, Reject
+from search.procedure.moves import NEW, Decision, Issued, Move, Reject
 from search.store.database import Database
 from search.store.rows import cell_number
 
@@ -88,7 +88,7 @@ class History:
                 rejects.setdefault(number, []).append(Reject(*reject))
             for number, kind, at, cell, parent, text, rules, drain in page:
                 yield Decision(
-                    *(number, kind, at, cell, parent, text or ""),
+                    *(number, Move(kind), at, cell, parent, text or ""),
                     rules=tuple(json.loads(rules or "[]")),
                     rejects=tuple(rejects.get(number, ())),
                     drain=bool(drain),

@@ -130,7 +130,7 @@ def collect(run: Run, engine: Engine, top: int) -> Report:
 
 
 def _ranked(procedure: Procedure) -> Iterator[RankedCell]:
-    length = procedure.population.list_length
+    length = len(procedure.population.best)
     for place, member in enumerate(procedure.population.ranked):
         rank = place + 1 if place < length else 0
         cell = member.cell()

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from search.errors import UserError
 from search.procedure.config import Stage
-from search.procedure.population import Grids, Member, Population, Trials, best_first
+from search.procedure.population import Member, Origin, Population, Trials, best_first
+from search.procedure.settings import Grids
 from tasks import ACCURACY, TOKEN_NLL, Metric
 from tests.support.instant import GRID, config
 
@@ -24,7 +25,7 @@ def stages(*names: str) -> tuple[Stage, ...]:
 
 
 def member(name: str, birth: int, origin: str = "mutant") -> Member:
-    return Member(digest=name, name=name, origin=origin, birth=birth)
+    return Member(digest=name, name=name, origin=Origin(origin), birth=birth)
 
 
 def trials(*results: tuple[int, float | None], metric: Metric = ACCURACY) -> Trials:
@@ -119,7 +120,7 @@ def test_settings_come_best_first_and_count_where_they_are_best(
 
 
 def test_a_setting_is_found_at_its_place_in_the_grid() -> None:
-    grids = Grids(stages(UP, DOWN))
+    grids = Grids([stage.plan.grid for stage in stages(UP, DOWN)])
     assert grids.settings == [GRID.settings, GRID.settings]
     assert [grids.index(1, s) for s in GRID] == list(range(24))
 
@@ -190,7 +191,7 @@ def test_the_list_has_the_best_and_the_others_are_kept_behind_it() -> None:
         joined(found, name, best)
     assert names(found.best) == ["c", "a"]
     assert names(found.ranked) == ["c", "a", "base", "b"]
-    assert found.list_length == 2
+    assert len(found.parents) == 2
     assert names(found.ranked[:2]) == ["c", "a"]
 
 

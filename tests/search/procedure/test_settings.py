@@ -1,6 +1,7 @@
 """Grids, draws and inheritance against the paper's numbers and hand-made cases."""
 
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from search.procedure.settings import (
     TREEBANK,
     Grid,
     Inheritance,
+    Source,
     draw,
     inherit,
     inheritance_sources,
-    probabilities,
     table_3,
 )
 from tasks import task_names
@@ -142,6 +143,24 @@ def test_a_setting_counts_once_however_often_it_was_tried() -> None:
     assert [source.name for source in sources] == ["random", "baselines", "parent"]
     assert sources[1].settings == (three, one)
     assert sources[2].settings == (one, two)
+
+
+def probabilities(
+    parts: Sequence[Source[Setting]], exclude: Collection[Setting] = ()
+) -> Mapping[Setting, float]:
+    """The probability of each setting in the first draw of `inherit`."""
+    free = [
+        source._replace(settings=[s for s in source.settings if s not in exclude])
+        for source in parts
+    ]
+    free = [source for source in free if source.settings]
+    total = sum(source.weight for source in free)
+    found: dict[Setting, float] = {}
+    for source in free:
+        share = source.weight / total / len(source.settings)
+        for setting in source.settings:
+            found[setting] = found.get(setting, 0.0) + share
+    return found
 
 
 def test_probabilities_are_those_computed_by_hand() -> None:

@@ -1,0 +1,157 @@
+"""Which cell comes next: one of the list again, or a mutant of one that is new.
+
+Jozefowicz et al. 2015, sections 3.1 and 3.2. What is drawn is a function of (seed,
+number of the decision) and of the results so far; drawing changes nothing.
+"""
+
+from collections.abc import MutableMapping
+from typing import Final
+
+import numpy as np
+from cachetools import LRUCache
+
+from cells import Cell, CellError, Mutant, canonicalize, dead, mutate, to_text
+from search.procedure.config import Config
+from search.procedure.moves import Decision, Move, Reject
+from search.procedure.population import Member, Population
+from search.procedure.settings import Grids
+
+DECISION: Final = 1
+"""What a generator is for; `rounds` has 2 and 3: no two uses share a seed."""
+
+CELLS: Final = 500
+"""Cells that are kept as such, and not as text alone."""
+
+
+def opening(config: Config) -> list[Decision]:
+    """The first decisions: seeds and references, the baseline among them."""
+    kinds = [Move.SEED] * len(config.seeds) + [Move.REFERENCE] * len(config.references)
+    decisions = []
+    for number, (_, cell) in enumerate((*config.seeds, *config.references)):
+        form = canonicalize(cell)
+        text = to_text(form.cell)
+        decisions.append(
+            Decision(number, kinds[number], 0.0, form.digest, "", text, (), ())
+        )
+    return decisions
+
+
+class Proposals:
+    """Draws the decisions that follow the opening.
+
+    Args:
+        config: What is searched, and how.
+        population: Cells that are known, and the list.
+        grids: The settings of each task.
+    """
+
+    def __init__(self, config: Config, population: Population, grids: Grids) -> None:
+        self._config = config
+        self._population = population
+        self._grids = grids
+        self._cells: MutableMapping[str, Cell] = LRUCache(CELLS)
+
+    def draw(self, number: int, at: float) -> Decision:
+        """The decision of a number.
+
+        Args:
+            number: Of the decision.
+            at: Logical time.
+        """
+        rng = np.random.default_rng([DECISION, self._config.seed, number])
+        if rng.random() < self._config.rules.reexamine:
+            free = self._free_to_examine()
+            if free:
+                own = free[int(rng.integers(len(free)))].digest
+                return Decision(number, Move.REEXAMINE, at, own, "", "", (), ())
+        return self._propose(number, at, rng)
+
+    def cell(self, member: Member) -> Cell:
+        """The canonical cell of a member."""
+        if member.digest not in self._cells:
+            self._cells[member.digest] = member.cell()
+        return self._cells[member.digest]
+
+    def _free_to_examine(self) -> list[Member]:
+        """Members of the list that settings are left for."""
+        tasks = range(len(self._config.tasks))
+        return [
+            member
+            for member in self._population.best
+            if not member.under_way and any(self._left(member, task) for task in tasks)
+        ]
+
+    def _propose(self, number: int, at: float, rng: np.random.Generator) -> Decision:
+        """A mutant of a random cell of the list that is new, or may be tried again."""
+        parents = self._population.parents
+        rejects: list[Reject] = []
+        while len(rejects) < self._config.rules.max_redraws:
+            parent = parents[int(rng.integers(len(parents)))]
+            mutant = self._mutant(parent, rng)
+            if mutant is None:  # another parent may have one
+                rejects.append(Reject("no mutant", parent.digest, ""))
+                continue
+
+            # A cell that is known under another text is the same cell.
+            form = canonicalize(mutant.cell)
+            known = self._population.members.get(form.digest)
+            reason = self._reason_against(form.cell, known)
+            if reason:
+                rejects.append(Reject(reason, parent.digest, form.digest))
+                continue
+
+            self._cells[form.digest] = form.cell
+            return Decision(
+                number,
+                Move.PROPOSE if known is None else Move.AGAIN,
+                at,
+                form.digest,
+                parent.digest,
+                to_text(form.cell),
+                mutant.rules,
+                tuple(rejects),
+            )
+        return Decision(number, Move.NONE, at, "", "", "", (), tuple(rejects))
+
+    def _mutant(self, parent: Member, rng: np.random.Generator) -> Mutant | None:
+        """A mutant within the rules; None: the parent has none."""
+        rules = self._config.rules
+        try:
+            return mutate(
+                self.cell(parent),
+                rng,
+                ops=rules.ops,
+                rounds=rules.rounds,
+                max_nodes=rules.max_nodes,
+                weights=dict(rules.weights),
+            )
+        except CellError:
+            return None
+
+    def _reason_against(self, cell: Cell, known: Member | None) -> str:
+        """Why a mutant is not taken; empty if it is."""
+        if known is None:
+            reason = dead(cell)
+            return "" if reason is None else f"ignores {reason.missing}"
+        if known.under_way:
+            return "under way"
+        if known.filtered:
+            return "" if self._has_work(known) else "all settings tried"
+        allowed = self._config.filter
+        if allowed is not None and known.attempts >= allowed.attempts:
+            return "all attempts failed"
+        return ""
+
+    def _has_work(self, member: Member) -> bool:
+        """Whether a member that is drawn again as a mutant would be given a setting."""
+        gate = self._config.rules.gate
+        for task in range(len(self._config.tasks)):
+            if self._left(member, task):
+                return True
+            if not self._population.exceeds(member, task, gate):
+                return False
+        return False
+
+    def _left(self, member: Member, task: int) -> int:
+        """How many settings of a task a member has not had."""
+        return len(self._grids.settings[task]) - len(member.trials_on(task))
