@@ -8,8 +8,9 @@ from collections.abc import Iterable
 class UserError(ValueError):
     """A person's mistake; the message is one line that says what to do.
 
-    Options stand in backquotes, by their names in Python: `per_gpu`. The command line
-    shows them as they are typed there: --per-gpu.
+    An option is named in backticks as Python has it, such as `per_gpu` or `mixed=True`:
+    the command line prints its flag instead, `--per-gpu`, and nobody below it knows of
+    flags.
     """
 
 

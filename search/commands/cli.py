@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 
 class Command(NamedTuple):
@@ -64,7 +64,22 @@ COMMANDS: Final[Mapping[str, Command]] = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
+    """An argument parser whose errors are one line, and who knows how flags are typed.
+
+    Attributes:
+        flags: Name of an option to its flag: `per_gpu` to `--per-gpu`, `k` to `-k`.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.flags: dict[str, str] = {}
+        super().__init__(*arguments, **options)
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """Declares an argument, as its base class does."""
+        action = super().add_argument(*names, **options)
+        if action.option_strings:
+            self.flags[action.dest] = max(action.option_strings, key=len)
+        return action
 
     def error(self, message: str) -> NoReturn:
         """Prints the message alone and exits with status 2."""
@@ -93,12 +108,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has gone: nothing left to do
         sys.stderr.close()
         return 0
-    except Exception as error:
-        if not isinstance(error, _mistakes()):
-            raise
-        message = " ".join(str(error).splitlines())
-        print(f"{prefix}: {_with_dashes(message)}", file=sys.stderr)
-        return 2
     return status
 
 
@@ -123,17 +132,28 @@ def _run(words: Sequence[str], name: str) -> int:
     options = parser.parse_args(words)
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # so that `module:op` finds a file beside you
-    status: int = module.run(options)
+    try:
+        status: int = module.run(options)
+    except Exception as error:
+        if not isinstance(error, _mistakes()):
+            raise
+        message = _as_typed(" ".join(str(error).splitlines()), parsers[name].flags)
+        print(f"{parsers[name].prog}: {message}", file=sys.stderr)
+        return 2
     return status
 
 
-def _with_dashes(message: str) -> str:
-    """A message whose options, `per_gpu`, are as one types them here: --per-gpu."""
-    return re.sub(
-        r"`(\w+)`",
-        lambda match: ("--" if match[1][1:] else "-") + match[1].replace("_", "-"),
-        message,
-    )
+def _as_typed(message: str, flags: Mapping[str, str]) -> str:
+    """A message with the options in it as they are typed on the command line.
+
+    Whatever raises it knows no command line, and has the name of an option in
+    backticks, as Python has it: `per_gpu`, `mixed=True`.
+    """
+
+    def flag(match: re.Match[str]) -> str:
+        return flags.get(match[1], match[0])
+
+    return re.sub(r"`(\w+)(?:=(?:True|False))?`", flag, message)
 
 
 def _mistakes() -> tuple[type[Exception], ...]:

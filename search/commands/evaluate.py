@@ -60,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--no-baseline",
-        action="store_true",
+        dest="baseline",
+        action="store_false",
         help=f"leave out ratios, and {BASELINE} if it is not named",
     )
     add(

@@ -64,7 +64,7 @@ def make_request(options: argparse.Namespace) -> Request:
     for task in tasks:
         if not task or tasks.count(task) > 1:
             what = f"{task!r} twice" if task else "an empty name"
-            raise UserError(f"--tasks has {what}: {options.tasks!r}")
+            raise UserError(f"`tasks` has {what}: {options.tasks!r}")
     settings = preset.settings if options.settings is None else options.settings
     repeats = preset.repeats if options.repeats is None else options.repeats
     limits = {
@@ -75,9 +75,9 @@ def make_request(options: argparse.Namespace) -> Request:
         "parameters": (options.parameters, 1),
     }
     for name, (value, least) in limits.items():
-        at_least(f"--{name}", value, least)
+        at_least(f"`{name}`", value, least)
     if repeats > MAX_REPEATS:
-        raise UserError(f"--repeats must be at most {MAX_REPEATS}, got {repeats}")
+        raise UserError(f"`repeats` must be at most {MAX_REPEATS}, got {repeats}")
     return Request(
         cells=cells,
         tasks=tasks,
@@ -87,7 +87,7 @@ def make_request(options: argparse.Namespace) -> Request:
         seed=options.seed,
         budget=options.budget,
         parameters=options.parameters,
-        baseline=None if options.no_baseline else find_baseline(cells),
+        baseline=find_baseline(cells) if options.baseline else None,
         ops=tuple(options.op),
     )
 
@@ -149,7 +149,7 @@ def _plan(request: Request, task: str) -> Plan:
         plan = replace(plan, budget=request.budget)
     if request.settings > len(plan.grid):
         raise UserError(
-            f"--settings must be at most {len(plan.grid):,} for {task} in preset "
+            f"`settings` must be at most {len(plan.grid):,} for {task} in preset "
             f"{request.preset.name}, got {request.settings:,}: its grid has no more"
         )
     return plan
@@ -162,4 +162,4 @@ def _check_width(contest: Contest) -> None:
             model_width(cell, shape, contest.task.task)
         except CellError as error:
             where = f"{contest.name} on {contest.task.name}"
-            raise UserError(f"{where}: {error}; see --parameters") from None
+            raise UserError(f"{where}: {error}; see `parameters`") from None

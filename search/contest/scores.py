@@ -106,7 +106,7 @@ def ratio(value: float, baseline: float, metric: Metric) -> float:
     if not baseline or not divisor:
         raise UserError(
             f"no ratio of {value:g} to the baseline's {baseline:g}: allow more updates "
-            "with --budget, or leave ratios out with --no-baseline"
+            "with `budget`, or leave ratios out with `baseline=False`"
         )
     return metric.ratio(value, baseline)
 

@@ -34,7 +34,7 @@ def check_reused(
             raise UserError(
                 f"results of {other} are of another numerics class: this machine or "
                 "its versions compute other bits. Go on where they were computed, or "
-                "use --mixed, which marks the table as not reproducible"
+                "use `mixed=True`, which marks the table as not reproducible"
             )
 
 
@@ -66,6 +66,6 @@ def admit(workers: Sequence[dict[str, Any]], history: History, *, mixed: bool) -
         raise UserError(
             f"{len(others)} of {len(classes)} workers compute other bits than the run "
             f"({'; '.join(fields)}): use machines and versions like those it was begun "
-            "on, or --mixed, which marks the table as not reproducible"
+            "on, or `mixed=True`, which marks the table as not reproducible"
         )
     history.set("mixed", True)

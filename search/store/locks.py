@@ -55,7 +55,7 @@ class RunLock:
                 raise UserError(f"cannot lock {path} ({error.strerror})") from None
             raise UserError(
                 f"{self._folder} is in use by {holder}; wait until it ends or stop it, "
-                "or name another folder with --out"
+                "or name another folder with `out`"
             ) from None
         self._file = file
         with contextlib.suppress(OSError):  # a full disk: held all the same, unnamed

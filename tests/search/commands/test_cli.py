@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from cells import OPS, ZOO, digest, parse, to_text
+from search.commands import evaluate
 from search.commands.cli import COMMANDS, main
+from search.errors import UserError
 
 MINE = "def mine(x, h):\n    return tanh(linear(x) + linear(h * cube(x)))\n"
 OWN_OP = """
@@ -102,6 +105,28 @@ def test_a_mistake_is_one_line_and_status_2(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "printed"),
+    [
+        ("`per_gpu` must be at least 0", "--per-gpu must be at least 0"),
+        ("go on, or use `mixed=True`, which", "go on, or use --mixed, which"),
+        (
+            "leave ratios out with `baseline=False`",
+            "leave ratios out with --no-baseline",
+        ),
+        ("`nothing` is no option of it", "`nothing` is no option of it"),
+        ("`cellsearch top runs/x` prints it", "`cellsearch top runs/x` prints it"),
+    ],
+)
+def test_an_option_is_named_as_it_is_typed(
+    message: str, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mistake = mock.patch.object(evaluate, "run", side_effect=UserError(message))
+    with mistake:
+        assert main(["evaluate", "gru", "--tasks", "xml"]) == 2
+    assert capsys.readouterr().err == f"cellsearch evaluate: {printed}\n"
 
 
 def test_unknown_commands_and_options_are_one_line_and_status_2(
