@@ -9,10 +9,12 @@ in the same rounds, and CPU seconds of tracing and compilation.
 """
 
 import argparse
+import importlib.util
 import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 os.environ["NPROC"] = "1"
@@ -24,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cells import ZOO, Cell, lower_stack, parse
+from cells import ZOO, Cell, lower, parse
 from workers.machine.runtime import COMPILER_OPTIONS
 
 B, T, V = 20, 35, 28
@@ -50,7 +52,7 @@ def three_states(x, h, c, m):
 """
 
 
-class Program(NamedTuple):
+class Update(NamedTuple):
     """A compiled update and its state: `run(state) -> state`, blocking at the end."""
 
     name: str
@@ -79,7 +81,7 @@ def descend(params: Any, grads: Any) -> Any:
     return jax.tree.map(lambda p, g: p - step * g, params, grads)
 
 
-def compiled(name: str, apply: Callable[..., Any], params: Any, carry: Any) -> Program:
+def compiled(name: str, apply: Callable[..., Any], params: Any, carry: Any) -> Update:
     """Compiles the update of a model `apply(params, carry, tokens)`."""
     tokens, targets = batch()
 
@@ -98,7 +100,7 @@ def compiled(name: str, apply: Callable[..., Any], params: Any, carry: Any) -> P
     middle = time.process_time()
     program = lowered.compile(dict(COMPILER_OPTIONS["cpu"]))
     end = time.process_time()
-    return Program(
+    return Update(
         name,
         lambda state: program(state, tokens, targets),
         state,
@@ -107,38 +109,34 @@ def compiled(name: str, apply: Callable[..., Any], params: Any, carry: Any) -> P
     )
 
 
-def ours(cell: Cell, width: int, layers: int, plain: bool = False) -> Program:
+def ours(cell: Cell, width: int, layers: int, plain: bool = False) -> Update:
     """Our update: through `scan_tokens`, or through a plain scan over `step`."""
-    stack = lower_stack(cell, layers)
+    layer = lower(cell)
 
     def run(params: Any, carry: Any, tokens: jax.Array) -> Any:
         table, weights, (kernel, bias) = params
-        if plain:
-            carry, outputs = by_steps(weights, carry, table[tokens])
-        else:
-            carry, outputs = stack.scan_tokens(weights, carry, table, tokens)
-        return carry, outputs @ kernel + bias
-
-    def by_steps(weights: Any, carry: Any, outputs: jax.Array) -> Any:
-        new = []
-        for params, layer_carry in zip(weights, carry, strict=True):
-
-            def body(c: Any, x: jax.Array, params: Any = params) -> Any:
-                return stack.layer.step(params, c, x)
-
-            layer_carry, outputs = jax.lax.scan(body, layer_carry, outputs)
-            new.append(layer_carry)
-        return tuple(new), outputs
+        below, new = table[tokens], []
+        for index, (own, before) in enumerate(zip(weights, carry, strict=True)):
+            if plain:
+                step = partial(layer.step, own)
+                after, below = jax.lax.scan(step, before, below)
+            elif index == 0:
+                after, below = layer.scan_tokens(own, before, table, tokens)
+            else:
+                after, below = layer.scan(own, before, below)
+            new.append(after)
+        return tuple(new), below @ kernel + bias
 
     keys = jax.random.split(jax.random.key(0), 3)
     table = jax.random.normal(keys[0], (V, width)) * 0.1
     kernel = jax.random.normal(keys[1], (width, V)) * width**-0.5
-    params = (table, stack.init(keys[2], width), (kernel, jnp.zeros(V)))
-    name = "step" if plain else "ours"
-    return compiled(name, run, params, stack.initial_carry(B, width))
+    weights = [layer.init(key, width) for key in jax.random.split(keys[2], layers)]
+    params = (table, weights, (kernel, jnp.zeros(V)))
+    carry = tuple(layer.initial_carry(B, width) for _ in range(layers))
+    return compiled("step" if plain else "ours", run, params, carry)
 
 
-class FlaxModel(nn.Module):
+class StackedFlax(nn.Module):
     """The same model as a Flax user writes it."""
 
     cell: type[Any]
@@ -157,10 +155,10 @@ class FlaxModel(nn.Module):
         return tuple(new), nn.Dense(V)(outputs)
 
 
-def flax_program(name: str, width: int, layers: int) -> Program:
+def flax_update(name: str, width: int, layers: int) -> Update:
     """Flax's update for `lstm` or `gru`."""
     cell = {"lstm": nn.OptimizedLSTMCell, "gru": nn.GRUCell}[name]
-    model = FlaxModel(cell, width, layers)
+    model = StackedFlax(cell, width, layers)
 
     def zeros() -> Any:
         state = jnp.zeros((B, width))
@@ -171,12 +169,10 @@ def flax_program(name: str, width: int, layers: int) -> Program:
     return compiled("flax", model.apply, params, carry)
 
 
-def torch_program(name: str, width: int, layers: int) -> Program | None:
-    """PyTorch's update for `lstm` or `gru`, where PyTorch is installed."""
-    try:
-        import torch
-    except ImportError:
-        return None
+def torch_update(name: str, width: int, layers: int) -> Update:
+    """PyTorch's update for `lstm` or `gru`."""
+    import torch
+
     torch.set_num_threads(1)
     rnn = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[name](width, width, layers)
     embedding, readout = torch.nn.Embedding(V, width), torch.nn.Linear(width, V)
@@ -196,35 +192,35 @@ def torch_program(name: str, width: int, layers: int) -> Program | None:
         optimizer.step()
         return tuple(c.detach() for c in new) if name == "lstm" else new.detach()
 
-    return Program("torch", run, None, 0.0, 0.0)
+    return Update("torch", run, None, 0.0, 0.0)
 
 
-def measure(programs: Sequence[Program], rounds: int) -> list[list[float]]:
-    """Milliseconds of an update, `[programs][rounds]`, the programs taking turns."""
-    states = [program.run(program.state) for program in programs]
+def measure(updates: Sequence[Update], rounds: int) -> list[list[float]]:
+    """Milliseconds of an update, `[updates][rounds]`, the updates taking turns."""
+    states = [update.run(update.state) for update in updates]
     start = time.perf_counter()
-    states[0] = jax.block_until_ready(programs[0].run(states[0]))
+    states[0] = jax.block_until_ready(updates[0].run(states[0]))
     repeats = max(2, int(0.15 / (time.perf_counter() - start)))
-    times: list[list[float]] = [[] for _ in programs]
+    times: list[list[float]] = [[] for _ in updates]
     for _ in range(rounds):
-        for index, program in enumerate(programs):
+        for index, update in enumerate(updates):
             start = time.perf_counter()
             for _ in range(repeats):
-                states[index] = program.run(states[index])
+                states[index] = update.run(states[index])
             jax.block_until_ready(states[index])
             times[index].append((time.perf_counter() - start) / repeats * 1e3)
     return times
 
 
-def report(label: str, programs: Sequence[Program], rounds: int) -> None:
-    """Prints one line a program; ratios are medians over rounds to our own."""
-    times = measure(programs, rounds)
-    for program, series in zip(programs, times, strict=True):
+def report(label: str, updates: Sequence[Update], rounds: int) -> None:
+    """Prints one line an update; ratios are medians over rounds to our own."""
+    times = measure(updates, rounds)
+    for update, series in zip(updates, times, strict=True):
         ratio = statistics.median(a / b for a, b in zip(series, times[0], strict=True))
         print(
-            f"{label:<22}{program.name:<6}"
+            f"{label:<22}{update.name:<6}"
             f"{statistics.median(series):>9.2f} ms {min(series):>8.2f} min"
-            f"{ratio:>8.2f}x{program.trace_s:>8.2f}{program.compile_s:>8.2f}",
+            f"{ratio:>8.2f}x{update.trace_s:>8.2f}{update.compile_s:>8.2f}",
             flush=True,
         )
 
@@ -245,14 +241,13 @@ def main() -> None:
     for layers in options.layers:
         for width in options.widths:
             for name in options.cells:
-                programs: list[Program | None] = [
+                updates = [
                     ours(ZOO[name], width, layers),
-                    flax_program(name, width, layers),
-                    torch_program(name, width, layers),
+                    flax_update(name, width, layers),
                 ]
-                label = f"{name} {width} x{layers}"
-                found = [program for program in programs if program is not None]
-                report(label, found, options.rounds)
+                if importlib.util.find_spec("torch") is not None:
+                    updates.append(torch_update(name, width, layers))
+                report(f"{name} {width} x{layers}", updates, options.rounds)
     if options.no_searched:
         return
     measure_searched(options.widths, options.rounds)

@@ -12,22 +12,22 @@ from cells.identity.canonical import Canonical, canonical, canonicalize, digest
 from cells.ir import Cell, Node
 from cells.json_form import from_json, to_json
 from cells.liveness import Dead, dead, response
-from cells.mutate import TRANSFORMATIONS, Mutant, Transformation, mutate, transform
+from cells.mutate import TRANSFORMATIONS, Mutant, mutate
 from cells.notation.equations import equations, latex
 from cells.notation.flow import flow
 from cells.notation.text import parse, parse_named, to_text
 from cells.notation.tokens import CellSyntaxError
 from cells.ops import OP_SETS, OPS, CellError, Op
 from cells.own_ops import load_op, op_names
-from cells.size import cell_params, flops, num_params, width_for
+from cells.size import flops, num_params, width_for
+from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
 from cells.zoo.nearest import Nearest, nearest
-from cells.zoo.published import Published
 
 if TYPE_CHECKING:
     from cells.export import forms, name_values
     from cells.picture.drawing import draw_png, draw_svg
-    from cells.scan.layer import Layer, Stack, lower, lower_stack
+    from cells.scan.layer import Layer, lower
 
 __all__ = [
     "MAX_NODES",
@@ -46,12 +46,8 @@ __all__ = [
     "Nearest",
     "Node",
     "Op",
-    "Published",
-    "Stack",
-    "Transformation",
     "canonical",
     "canonicalize",
-    "cell_params",
     "check",
     "dead",
     "digest",
@@ -65,10 +61,10 @@ __all__ = [
     "latex",
     "load_op",
     "lower",
-    "lower_stack",
     "mutate",
     "name_values",
     "nearest",
+    "nearest_name",
     "num_params",
     "op_names",
     "parse",
@@ -76,7 +72,7 @@ __all__ = [
     "response",
     "to_json",
     "to_text",
-    "transform",
+    "unknown_name",
     "width_for",
 ]
 
@@ -84,7 +80,7 @@ __all__ = [
 _LATER: Final = {
     **dict.fromkeys(("draw_png", "draw_svg"), "cells.picture.drawing"),
     **dict.fromkeys(("forms", "name_values"), "cells.export"),
-    **dict.fromkeys(("Layer", "Stack", "lower", "lower_stack"), "cells.scan.layer"),
+    **dict.fromkeys(("Layer", "lower"), "cells.scan.layer"),
 }
 
 

@@ -4,6 +4,7 @@ import math
 
 from cells.ir import Cell, Node, node_name
 from cells.ops import CellError, get_op
+from cells.wording import plural
 
 MAX_NODES = 1000
 """No cell may have more nodes: far above what can be trained, it bounds all work."""
@@ -26,7 +27,7 @@ def check(cell: Cell) -> None:
         raise CellError(f"a cell has 1 to {MAX_STATES} states, got {cell.num_states}")
     if len(cell.outputs) != cell.num_states:
         raise CellError(
-            f"a cell of {cell.num_states} states returns as many values, "
+            f"a cell of {plural(cell.num_states, 'state')} returns as many values, "
             f"got {len(cell.outputs)}"
         )
     if len(cell.nodes) > MAX_NODES:
@@ -51,12 +52,12 @@ def _check_node(cell: Cell, index: int, node: Node) -> None:
         raise CellError(f"{where}: {error}") from None
     if len(node.args) != op.arity:
         raise CellError(
-            f"{where}: {op.name} takes {op.arity} argument{'s'[: op.arity != 1]}, "
+            f"{where}: {op.name} takes {plural(op.arity, 'argument')}, "
             f"got {len(node.args)}"
         )
     if len(node.attrs) != len(op.attributes):
         raise CellError(
-            f"{where}: {op.name} has {len(op.attributes)} attributes, "
+            f"{where}: {op.name} has {plural(len(op.attributes), 'attribute')}, "
             f"got {len(node.attrs)}"
         )
     if not all(math.isfinite(value) for value in node.attrs):

@@ -61,7 +61,7 @@ class Choices(NamedTuple):
     elementwise: tuple[str, ...]
 
     @classmethod
-    def of(cls, names: Sequence[str]) -> "Choices":
+    def from_ops(cls, names: Sequence[str]) -> "Choices":
         """The choices that these ops leave."""
         activations: list[tuple[str, tuple[float, ...]]] = []
         for name in names:
@@ -129,17 +129,17 @@ class Graph:
     def live(self) -> Mapping[int, None]:
         """The nodes that outputs depend on, in order: the keys of a mapping."""
         if self.found is None:
-            self.found = dict.fromkeys(self.upwards(self.outputs, set()))
+            self.found = dict.fromkeys(self.closure(self.outputs, set()))
         return self.found
 
     def ancestors(self, index: int) -> list[int]:
         """The values that a node is computed from, near and far, inputs included."""
         inputs = set[int]()
-        nodes = self.upwards(self.args[index], inputs)
+        nodes = self.closure(self.args[index], inputs)
         own = self.first + index
         return sorted(inputs) + [v for i in nodes if (v := self.first + i) != own]
 
-    def upwards(self, values: Sequence[int], inputs: set[int]) -> list[int]:
+    def closure(self, values: Sequence[int], inputs: set[int]) -> list[int]:
         """The nodes among these values and all they depend on; collects the inputs."""
         found = list[int]()
         seen = set(values)

@@ -39,6 +39,10 @@ class Cell(NamedTuple):
         """Number of values that are not nodes: x and the M old states."""
         return self.num_states + 1
 
+    def node(self, value: int) -> Node:
+        """The node that computes a value."""
+        return self.nodes[value - self.num_inputs]
+
 
 def node_name(index: int) -> str:
     """The name of node `index`, also the key of its weights: `n0`, `n1`, ..."""

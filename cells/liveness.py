@@ -158,7 +158,7 @@ class _Trial(NamedTuple):
     biases: bool
 
 
-class _Run(NamedTuple):
+class _Response(NamedTuple):
     """What a run showed.
 
     Attributes:
@@ -172,7 +172,7 @@ class _Run(NamedTuple):
     moves: list[bool]
 
 
-def _run(cell: Cell, trial: _Trial, steps: str, carry: list[Array]) -> _Run:
+def _run(cell: Cell, trial: _Trial, steps: str, carry: list[Array]) -> _Response:
     """Runs a cell for steps of different (d) or the same (s) inputs."""
     program = [
         (_function(node.op, node.attrs, index, trial), node.args or (0,))
@@ -180,7 +180,7 @@ def _run(cell: Cell, trial: _Trial, steps: str, carry: list[Array]) -> _Run:
     ]
     seen: Literal["input"] | None = None
     moves = [False] * cell.num_states
-    responded = _Run("past", carry, moves)
+    responded = _Response("past", carry, moves)
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         for time, kind in enumerate(steps):
             values = [_inputs(time, kind, trial), *carry]
@@ -200,7 +200,7 @@ def _run(cell: Cell, trial: _Trial, steps: str, carry: list[Array]) -> _Run:
             if 2 * time >= len(steps):
                 changed = [(a != b).any() for a, b in zip(old, carry, strict=True)]
                 moves = [a or bool(b) for a, b in zip(moves, changed, strict=True)]
-    return _Run(seen, [np.stack([state[0], state[0]]) for state in carry], moves)
+    return _Response(seen, [np.stack([state[0], state[0]]) for state in carry], moves)
 
 
 def _zeros(cell: Cell, trial: _Trial) -> list[Array]:

@@ -12,8 +12,9 @@ import numpy as np
 from cells.check import MAX_NODES, check
 from cells.graph import Choices, Draws, Graph, ordered
 from cells.ir import Cell
-from cells.ops import OPS, CellError, nearest
+from cells.ops import OPS, CellError
 from cells.own_ops import op_names
+from cells.wording import unknown_name
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def mutate(
         raise CellError(f"max_nodes is 1 to {MAX_NODES}, got {max_nodes}")
     if max_redraws < 0:
         raise CellError(f"max_redraws is at least 0, got {max_redraws}")
-    parent, choices, draws = ordered(cell), Choices.of(op_names(ops)), Draws(rng)
+    parent, choices, draws = ordered(cell), Choices.from_ops(op_names(ops)), Draws(rng)
     redraws: list[str] = []
     while len(redraws) <= max_redraws:
         magnitude = draws.random()
@@ -95,31 +96,6 @@ def mutate(
         f"no valid mutant in {max_redraws} redraws of a cell of {len(cell.nodes)} "
         f"nodes (at most {max_nodes} allowed); last: {redraws[-1]}"
     )
-
-
-def transform(
-    cell: Cell,
-    name: str,
-    node: int,
-    rng: np.random.Generator,
-    *,
-    ops: str | Sequence[str] = "paper",
-) -> Cell | None:
-    """Applies one transformation to one node of a cell.
-
-    Args:
-        cell: A valid cell; it stays as it is.
-        name: A row of `TRANSFORMATIONS`.
-        node: Index of the node.
-        rng: Source of all randomness; it is advanced.
-        ops: The ops that new nodes may have, as for `mutate`.
-
-    Returns:
-        The new cell, or None if the transformation does not apply to the node, or if
-        a value would depend on itself.
-    """
-    graph = Graph(cell, Choices.of(op_names(ops)), Draws(rng))
-    return graph.cell() if TRANSFORMATIONS[name].function(graph, node) else None
 
 
 def _round(
@@ -236,8 +212,8 @@ def _weighted(weights: Mapping[str, float]) -> dict[str, Transformation]:
     """The table with a person's weights, without rows that are turned off."""
     for name, weight in weights.items():
         if name not in TRANSFORMATIONS:
-            known = list(TRANSFORMATIONS)
-            raise CellError(f"unknown transformation {name!r}; {nearest(name, known)}")
+            valid = list(TRANSFORMATIONS)
+            raise CellError(unknown_name("transformation", name, valid))
         if not 0 <= weight < math.inf:
             raise CellError(f"weight of {name!r}: at least 0 and finite, got {weight}")
     table = {

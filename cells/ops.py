@@ -1,10 +1,11 @@
 """The op table: every operation a cell may use is one row."""
 
-import difflib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from cells.wording import unknown_name
 
 Array = Any
 """A NumPy or JAX array: ops are written once for both."""
@@ -249,14 +250,6 @@ OP_SETS: Final[dict[str, tuple[str, ...]]] = {
 """Named sets a search may draw from."""
 
 
-def nearest(name: str, valid: Sequence[str]) -> str:
-    """The end of an error message: the nearest valid names, or all of them."""
-    close = difflib.get_close_matches(name, valid, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return "valid: " + ", ".join(valid)
-
-
 def get_op(name: str) -> Op:
     """The row of an op.
 
@@ -266,4 +259,4 @@ def get_op(name: str) -> Op:
     try:
         return OPS[name]
     except KeyError:
-        raise CellError(f"unknown op {name!r}; {nearest(name, list(OPS))}") from None
+        raise CellError(unknown_name("op", name, list(OPS))) from None

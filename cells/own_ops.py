@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cells.ops import OP_SETS, OPS, CellError, Op, nearest
+from cells.ops import OP_SETS, OPS, CellError, Op
+from cells.wording import nearest_name, unknown_name
 
 
 def op_names(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -27,8 +28,8 @@ def op_names(names: str | Sequence[str]) -> tuple[str, ...]:
         elif name in OPS:
             found[name] = None
         else:
-            known = [*OP_SETS, *OPS]
-            raise CellError(f"unknown op or op set {name!r}; {nearest(name, known)}")
+            valid = [*OP_SETS, *OPS]
+            raise CellError(unknown_name("op or op set", name, valid))
     return tuple(found)
 
 
@@ -55,7 +56,7 @@ def load_op(spec: str) -> Op:
         rows = [name for name, value in vars(module).items() if isinstance(value, Op)]
         raise CellError(
             f"op {spec!r}: {module_name!r} has no Op {attribute!r}; "
-            f"{nearest(attribute, rows) if rows else 'it has none at all'}"
+            f"{nearest_name(attribute, rows) if rows else 'it has none at all'}"
         )
     op = Op(**{**vars(row), "origin": spec})
     taken = OPS.get(op.name)

@@ -7,12 +7,6 @@ MAX_WIDTH = 1 << 16
 """No width above this is considered."""
 
 
-def cell_params(cell: Cell, width: int) -> int:
-    """Number of weights of one layer of the cell."""
-    matrices, vectors = _weights(cell)
-    return matrices * width * width + vectors * width
-
-
 def num_params(
     cell: Cell,
     width: int,
@@ -31,8 +25,10 @@ def num_params(
         num_outputs: Columns of the readout, `[H, num_outputs]` with a bias; 0 leaves
             it out.
     """
+    matrices, vectors = _weights(cell)
+    layer = matrices * width * width + vectors * width
     readout = (width + 1) * num_outputs
-    return num_layers * cell_params(cell, width) + num_inputs * width + readout
+    return num_layers * layer + num_inputs * width + readout
 
 
 def width_for(

@@ -18,7 +18,7 @@ BELOW = {
     "benchmarks": {"cells", "tasks", "workers", "search"},
 }
 GROUND = {
-    "cells": {"ir", "ops", "own_ops", "check", "size", "json_form", "graph"},
+    "cells": {"ir", "ops", "own_ops", "check", "size", "json_form", "graph", "wording"},
     "workers": set(),
     "search": {"errors"},
 }
@@ -31,7 +31,7 @@ ROOMS = {
         "scan": set(),
         "picture": {"notation"},
         "zoo": {"identity", "notation"},
-        "export": {"identity", "notation", "picture", "scan", "zoo"},
+        "export": {"identity", "notation", "scan", "zoo"},
         "liveness": {"identity"},
         "mutate": set(),
     },

@@ -11,9 +11,9 @@ from typing import Final
 from cells.ir import Cell, node_name
 from cells.notation.equations import equations, latex
 from cells.notation.layout import lay_out, state_names
+from cells.notation.symbols import find_gates
 from cells.notation.text import parse, to_text
 from cells.ops import OPS, CellError
-from cells.picture.diagram import find_gates
 from cells.zoo import PUBLISHED
 from cells.zoo.nearest import borrowed_names
 

@@ -97,7 +97,7 @@ def _expression(cell: Cell, index: int, pieces: Mapping[int, Piece]) -> Piece:
         args[1] = Piece("1.0")
     elif ones[0]:
         args[0] = Piece("1.0")
-    left, right = args[0].within(rank), args[1].within(rank + 1)
+    left, right = args[0].bracketed(rank), args[1].bracketed(rank + 1)
     return Piece(f"{left} {op.symbol} {right}", rank)
 
 

@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 from cells.check import check
 from cells.ir import Cell, node_name
 from cells.notation.layout import ATOM, RANKS, Piece, lay_out, rank_of, state_names
+from cells.notation.symbols import SUBSCRIPTS
 from cells.ops import Op, get_op
 
 _SUM: Final = RANKS["+", 2]
 _PRODUCT: Final = RANKS["*", 2]
 _SHORT: Final = {"sigmoid": "σ", "maximum": "max", "minimum": "min"}  # noqa: RUF001
-_SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class _Style(NamedTuple):
@@ -112,14 +112,14 @@ def _expression(cell: Cell, index: int, args: list[Piece], style: _Style) -> Pie
         return _linear(index, node.attrs[0], args[0], style)
     if op.name == "scale":
         scale = style.weight("s", index)
-        return Piece(f"{scale} {style.product} {args[0].within(_PRODUCT)}", _PRODUCT)
+        return Piece(f"{scale} {style.product} {args[0].bracketed(_PRODUCT)}", _PRODUCT)
     if rank == ATOM:
         return Piece(style.function(op, [arg.text for arg in args]))
     if op.arity == 1:
-        return Piece(op.symbol + args[0].within(rank), rank)
+        return Piece(op.symbol + args[0].bracketed(rank), rank)
     # Only the sum is read as associative: a + (b - c) needs no parentheses.
-    right = args[1].within(rank if op.name == "add" else rank + 1)
-    return Piece(style.infix(op, args[0].within(rank), right), rank)
+    right = args[1].bracketed(rank if op.name == "add" else rank + 1)
+    return Piece(style.infix(op, args[0].bracketed(rank), right), rank)
 
 
 def _linear(index: int, diagonal: float, arg: Piece, style: _Style) -> Piece:
@@ -127,7 +127,7 @@ def _linear(index: int, diagonal: float, arg: Piece, style: _Style) -> Piece:
     if diagonal:
         sign = "+" if diagonal > 0 else "-"
         kernel = f"({kernel} {sign} {style.identity(_number(abs(diagonal)))})"
-    return Piece(f"{kernel} {arg.within(ATOM)} + {bias}", _SUM)
+    return Piece(f"{kernel} {arg.bracketed(ATOM)} + {bias}", _SUM)
 
 
 def _number(value: float) -> str:
@@ -164,7 +164,7 @@ _UNICODE: Final = _Style(
     new=lambda state: f"{state}ₜ",
     x="xₜ",
     node=node_name,
-    weight=lambda letter, index: letter + str(index).translate(_SUBSCRIPTS),
+    weight=lambda letter, index: letter + str(index).translate(SUBSCRIPTS),
     product="⊙",
     identity=lambda number: "I" if number == "1" else f"{number} I",
     infix=_unicode_infix,

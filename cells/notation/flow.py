@@ -3,7 +3,7 @@
 from cells.check import check
 from cells.ir import Cell, node_name
 from cells.notation.layout import lay_out, state_names
-from cells.picture.diagram import find_gates, symbol
+from cells.notation.symbols import find_gates, symbol
 
 
 def flow(cell: Cell) -> tuple[str, ...]:

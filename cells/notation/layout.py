@@ -34,7 +34,7 @@ class Piece(NamedTuple):
     text: str
     rank: int = ATOM
 
-    def within(self, rank: int) -> str:
+    def bracketed(self, rank: int) -> str:
         """The text, in parentheses if it binds less tightly than `rank`."""
         return self.text if self.rank >= rank else f"({self.text})"
 
@@ -81,10 +81,10 @@ def lay_out(cell: Cell) -> Layout:
     named form a stack, of which an op may take its arguments from the end, in order.
     Everything else is named, which fixes its place.
     """
-    return _Writer(cell).layout()
+    return _LayoutPass(cell).layout()
 
 
-class _Writer:
+class _LayoutPass:
     """The state of one pass over the nodes."""
 
     def __init__(self, cell: Cell) -> None:
@@ -147,7 +147,7 @@ def _written(node: Node, args: Sequence[Piece]) -> Piece:
         words += [f"{name}={float(value)!r}" for name, value in attributes if value]
         return Piece(f"{op.name}({', '.join(words)})")
     if op.arity == 1:
-        return Piece(op.symbol + args[0].within(rank), rank)
+        return Piece(op.symbol + args[0].bracketed(rank), rank)
     # Operators group to the left, so that an equal one on the right is parenthesised.
-    left, right = args[0].within(rank), args[1].within(rank + 1)
+    left, right = args[0].bracketed(rank), args[1].bracketed(rank + 1)
     return Piece(f"{left} {op.symbol} {right}", rank)

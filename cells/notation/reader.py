@@ -8,8 +8,9 @@ from cells.check import MAX_NODES, MAX_STATES, check
 from cells.ir import Cell, Node
 from cells.notation.layout import operator
 from cells.notation.tokens import CellSyntaxError, quoted, screened
-from cells.ops import OPS, Op, nearest
+from cells.ops import OPS, Op
 from cells.own_ops import op_names
+from cells.wording import nearest_name, plural
 
 _OPERATORS: Final[dict[type[ast.AST], str]] = {
     ast.Add: "+",
@@ -82,7 +83,7 @@ def _error(node: ast.AST, message: str) -> CellSyntaxError:
     return CellSyntaxError(message, line, column)
 
 
-class _Pending(NamedTuple):
+class _Operation(NamedTuple):
     """An op that waits for its arguments."""
 
     op: Op
@@ -124,8 +125,10 @@ class _Reader:
         for place in (*others, *defaults, *notes):
             raise _error(place, "inputs are plain names: x and the old states")
         if len(plain) < 2:
-            message = f"a cell takes x and at least one state, got {len(plain)} names"
-            raise _error(function, message.replace("1 names", "1 name"))
+            names = plural(len(plain), "name")
+            raise _error(
+                function, f"a cell takes x and at least one state, got {names}"
+            )
         if len(plain) - 1 > MAX_STATES:
             raise _error(plain[MAX_STATES + 1], f"a cell has 1 to {MAX_STATES} states")
         for value, arg in enumerate(plain):
@@ -161,7 +164,7 @@ class _Reader:
         if len(places) != wanted:
             raise _error(
                 statement.value or statement,
-                f"a cell of {wanted} state{'s'[: wanted != 1]} returns as many values, "
+                f"a cell of {plural(wanted, 'state')} returns as many values, "
                 f"got {len(places)}",
             )
         return tuple([self._value(place) for place in places])
@@ -175,11 +178,11 @@ class _Reader:
     def _value(self, expression: ast.expr) -> int:
         """Adds the nodes of an expression; returns the value it stands for."""
         # An explicit stack: an expression may be a thousand operations deep.
-        work: list[ast.expr | _Pending] = [expression]
+        work: list[ast.expr | _Operation] = [expression]
         values: list[int] = []
         while work:
             item = work.pop()
-            if isinstance(item, _Pending):
+            if isinstance(item, _Operation):
                 start = len(values) - item.op.arity
                 values[start:] = [self._node(item, tuple(values[start:]))]
             elif isinstance(item, ast.Name):
@@ -189,7 +192,7 @@ class _Reader:
                 work += [pending, *reversed(args)]
         return values[0]
 
-    def _node(self, pending: _Pending, args: tuple[int, ...]) -> int:
+    def _node(self, pending: _Operation, args: tuple[int, ...]) -> int:
         if len(self.nodes) == MAX_NODES:
             raise _error(pending.place, f"a cell has at most {MAX_NODES} nodes")
         self.nodes.append(Node(pending.op.name, args, pending.attrs))
@@ -203,7 +206,7 @@ class _Reader:
             raise _error(place, f"{place.id!r} is an op: write {place.id}(...)")
         raise _error(place, _unknown("name", place.id, list(self.names)))
 
-    def _operation(self, place: ast.expr) -> tuple[_Pending, list[ast.expr]]:
+    def _operation(self, place: ast.expr) -> tuple[_Operation, list[ast.expr]]:
         """The op of an expression, and the expressions of its arguments."""
         match place:
             case ast.BinOp(left, symbol, right):
@@ -228,16 +231,16 @@ class _Reader:
 
     def _operator(
         self, symbol: ast.AST, place: ast.expr, args: list[ast.expr]
-    ) -> tuple[_Pending, list[ast.expr]]:
+    ) -> tuple[_Operation, list[ast.expr]]:
         sign = _OPERATORS[type(symbol)]
         op = operator(sign, len(args))
         if op is None:
             where = "before one value" if len(args) == 1 else "between two values"
             raise _error(place, f"no op is written {sign!r} {where}")
         self._permitted(op.name, place)
-        return _Pending(op, (), place), args
+        return _Operation(op, (), place), args
 
-    def _call(self, call: ast.Call) -> tuple[_Pending, list[ast.expr]]:
+    def _call(self, call: ast.Call) -> tuple[_Operation, list[ast.expr]]:
         assert isinstance(call.func, ast.Name)
         op = self._permitted(call.func.id, call.func)
         attrs = dict.fromkeys(op.attributes, 0.0)
@@ -250,16 +253,15 @@ class _Reader:
         if len(call.args) != op.arity:
             raise _error(
                 call,
-                f"{op.name} takes {op.arity} argument{'s'[: op.arity != 1]}, "
-                f"got {len(call.args)}",
+                f"{op.name} takes {plural(op.arity, 'argument')}, got {len(call.args)}",
             )
-        return _Pending(op, tuple(attrs.values()), call), call.args
+        return _Operation(op, tuple(attrs.values()), call), call.args
 
     def _permitted(self, name: str, place: ast.expr) -> Op:
         if name not in OPS:
             raise _error(place, _unknown("op", name, self.allowed))
         if name not in self.allowed:
-            valid = nearest(name, self.allowed)
+            valid = nearest_name(name, self.allowed)
             raise _error(place, f"the op {quoted(name)} is not allowed here; {valid}")
         return OPS[name]
 
@@ -285,12 +287,12 @@ def _wrong_attribute(op: Op, name: str | None) -> str:
         return f"{name} is given twice"
     if not op.attributes:
         return f"{op.name} has no attributes, got {quoted(name)}"
-    return f"{op.name} has no {quoted(name)}; {nearest(name, op.attributes)}"
+    return f"{op.name} has no {quoted(name)}; {nearest_name(name, op.attributes)}"
 
 
 def _unknown(what: str, word: str, valid: Sequence[str]) -> str:
     """Unknown name or op; names what is near, or all there is if that is not much."""
-    advice = nearest(word, valid[-200:])
+    advice = nearest_name(word, valid[-200:])
     if advice.startswith("valid") and len(valid) > 30:
         advice = f"there are {len(valid)}, none of them like it"
     return f"unknown {what} {quoted(word)}; {advice}"

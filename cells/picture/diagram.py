@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 from cells.check import check
 from cells.ir import Cell, node_name
 from cells.notation.layout import lay_out, state_names
+from cells.notation.symbols import find_gates, symbol
 from cells.ops import get_op
 
 BoxKind = Literal[
@@ -18,17 +19,6 @@ LINE: Final = 13.0
 _LETTER: Final = 7.0
 _NOTE_LETTER: Final = 5.2
 _CIRCLE: Final = 24.0
-_LONGEST: Final = 14
-_SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_LABELS: Final = {
-    "add": "+",
-    "subtract": "−",  # noqa: RUF001
-    "multiply": "⊙",
-    "sigmoid": "σ",  # noqa: RUF001
-    "maximum": "max",
-    "minimum": "min",
-    "one": "1",
-}
 _WITH_ONE: Final = {
     ("add", 0): "1+",
     ("add", 1): "1+",
@@ -123,39 +113,8 @@ def make_diagram(cell: Cell) -> Diagram:
     return _without_unread(boxes, wires)
 
 
-def find_gates(cell: Cell) -> set[int]:
-    """Sigmoids that multiply something, themselves or subtracted from one."""
-    first = cell.num_inputs
-
-    def op(value: int) -> str:
-        return cell.nodes[value - first].op if value >= first else ""
-
-    found = set[int]()
-    for node in cell.nodes:
-        for value in node.args if node.op == "multiply" else ():
-            if op(value) == "subtract":
-                left, right = cell.nodes[value - first].args
-                value = right if op(left) == "one" else value
-            if op(value) == "sigmoid":
-                found.add(value)
-    return found
-
-
 def _kind(name: str, is_gate: bool) -> BoxKind:
     return "gate" if is_gate else get_op(name).kind
-
-
-def symbol(cell: Cell, value: int) -> str:
-    """What stands in the box of a node's value: `σ`, `+`, `W₃`."""
-    index = value - cell.num_inputs
-    op = get_op(cell.nodes[index].op)
-    number = str(index).translate(_SUBSCRIPTS)
-    if op.kind == "linear":
-        return f"W{number}"
-    if op.name == "scale":
-        return f"s{number} ⊙"
-    label = _LABELS.get(op.name, op.name)
-    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
 
 
 def _numbers(name: str, attrs: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""One step of a plan, backwards: cotangents, and what they need to be kept."""
+"""One step of a plan, backwards: cotangents, and what has to be kept for them."""
 
 from functools import partial
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from cells.ops import get_op
-from cells.scan.forward import Run
+from cells.scan.forward import Forward
 from cells.scan.hoisted import Carry, Values, Weights, part
 from cells.scan.plan import (
     Apply,
@@ -21,10 +21,13 @@ from cells.scan.plan import (
 )
 
 
-class Kept(NamedTuple):
+class Residuals(NamedTuple):
     """What the forward scan hands to the backward pass, each `[T, B, ...]`.
 
-    `states` are the new states.
+    Attributes:
+        states: The new states.
+        values: Other values, by number.
+        batches: Results of batches, side by side.
     """
 
     states: Carry
@@ -32,12 +35,13 @@ class Kept(NamedTuple):
     batches: tuple[jax.Array, ...]
 
 
-def kept_of(plan: Plan) -> tuple[list[Batch], list[int]]:
+def residuals_of(plan: Plan) -> tuple[list[Batch], list[int]]:
     """The batches and values to keep; new states are kept as such."""
+    saved = set(plan.saved)
     batches = [
-        step
-        for step in plan.steps
-        if isinstance(step, Batch) and set(step.values) & set(plan.saved)
+        instruction
+        for instruction in plan.instructions
+        if isinstance(instruction, Batch) and saved.intersection(instruction.values)
     ]
     whole = {value for batch in batches for value in batch.values}
     values = [v for v in plan.saved if v not in whole and v not in plan.cell.outputs]
@@ -47,8 +51,10 @@ def kept_of(plan: Plan) -> tuple[list[Batch], list[int]]:
 class Cotangents(NamedTuple):
     """What the backward scan hands out at each step, `[T, ...]`.
 
-    `products` are the cotangents of the products' results, `[T, B, kH]`; `scales` are
-    already summed over the batch, `[T, H]`.
+    Attributes:
+        products: Of the products' results, `[T, B, kH]`.
+        frontier: Of the x-only values that a step reads, by number.
+        scales: Of the vectors of `scale` nodes, summed over the batch, `[T, H]`.
     """
 
     products: tuple[jax.Array, ...]
@@ -57,50 +63,65 @@ class Cotangents(NamedTuple):
 
 
 def replay(
-    plan: Plan, weights: Weights, before: Carry, kept: Kept, frontier: Values
-) -> Run:
+    plan: Plan,
+    weights: Weights,
+    before: Carry,
+    residuals: Residuals,
+    frontier: Values,
+) -> Forward:
     """The values that the backward pass reads, of one step or of all at once."""
-    values = dict(enumerate(before, 1)) | frontier | kept.values
-    batches, _ = kept_of(plan)
-    for output, state in zip(plan.cell.outputs, kept.states, strict=True):
+    # What was kept is there again: values as such, new states, batches taken apart.
+    values = dict(enumerate(before, 1)) | frontier | residuals.values
+    for output, state in zip(plan.cell.outputs, residuals.states, strict=True):
         if output in plan.saved:
             values[output] = state
-    run = Run(plan, weights, (), values, {}, {})
-    width = before[0].shape[-1]
-    for batch, packed in zip(batches, kept.batches, strict=True):
-        run.batches[batch] = packed
+    forward = Forward(plan, weights, (), values, {}, {})
+    batches, _ = residuals_of(plan)
+    for batch, packed in zip(batches, residuals.batches, strict=True):
+        forward.batches[batch] = packed
         for position, value in enumerate(batch.values):
-            values[value] = part(packed, position, width)
-    for step in plan.steps:
-        if set(writes(step, plan.products)) <= set(plan.recomputed):
-            run(step)
-    return run
+            values[value] = part(packed, position, forward.width)
+
+    # What is cheap was not kept; instructions are in order, so all they read is there.
+    for instruction in plan.instructions:
+        if set(writes(instruction, plan.products)) <= set(plan.recomputed):
+            forward(instruction)
+    return forward
 
 
 def weight_gradients(
-    plan: Plan, weights: Weights, values: Values, found: Cotangents
+    plan: Plan, weights: Weights, values: Values, cotangents: Cotangents
 ) -> Weights:
     """One product over all steps for each kernel, `[mH, TB] @ [TB, kH]`."""
     kernels, biases = [], []
     for index, product in enumerate(plan.products):
+        # P = A W + b, so dW = A^T dP and db = sum dP, over steps and examples.
         args = [values[arg] for arg in product.args]
         left = jnp.concatenate(args, -1) if len(args) > 1 else args[0]
-        right = found.products[index]
+        right = cotangents.products[index]
         kernels.append(
             left.reshape(-1, left.shape[-1]).T @ right.reshape(-1, right.shape[-1])
         )
         bias = weights.biases[index]
         biases.append(None if bias is None else right.sum((0, 1)))
-    scales = {value: total.sum(0) for value, total in found.scales.items()}
+    scales = {value: total.sum(0) for value, total in cotangents.scales.items()}
     return Weights(tuple(kernels), tuple(biases), scales)
 
 
-class Pull:
-    """Reverse-mode differentiation of one step, instruction by instruction."""
+class Backward:
+    """Reverse-mode differentiation of one step, instruction by instruction.
 
-    def __init__(self, run: Run, transposed: tuple[jax.Array, ...]) -> None:
-        """Starts from the values of a step and the transposed kernels, `[kH, mH]`."""
-        self.run = run
+    Attributes:
+        forward: The values of the step.
+        transposed: The transposed kernels, `[kH, mH]`.
+        totals: The cotangent of each value so far.
+        pieces: By product and column, the cotangents of columns that a batch reads.
+        products: The cotangents of products' results.
+        scales: The cotangents of vectors.
+    """
+
+    def __init__(self, forward: Forward, transposed: tuple[jax.Array, ...]) -> None:
+        self.forward = forward
         self.transposed = transposed
         self.totals: Values = {}
         self.pieces: dict[int, dict[int, jax.Array]] = {}
@@ -114,73 +135,76 @@ class Pull:
 
     def total(self, value: int) -> jax.Array:
         """The cotangent of a value, zeros where nothing reads it."""
-        found = self.totals.get(value)
-        return jnp.zeros_like(self.run.values[1]) if found is None else found
+        total = self.totals.get(value)
+        return jnp.zeros_like(self.forward.values[1]) if total is None else total
 
     def results(self) -> Cotangents:
         """What leaves the backward scan."""
-        plan = self.run.plan
+        plan = self.forward.plan
         return Cotangents(
             tuple(self.products[index] for index in range(len(plan.products))),
             {value: self.total(value) for value in plan.frontier},
             self.scales,
         )
 
-    def __call__(self, step: Instruction) -> None:
+    def __call__(self, instruction: Instruction) -> None:
         """Pulls the cotangent of what an instruction computed back to what it read."""
-        match step:
+        match instruction:
             case Multiply(index):
                 self._multiply(index)
             case Batch():
-                self._batch(step)
+                self._batch(instruction)
             case Apply():
-                self._apply(step)
+                self._apply(instruction)
             case Sum(terms, value):
+                # s = a - b, so da += ds and db -= ds.
                 total = self.total(value)
                 for sign, term in terms:
                     self.add(term, total if sign > 0 else -total)
 
     def _multiply(self, index: int) -> None:
-        product = self.run.plan.products[index]
+        # dP: batches left theirs side by side, other columns are put between.
+        product, width = self.forward.plan.products[index], self.forward.width
         pieces = self.pieces.get(index, {})
         row: list[jax.Array] = []
         position = 0
-        while position < len(product.members):
+        while position < len(product.columns):
             piece = pieces.get(position)
             if piece is None:
-                piece = self.total(product.members[position].value)
+                piece = self.total(product.columns[position].value)
             row.append(piece)
-            position += piece.shape[-1] // self.run.values[1].shape[-1]
+            position += piece.shape[-1] // width
         packed = jnp.concatenate(row, -1) if len(row) > 1 else row[0]
+
+        # P = A W, so dA = dP W^T; dW waits until after the scan.
         self.products[index] = packed
         pulled = packed @ self.transposed[index]
-        width = self.run.values[1].shape[-1]
         for place, arg in enumerate(product.args):
             self.add(arg, part(pulled, place, width))
 
-    def _batch(self, step: Batch) -> None:
-        op = get_op(step.op)
-        totals = [self.total(value) for value in step.values]
+    def _batch(self, batch: Batch) -> None:
+        op, forward = get_op(batch.op), self.forward
+        assert op.pullback is not None
+        totals = [self.total(value) for value in batch.values]
         args: list[jax.Array | None] = [None]
         if "args" in op.reads:
-            read = reads(step, self.run.plan.products)
-            args = [jnp.concatenate([self.run.values[v] for v in read], -1)]
-        assert op.pullback is not None
-        output = self.run.batches.get(step)
+            read = reads(batch, forward.plan.products)
+            args = [jnp.concatenate([forward.values[v] for v in read], -1)]
+        output = forward.batches.get(batch)
         (pulled,) = op.pullback(jnp, jnp.concatenate(totals, -1), output, *args)
-        self.pieces.setdefault(step.product, {})[step.start] = pulled
+        self.pieces.setdefault(batch.product, {})[batch.start] = pulled
 
-    def _apply(self, step: Apply) -> None:
-        op = get_op(step.op)
-        values = self.run.values
-        total = self.total(step.value)
+    def _apply(self, apply: Apply) -> None:
+        op, values = get_op(apply.op), self.forward.values
+        total = self.total(apply.value)
         if op.pullback is not None:
-            read = [values.get(arg) for arg in step.args]
-            pulled = op.pullback(jnp, total, values.get(step.value), *read)
+            read = [values.get(arg) for arg in apply.args]
+            pulled = op.pullback(jnp, total, values.get(apply.value), *read)
         else:
-            args = [values[arg] for arg in step.args]
-            pulled = jax.vjp(partial(self.run.apply, step), *args)[1](total)
+            # y = s * a has a weight too: ds = sum dy * a, over examples.
+            args = [values[arg] for arg in apply.args]
+            pulled = jax.vjp(partial(self.forward.apply, apply), *args)[1](total)
             if op.weights:
-                self.scales[step.value] = (total * args[0]).sum(0)
-        for arg, cotangent in zip(step.args, pulled, strict=True):
+                self.scales[apply.value] = (total * args[0]).sum(0)
+        for arg, cotangent in zip(apply.args, pulled, strict=True):
             self.add(arg, cotangent)

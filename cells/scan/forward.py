@@ -12,8 +12,17 @@ from cells.scan.plan import Apply, Batch, Instruction, Multiply, Plan, Sum
 
 
 @dataclass(frozen=True)
-class Run:
-    """Computes instructions on arrays `[..., H]`; remembers products and batches."""
+class Forward:
+    """Computes instructions on arrays `[..., H]`; remembers what they computed.
+
+    Attributes:
+        plan: What is computed.
+        weights: By which it is.
+        addends: What each product adds, or None; empty where none is computed.
+        values: The values so far, `[..., H]`, by number.
+        products: The results of products side by side, `[..., kH]`, by index.
+        batches: The results of batches side by side.
+    """
 
     plan: Plan
     weights: Weights
@@ -22,49 +31,64 @@ class Run:
     products: dict[int, jax.Array]
     batches: dict[Batch, jax.Array]
 
-    def __call__(self, step: Instruction) -> None:
+    def __call__(self, instruction: Instruction) -> None:
         """Computes one instruction."""
-        width = self.values[1].shape[-1]
-        match step:
+        match instruction:
             case Multiply(index):
-                self._multiply(index, width)
-            case Batch(op, product, start, values):
-                packed = self.products[product]
-                if len(values) < len(self.plan.products[product].members):
-                    packed = part(packed, start, width, len(values))
-                result = get_op(op).function(jnp, packed)
-                self.batches[step] = result
-                for position, value in enumerate(values):
-                    self.values[value] = part(result, position, width)
+                self._multiply(index)
+            case Batch():
+                self._batch(instruction)
             case Apply(_, args, value):
-                self.values[value] = self.apply(step, *(self.values[a] for a in args))
+                read = [self.values[arg] for arg in args]
+                self.values[value] = self.apply(instruction, *read)
             case Sum(terms, value):
                 self.values[value] = _signed_sum(terms, self.values)
 
-    def apply(self, step: Apply, *args: jax.Array) -> jax.Array:
+    def apply(self, instruction: Apply, *args: jax.Array) -> jax.Array:
         """The op of one `Apply` on its arguments."""
-        op = get_op(step.op)
+        op = get_op(instruction.op)
         weights: tuple[Any, ...] = ()
         if op.weights:
-            weights = ({"scale": self.weights.scales[step.value]},)
+            weights = ({"scale": self.weights.scales[instruction.value]},)
         result: jax.Array = op.function(jnp, *weights, *args)
         return result
 
-    def _multiply(self, index: int, width: int) -> None:
+    @property
+    def width(self) -> int:
+        """H."""
+        return self.values[1].shape[-1]
+
+    def _multiply(self, index: int) -> None:
+        # Arguments side by side: [..., mH] @ [mH, kH] sums over all of them.
         product = self.plan.products[index]
         args = [self.values[arg] for arg in product.args]
         left = jnp.concatenate(args, -1) if len(args) > 1 else args[0]
+        packed = left @ self.weights.kernels[index]
+
+        # Biases are part of the addends where there are any.
         addend = self.addends[index]
         right = self.weights.biases[index] if addend is None else addend
         assert right is not None
-        packed = left @ self.weights.kernels[index]
         packed = packed + jnp.broadcast_to(right, packed.shape)
+
+        # A batch reads the columns side by side, anything else one by one.
         self.products[index] = packed
-        for position, member in enumerate(product.members):
-            self.values[member.value] = part(packed, position, width)
+        for position, column in enumerate(product.columns):
+            self.values[column.value] = part(packed, position, self.width)
+
+    def _batch(self, batch: Batch) -> None:
+        packed = self.products[batch.product]
+        count = len(batch.values)
+        if count < len(self.plan.products[batch.product].columns):
+            packed = part(packed, batch.start, self.width, count)
+        result = get_op(batch.op).function(jnp, packed)
+        self.batches[batch] = result
+        for position, value in enumerate(batch.values):
+            self.values[value] = part(result, position, self.width)
 
 
 def _signed_sum(terms: tuple[tuple[int, int], ...], values: Values) -> jax.Array:
+    """What is added comes first, so that at most the first term is negated."""
     total: jax.Array | None = None
     for sign, value in sorted(terms, reverse=True):
         term = values[value]

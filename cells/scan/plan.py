@@ -9,7 +9,7 @@ Term = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Member:
+class Column:
     """One result of a product: a sum of linears, and of values known before the scan.
 
     Attributes:
@@ -25,26 +25,33 @@ class Member:
 
 @dataclass(frozen=True)
 class Product:
-    """One matrix product a step: `concat(args) @ weights` for all of its members."""
+    """One matrix product a step: `concat(args) @ weights` for all of its columns."""
 
     args: tuple[int, ...]
-    members: tuple[Member, ...]
+    columns: tuple[Column, ...]
 
     @property
     def has_addends(self) -> bool:
-        """Whether some member adds values known before the scan."""
-        return any(member.addends for member in self.members)
+        """Whether some column adds values known before the scan."""
+        return any(column.addends for column in self.columns)
+
+
+@dataclass(frozen=True)
+class Multiply:
+    """A product of `index` in `Plan.products`, placed where its arguments are known."""
+
+    index: int
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One pointwise op on neighbouring members of a product, side by side.
+    """One pointwise op on neighbouring columns of a product, side by side.
 
     Attributes:
         op: Name of the op.
         product: Index of the product.
-        start: First of the members it is applied to.
-        values: The values it computes, one a member.
+        start: First of the columns it is applied to.
+        values: The values it computes, one a column.
     """
 
     op: str
@@ -70,13 +77,6 @@ class Sum:
     value: int
 
 
-@dataclass(frozen=True)
-class Multiply:
-    """A product of `index` in `Plan.products`, placed where its arguments are known."""
-
-    index: int
-
-
 Instruction = Multiply | Batch | Apply | Sum
 
 
@@ -89,7 +89,7 @@ class Plan:
         before: x-only nodes, in order: computed for all steps at once.
         frontier: x-only values that a step reads other than as addends.
         products: The matrix products of a step.
-        steps: What a step does, in order.
+        instructions: What a step does, in order.
         saved: Values kept for the backward pass.
         recomputed: Values that the backward pass computes again, cheaply.
     """
@@ -98,30 +98,30 @@ class Plan:
     before: tuple[int, ...]
     frontier: tuple[int, ...]
     products: tuple[Product, ...]
-    steps: tuple[Instruction, ...]
+    instructions: tuple[Instruction, ...]
     saved: tuple[int, ...]
     recomputed: tuple[int, ...]
 
 
-def reads(step: Instruction, products: tuple[Product, ...]) -> tuple[int, ...]:
+def reads(instruction: Instruction, products: tuple[Product, ...]) -> tuple[int, ...]:
     """The values an instruction reads."""
-    match step:
+    match instruction:
         case Multiply(index):
             return products[index].args
         case Batch(_, product, start, values):
-            members = products[product].members[start : start + len(values)]
-            return tuple(member.value for member in members)
+            columns = products[product].columns[start : start + len(values)]
+            return tuple(column.value for column in columns)
         case Apply(_, args, _):
             return args
         case Sum(terms, _):
             return tuple(value for _, value in terms)
 
 
-def writes(step: Instruction, products: tuple[Product, ...]) -> tuple[int, ...]:
+def writes(instruction: Instruction, products: tuple[Product, ...]) -> tuple[int, ...]:
     """The values an instruction computes."""
-    match step:
+    match instruction:
         case Multiply(index):
-            return tuple(member.value for member in products[index].members)
+            return tuple(column.value for column in products[index].columns)
         case Batch(_, _, _, values):
             return values
         case Apply(_, _, value) | Sum(_, value):

@@ -20,20 +20,20 @@ import jax
 import jax.numpy as jnp
 
 from cells.scan.backward import (
+    Backward,
     Cotangents,
-    Kept,
-    Pull,
-    kept_of,
+    Residuals,
     replay,
+    residuals_of,
     weight_gradients,
 )
-from cells.scan.forward import Run
+from cells.scan.forward import Forward
 from cells.scan.hoisted import (
     Carry,
-    Known,
+    Hoisted,
     Params,
     Weights,
-    before_scan,
+    hoist,
     stacked_weights,
     take_rows,
 )
@@ -44,8 +44,8 @@ def scan_steps(
     plan: Plan, params: Params, carry: Carry, inputs: jax.Array
 ) -> tuple[Carry, jax.Array]:
     """Runs a cell over `inputs`, `[T, B, H]`; see `Layer.scan`."""
-    known = before_scan(plan, params, inputs)
-    return _core(plan, inputs.shape[0], stacked_weights(plan, params), known, carry)
+    hoisted = hoist(plan, params, inputs)
+    return _core(plan, inputs.shape[0], stacked_weights(plan, params), hoisted, carry)
 
 
 def scan_rows(
@@ -54,36 +54,37 @@ def scan_rows(
     """Runs a cell over `table[tokens]`; see `Layer.scan_tokens`."""
     if table.shape[0] >= tokens.size:
         return scan_steps(plan, params, carry, take_rows(table, tokens))
-    rows = before_scan(plan, params, table)
-    known = jax.tree.map(lambda array: take_rows(array, tokens), rows)
-    return _core(plan, tokens.shape[0], stacked_weights(plan, params), known, carry)
+    rows = hoist(plan, params, table)
+    hoisted = jax.tree.map(lambda array: take_rows(array, tokens), rows)
+    return _core(plan, tokens.shape[0], stacked_weights(plan, params), hoisted, carry)
 
 
 def _forward(
     plan: Plan,
     length: int,
     weights: Weights,
-    known: Known,
+    hoisted: Hoisted,
     carry: Carry,
     keep: bool,
-) -> tuple[Carry, jax.Array, Kept | None]:
-    kept_batches, kept_values = kept_of(plan)
+) -> tuple[Carry, jax.Array, Residuals | None]:
+    """Final states, outputs, and, if they are to be kept, the residuals."""
+    batches, values = residuals_of(plan)
 
-    def body(carry: Carry, known: Known) -> tuple[Carry, Any]:
-        values = dict(enumerate(carry, 1)) | known.frontier
-        run = Run(plan, weights, known.addends, values, {}, {})
-        for step in plan.steps:
-            run(step)
-        new = tuple(run.values[output] for output in plan.cell.outputs)
+    def body(carry: Carry, hoisted: Hoisted) -> tuple[Carry, Any]:
+        given = dict(enumerate(carry, 1)) | hoisted.frontier
+        step = Forward(plan, weights, hoisted.addends, given, {}, {})
+        for instruction in plan.instructions:
+            step(instruction)
+        new = tuple(step.values[output] for output in plan.cell.outputs)
         if not keep:
             return new, new[0]
-        return new, Kept(
+        return new, Residuals(
             new,
-            {value: run.values[value] for value in kept_values},
-            tuple(run.batches[batch] for batch in kept_batches),
+            {value: step.values[value] for value in values},
+            tuple(step.batches[batch] for batch in batches),
         )
 
-    final, history = jax.lax.scan(body, carry, known, length)
+    final, history = jax.lax.scan(body, carry, hoisted, length)
     if not keep:
         return final, history, None
     return final, history.states[0], history
@@ -91,54 +92,60 @@ def _forward(
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _core(
-    plan: Plan, length: int, weights: Weights, known: Known, carry: Carry
+    plan: Plan, length: int, weights: Weights, hoisted: Hoisted, carry: Carry
 ) -> tuple[Carry, jax.Array]:
     """The scan itself: final states, and the outputs `[T, B, H]`."""
-    final, outputs, _ = _forward(plan, length, weights, known, carry, keep=False)
+    final, outputs, _ = _forward(plan, length, weights, hoisted, carry, keep=False)
     return final, outputs
 
 
 def _core_forward(
-    plan: Plan, length: int, weights: Weights, known: Known, carry: Carry
-) -> tuple[tuple[Carry, jax.Array], tuple[Weights, Known, Carry, Kept | None]]:
-    final, outputs, kept = _forward(plan, length, weights, known, carry, keep=True)
-    return (final, outputs), (weights, known, carry, kept)
+    plan: Plan, length: int, weights: Weights, hoisted: Hoisted, carry: Carry
+) -> tuple[tuple[Carry, jax.Array], tuple[Weights, Hoisted, Carry, Residuals | None]]:
+    final, outputs, kept = _forward(plan, length, weights, hoisted, carry, keep=True)
+    return (final, outputs), (weights, hoisted, carry, kept)
 
 
 def _core_backward(
     plan: Plan,
     length: int,
-    residuals: tuple[Weights, Known, Carry, Kept],
+    saved: tuple[Weights, Hoisted, Carry, Residuals],
     cotangents: tuple[Carry, jax.Array],
-) -> tuple[Weights, Known, Carry]:
-    weights, known, carry, kept = residuals
+) -> tuple[Weights, Hoisted, Carry]:
+    weights, hoisted, carry, residuals = saved
+    # A step's old states are the new ones of the step before.
     before = tuple(
         jnp.concatenate([first[None], states[:-1]])
-        for first, states in zip(carry, kept.states, strict=True)
+        for first, states in zip(carry, residuals.states, strict=True)
     )
     transposed = tuple(kernel.T for kernel in weights.kernels)
 
     def body(d_carry: Carry, step: Any) -> tuple[Carry, Cotangents]:
-        d_output, before, kept, frontier = step
-        pull = Pull(replay(plan, weights, before, kept, frontier), transposed)
-        pull.add(plan.cell.outputs[0], d_output)
+        d_output, before, residuals, frontier = step
+        forward = replay(plan, weights, before, residuals, frontier)
+        backward = Backward(forward, transposed)
+        # The first new state is read twice: as the output and by the next step.
+        backward.add(plan.cell.outputs[0], d_output)
         for output, cotangent in zip(plan.cell.outputs, d_carry, strict=True):
-            pull.add(output, cotangent)
-        for instruction in reversed(plan.steps):
-            pull(instruction)
+            backward.add(output, cotangent)
+        for instruction in reversed(plan.instructions):
+            backward(instruction)
         states = range(1, plan.cell.num_inputs)
-        return tuple(pull.total(state) for state in states), pull.results()
+        return tuple(backward.total(state) for state in states), backward.results()
 
     d_final, d_outputs = cotangents
-    history = (d_outputs, before, kept, known.frontier)
-    d_carry, found = jax.lax.scan(body, d_final, history, length, reverse=True)
-    values = replay(plan, weights, before, kept, known.frontier).values
-    d_weights = weight_gradients(plan, weights, values, found)
+    history = (d_outputs, before, residuals, hoisted.frontier)
+    d_carry, handed = jax.lax.scan(body, d_final, history, length, reverse=True)
+
+    # Outside the scan: the gradient of a kernel is one product over all steps, and
+    # that of a product's addend is that of the product.
+    values = replay(plan, weights, before, residuals, hoisted.frontier).values
+    d_weights = weight_gradients(plan, weights, values, handed)
     d_addends = tuple(
         None if addend is None else product
-        for addend, product in zip(known.addends, found.products, strict=True)
+        for addend, product in zip(hoisted.addends, handed.products, strict=True)
     )
-    return d_weights, Known(d_addends, found.frontier), d_carry
+    return d_weights, Hoisted(d_addends, handed.frontier), d_carry
 
 
 _core.defvjp(_core_forward, _core_backward)

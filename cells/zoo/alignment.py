@@ -19,7 +19,7 @@ Map = list[int]
 """For each vertex of one graph the vertex of the other that it stands for, or -1."""
 
 
-class Graph:
+class Parts:
     """The parts of a cell, with what comparisons need."""
 
     def __init__(self, vertices: Sequence[Vertex]) -> None:
@@ -43,12 +43,12 @@ class Graph:
         return found
 
 
-def bound(a: Graph, b: Graph) -> int:
+def bound(a: Parts, b: Parts) -> int:
     """No alignment costs less than this."""
     return max(len(a), len(b)) - (a.counts & b.counts).total()
 
 
-def cost(a: Graph, b: Graph, mapped: Sequence[int]) -> int:
+def cost(a: Parts, b: Parts, mapped: Sequence[int]) -> int:
     """The edits that an alignment of a's parts with b's stands for.
 
     Each counts 1: a part that is in one graph only; a part of another op or with other
@@ -69,7 +69,7 @@ def cost(a: Graph, b: Graph, mapped: Sequence[int]) -> int:
     return edits
 
 
-def align(a: Graph, b: Graph) -> Map:
+def align(a: Parts, b: Parts) -> Map:
     """A good alignment, by assignments of parts with like neighbours."""
     from scipy.optimize import linear_sum_assignment
 
@@ -99,7 +99,7 @@ def align(a: Graph, b: Graph) -> Map:
     return best
 
 
-def improve(a: Graph, b: Graph, mapped: Map) -> tuple[int, Map]:
+def improve(a: Parts, b: Parts, mapped: Map) -> tuple[int, Map]:
     """Exchanges parts of an alignment while that saves edits; the edits come first.
 
     Parts that agree with their counterparts, as do all their neighbours, are left.
@@ -122,7 +122,7 @@ def improve(a: Graph, b: Graph, mapped: Map) -> tuple[int, Map]:
     return least, best
 
 
-def _doubtful(a: Graph, b: Graph, mapped: Map) -> list[int]:
+def _doubtful(a: Parts, b: Parts, mapped: Map) -> list[int]:
     """Parts without a counterpart or that differ from it, and all near them."""
     found = set[int]()
     for p, q in enumerate(mapped):
@@ -139,7 +139,7 @@ def _doubtful(a: Graph, b: Graph, mapped: Map) -> list[int]:
     return sorted(found)
 
 
-def _likeness(a: Graph, b: Graph, p: int, q: int) -> float:
+def _likeness(a: Parts, b: Parts, p: int, q: int) -> float:
     """From 0 to 1 for parts that may stand for each other, else -1."""
     if a.families[p] != b.families[q]:
         return -1.0
@@ -148,7 +148,7 @@ def _likeness(a: Graph, b: Graph, p: int, q: int) -> float:
     return 0.8 if a.vertices[p].op == b.vertices[q].op else 0.3
 
 
-def _support(a: Graph, b: Graph, alike: np.ndarray) -> np.ndarray:
+def _support(a: Parts, b: Parts, alike: np.ndarray) -> np.ndarray:
     """How well the children and the readers of two parts agree, given all parts do."""
     down = a.matrix @ alike @ b.matrix.T
     up = a.matrix.T @ alike @ b.matrix
@@ -158,7 +158,7 @@ def _support(a: Graph, b: Graph, alike: np.ndarray) -> np.ndarray:
     return found
 
 
-def _moved(a: Graph, b: Graph, mapped: Map, p: int, q: int) -> Map | None:
+def _moved(a: Parts, b: Parts, mapped: Map, p: int, q: int) -> Map | None:
     """The alignment with p on q, and what was on q on p's old place if it may be."""
     old = mapped[p]
     if q == old or a.families[p] in ("x", "first"):
@@ -172,7 +172,7 @@ def _moved(a: Graph, b: Graph, mapped: Map, p: int, q: int) -> Map | None:
     return tried
 
 
-def _inverse(b: Graph, mapped: Sequence[int]) -> Map:
+def _inverse(b: Parts, mapped: Sequence[int]) -> Map:
     back = [-1] * len(b)
     for p, q in enumerate(mapped):
         if q >= 0:
@@ -183,7 +183,7 @@ def _inverse(b: Graph, mapped: Sequence[int]) -> Map:
 class _Spliced:
     """Children of the parts of a graph; those of lone parts stand in their place."""
 
-    def __init__(self, graph: Graph, mapped: Sequence[int]) -> None:
+    def __init__(self, graph: Parts, mapped: Sequence[int]) -> None:
         self.vertices = graph.vertices
         self.mapped = mapped
         self.below: dict[int, Counter[int]] = {}

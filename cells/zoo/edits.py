@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from cells.zoo.roles import Names, expression
+from cells.zoo.roles import Glossary, expression
 from cells.zoo.terms import PRODUCT, SUM, Vertex
 
 _PLURAL: Final = {SUM: "a sum", PRODUCT: "a product"}
@@ -24,7 +24,7 @@ class Edit(NamedTuple):
 
 
 def list_edits(
-    vertices: Sequence[Vertex], names: Names, mapped: Sequence[int]
+    vertices: Sequence[Vertex], names: Glossary, mapped: Sequence[int]
 ) -> list[Edit]:
     """The edits that make the cell of the published one, in the latter's names.
 
@@ -40,7 +40,7 @@ class _Edits:
     """Two cells while they are compared; a part is `own` or of the `old` cell."""
 
     def __init__(
-        self, vertices: Sequence[Vertex], names: Names, mapped: Sequence[int]
+        self, vertices: Sequence[Vertex], names: Glossary, mapped: Sequence[int]
     ) -> None:
         self.own, self.old = tuple(vertices), names.vertices
         self.names, self.mapped = names, mapped

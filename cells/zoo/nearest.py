@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 from cells.identity.canonical import canonicalize
 from cells.ir import Cell
 from cells.zoo import PUBLISHED
-from cells.zoo.alignment import Graph, Map, align, bound, cost, improve
+from cells.zoo.alignment import Map, Parts, align, bound, cost, improve
 from cells.zoo.edits import Edit, list_edits
-from cells.zoo.roles import names_of
+from cells.zoo.roles import glossary_of
 from cells.zoo.terms import make_terms
 
 MOST_EDITS: Final = 4
@@ -56,9 +56,9 @@ def nearest(cell: Cell) -> Nearest:
     for name, other in _zoo_digests().items():
         if other == found.digest:
             return Nearest(name, 0, f"equal to {name}")
-    own = Graph(make_terms(found.cell))
+    own = Parts(make_terms(found.cell))
     name, distance, mapped = _closest(own)
-    names = names_of(PUBLISHED[name])
+    names = glossary_of(PUBLISHED[name])
     edits = list_edits(own.vertices, names, mapped)
     return Nearest(name, max(distance, 1), _sentence(name, distance, edits))
 
@@ -73,11 +73,11 @@ def borrowed_names(cell: Cell) -> dict[int, str]:
         CellError: The cell is not valid, or too symmetric (see `digest`).
     """
     found = canonicalize(cell)
-    own = Graph(make_terms(found.cell))
+    own = Parts(make_terms(found.cell))
     name, distance, mapped = _closest(own)
     if distance > MOST_EDITS:
         return {}
-    short = names_of(PUBLISHED[name]).short
+    short = glossary_of(PUBLISHED[name]).short
     names = {}
     for vertex, other in zip(own.vertices, mapped, strict=True):
         place = vertex.value - found.cell.num_inputs
@@ -87,20 +87,20 @@ def borrowed_names(cell: Cell) -> dict[int, str]:
     return names
 
 
-def _closest(own: Graph) -> tuple[str, int, Map]:
+def _closest(own: Parts) -> tuple[str, int, Map]:
     """The zoo's cell of least distance, the distance, and the alignment."""
-    graphs = _zoo_graphs()
+    zoo = _zoo_parts()
     rough = list[tuple[int, int, str, Map]]()
-    for place, name in enumerate(sorted(graphs, key=lambda n: bound(own, graphs[n]))):
-        other = graphs[name]
+    for place, name in enumerate(sorted(zoo, key=lambda n: bound(own, zoo[n]))):
+        other = zoo[name]
         if place >= _FIRST and bound(own, other) > min(r[0] for r in rough):
             break
         mapped = align(own, other)
-        rough.append((cost(own, other, mapped), list(graphs).index(name), name, mapped))
+        rough.append((cost(own, other, mapped), list(zoo).index(name), name, mapped))
     rough.sort()
     best = rough[0]
     for guess in rough[:_REFINED]:
-        other = graphs[guess[2]]
+        other = zoo[guess[2]]
         if bound(own, other) <= best[0] and len(own) <= MAX_PARTS:
             distance, mapped = improve(own, other, guess[3])
             best = min(best, (distance, *guess[1:3], mapped))
@@ -113,8 +113,8 @@ def _zoo_digests() -> dict[str, str]:
 
 
 @functools.cache
-def _zoo_graphs() -> dict[str, Graph]:
-    return {name: Graph(names_of(row).vertices) for name, row in PUBLISHED.items()}
+def _zoo_parts() -> dict[str, Parts]:
+    return {name: Parts(glossary_of(row).vertices) for name, row in PUBLISHED.items()}
 
 
 def _sentence(name: str, distance: int, edits: Sequence[Edit]) -> str:

@@ -12,7 +12,7 @@ _STATES: Final = ("first", "state")
 _DEPTH: Final = 3
 
 
-class Names(NamedTuple):
+class Glossary(NamedTuple):
     """The parts of a published cell and what to call them.
 
     Attributes:
@@ -44,7 +44,7 @@ class Names(NamedTuple):
 
 
 @functools.cache
-def names_of(published: Published) -> Names:
+def glossary_of(published: Published) -> Glossary:
     """The parts of a published cell, named as in its text."""
     found = canonicalize(published.cell)
     vertices = make_terms(found.cell)
@@ -66,7 +66,7 @@ def names_of(published: Published) -> Names:
     for part, vertex in enumerate(vertices):
         for _, child in vertex.children:
             readers[child].append(part)
-    names = Names(vertices, short, {}, tuple(map(tuple, readers)))
+    names = Glossary(vertices, short, {}, tuple(map(tuple, readers)))
     for part in range(len(vertices)):
         if role := _role(names, part):
             names.roles[part] = role
@@ -89,7 +89,7 @@ def _variables(function: ast.FunctionDef) -> dict[int | None, str]:
     return found
 
 
-def _role(names: Names, part: int) -> str:
+def _role(names: Glossary, part: int) -> str:
     """What a part does, by where it stands; empty if that is nothing usual."""
     vertex = names.vertices[part]
     if vertex.family != "one" or vertex.op == "linear":
@@ -107,7 +107,7 @@ def _role(names: Names, part: int) -> str:
     return ""
 
 
-def _gate(names: Names, part: int, reader: int) -> str:
+def _gate(names: Glossary, part: int, reader: int) -> str:
     """What a sigmoid does to what it multiplies, if the reader is a product."""
     product = names.vertices[reader]
     if product.op != PRODUCT:
@@ -134,7 +134,7 @@ def _gate(names: Names, part: int, reader: int) -> str:
     return "input gate" if summed and plain else "gate"
 
 
-def _is_old_state(names: Names, vertex: Vertex) -> bool:
+def _is_old_state(names: Glossary, vertex: Vertex) -> bool:
     """Whether a part is an old state, or an activation of one."""
     while (
         vertex.family == "one" and vertex.op != "linear" and len(vertex.children) == 1

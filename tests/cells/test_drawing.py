@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cells import ZOO, Cell, draw_png, draw_svg, parse, transform
+from cells import ZOO, Cell, draw_png, draw_svg, parse
 from cells.picture.diagram import Diagram, make_diagram
 from cells.picture.drawing import lay_boxes
+from tests.support.transform import transform
 
 ROOT = Path(__file__).parents[2]
 

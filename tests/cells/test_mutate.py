@@ -19,10 +19,10 @@ from cells import (
     check,
     mutate,
     parse,
-    transform,
 )
 from cells.graph import LINEAR_DIAGONALS, ordered
 from tests.support.strategies import SEEDS, Builder, cells
+from tests.support.transform import transform
 
 SETS = sorted(OP_SETS)
 SEED = st.integers(0, 2**32 - 1)

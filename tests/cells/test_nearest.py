@@ -17,13 +17,13 @@ from cells import (
     mutate,
     nearest,
     parse,
-    transform,
 )
-from cells.zoo.alignment import Graph, align, bound, cost, improve
+from cells.zoo.alignment import Parts, align, bound, cost, improve
 from cells.zoo.edits import list_edits
-from cells.zoo.roles import names_of
+from cells.zoo.roles import glossary_of
 from cells.zoo.terms import make_terms
 from tests.support.strategies import cells, mutants
+from tests.support.transform import transform
 
 DIGESTS = {digest(cell) for cell in ZOO.values()}
 GRU = """
@@ -48,8 +48,8 @@ def changed(text: str, old: str, new: str) -> Cell:
     return parse(f"def mine({inputs}):\n{text.replace(old, new, 1)}")
 
 
-def graph(cell: Cell) -> Graph:
-    return Graph(make_terms(canonical(cell)))
+def graph(cell: Cell) -> Parts:
+    return Parts(make_terms(canonical(cell)))
 
 
 def distance(a: Cell, b: Cell) -> int:
@@ -104,7 +104,7 @@ def test_an_edit_is_said_in_the_publications_words(
 def test_a_gate_that_is_gone_is_named() -> None:
     one, other = graph(ZOO["lstm_f"]), graph(ZOO["lstm"])
     mapped = improve(one, other, align(one, other))[1]
-    edits = list_edits(one.vertices, names_of(PUBLISHED["lstm"]), mapped)
+    edits = list_edits(one.vertices, glossary_of(PUBLISHED["lstm"]), mapped)
     assert edits == [("without", "the forget gate f")]
 
 

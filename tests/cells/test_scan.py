@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from jax.flatten_util import ravel_pytree
 
-from cells import ZOO, Cell, canonicalize, lower, lower_stack, parse, parse_named
+from cells import ZOO, Cell, canonicalize, lower, parse, parse_named
 from cells.scan.hoisted import take_rows
 from tests.support.interpreter import run
 from tests.support.strategies import cells
@@ -343,23 +343,6 @@ def test_bfloat16_stays_bfloat16_and_near_float32(name: str) -> None:
         jnp.dtype(jnp.bfloat16)
     }
     np.testing.assert_allclose(low.astype(jnp.float32), outputs, atol=0.05)
-
-
-def test_a_stack_feeds_each_layer_with_the_one_below() -> None:
-    layer, _, _, table, tokens = problem(ZOO["lstm"], jnp.float32)
-    stack = lower_stack(ZOO["lstm"], 3)
-    params = stack.init(jax.random.key(1), H)
-    carry = stack.initial_carry(B, H)
-    new, outputs = stack.scan_tokens(params, carry, table, tokens)
-    expected = table[tokens]
-    for index in range(3):
-        last, expected = by_steps(layer, params[index], carry[index], expected)
-        assert_close(new[index], last, 1e-5)
-    assert_close(outputs, expected, 1e-5)
-    _, again = stack.scan(params, carry, table[tokens])
-    assert_close(again, outputs, 1e-5)
-    with pytest.raises(ValueError, match="num_layers must be at least 1, got 0"):
-        lower_stack(ZOO["lstm"], 0)
 
 
 def test_init_draws_as_the_paper_does() -> None:
