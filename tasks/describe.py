@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tasks.base import SPLITS, Split, Task, TaskError
+from tasks.pack import PackTask
 from tasks.registry import SIZE_NAMES, resolve_task, task_names
 from tasks.synthetic import SyntheticTask
 
@@ -21,11 +22,22 @@ class Example(NamedTuple):
 
     Attributes:
         tokens: the text of each token or frame.
-        scored: whether it is to be predicted and counts.
+        scored: whether it is to be predicted and counts; with `answers`: whether
+            an answer is due once it has been read.
+        answers: what is due where it is scored, else empty; None where the tokens
+            themselves are to be predicted.
     """
 
     tokens: list[str]
     scored: list[bool]
+    answers: list[str] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, without `answers` where there are none."""
+        values = self._asdict()
+        if self.answers is None:
+            del values["answers"]
+        return values
 
 
 def list_tasks() -> list[dict[str, Any]]:
@@ -70,7 +82,7 @@ def describe_task(task: Task, seed: int = 0) -> dict[str, Any]:
 
     Keys: those of `head`, `num_inputs, uniform_loss, repeats, config`; `splits`: split
     -> `{windows, scored}`, the updates of an epoch and the scored positions; and
-    `examples`: a list of `{tokens, scored}`.
+    `examples`: a list of `{tokens, scored}`, with `answers` where a task has its own.
 
     Raises:
         TaskError: its data cannot be found or read.
@@ -82,7 +94,7 @@ def describe_task(task: Task, seed: int = 0) -> dict[str, Any]:
         "repeats": task.repeats,
         "config": task.config(),
         "splits": {split: split_sizes(task, split, seed) for split in SPLITS},
-        "examples": [example._asdict() for example in examples(task, seed)],
+        "examples": [example.to_dict() for example in examples(task, seed)],
     }
 
 
@@ -94,9 +106,11 @@ def split_sizes(task: Task, split: Split, seed: int) -> dict[str, int]:
 
 
 def examples(task: Task, seed: int = 0, count: int = EXAMPLES) -> list[Example]:
-    """Training examples: whole ones of a synthetic task, else starts of rows."""
+    """Training examples: whole ones of a drawn task, else starts of rows."""
     if isinstance(task, SyntheticTask):
         return whole_examples(task, seed, count)
+    if isinstance(task, PackTask):
+        return answered_examples(task, seed, count)
     stream = task.stream("train", 0, seed)
     found = []
     steps = slice(0, task.num_steps)
@@ -116,6 +130,18 @@ def whole_examples(task: SyntheticTask, seed: int, count: int) -> list[Example]:
         tokens = task.decode(drawn.tokens[start:end])
         found.append(Example(tokens, drawn.scored[start:end].tolist()))
         start = end
+    return found
+
+
+def answered_examples(task: PackTask, seed: int, count: int) -> list[Example]:
+    """The first examples of the training split, with what is to be answered."""
+    columns = task.stream("train", 0, seed)[:3]
+    rows = [column.reshape(-1, task.num_steps)[:count] for column in columns]
+    found = []
+    for inputs, targets, scored in zip(*rows, strict=True):
+        due = task.decode(targets)
+        answers = [text if mark else "" for text, mark in zip(due, scored, strict=True)]
+        found.append(Example(task.decode(inputs), scored.tolist(), answers))
     return found
 
 
@@ -161,7 +187,7 @@ def number(value: Any) -> str:
 
 
 def render_task(description: dict[str, Any]) -> str:
-    """`describe_task`'s answer as text; `^` stands under what is scored."""
+    """`describe_task`'s answer as text; under what is scored is `^` or an answer."""
     inputs = "symbols" if description["readout"] == "softmax" else "notes a frame"
     guess = f"a uniform guess costs {description['uniform_loss']:.3f} nats"
     lines = [
@@ -174,9 +200,11 @@ def render_task(description: dict[str, Any]) -> str:
     for split, sizes in description["splits"].items():
         windows, scored = f"{sizes['windows']:,}", f"{sizes['scored']:,}"
         lines.append(f"  {split:<8}{windows} windows, {scored} scored positions")
-    lines.append("  examples (^ marks what is scored)")
+    answered = any("answers" in example for example in description["examples"])
+    below = "below each: what is due" if answered else "^ marks what is scored"
+    lines.append(f"  examples ({below})")
     for position, example in enumerate(description["examples"], start=1):
-        marked = mark(example["tokens"], example["scored"])
+        marked = mark(**example)
         for start, pair in enumerate(marked):
             label = f"{position}" if start == 0 else ""
             lines.append(f"  {label:<4}{pair[0]}".rstrip())
@@ -184,12 +212,18 @@ def render_task(description: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def mark(tokens: Sequence[str], scored: Sequence[bool]) -> list[tuple[str, str]]:
-    """Lines of text, each with a line of `^` under the tokens that are scored."""
-    gap = "" if all(len(token) == 1 for token in tokens) else " "
+def mark(
+    tokens: Sequence[str],
+    scored: Sequence[bool],
+    answers: Sequence[str] | None = None,
+) -> list[tuple[str, str]]:
+    """Lines of text, each with a line of `^`, or of answers, under what is scored."""
+    gap = "" if all(len(text) <= 1 for text in [*tokens, *(answers or ())]) else " "
     pairs, text, marks, shown = [], "", "", 0
     for position, (token, counts) in enumerate(zip(tokens, scored, strict=True)):
         word = token.translate(VISIBLE)
+        sign = answers[position] if answers else "^" * len(word) * counts
+        word = word.ljust(len(sign))
         if shown + len(text) > LONGEST:
             left = len(tokens) - position
             pairs.append((text, marks))
@@ -198,5 +232,5 @@ def mark(tokens: Sequence[str], scored: Sequence[bool]) -> list[tuple[str, str]]
             pairs.append((text, marks))
             text, marks, shown = "", "", shown + len(text)
         text += word + gap
-        marks += ("^" if counts else " ") * len(word) + gap
+        marks += sign.ljust(len(word)) + gap
     return [*pairs, (text, marks)]

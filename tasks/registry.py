@@ -16,6 +16,7 @@ from tasks.base import Task, TaskError, Value, reason_of
 from tasks.check import PERSONS_ERRORS, check_task
 from tasks.memorization import Memorization
 from tasks.music import JsbChorales, Nottingham, PianoMidi
+from tasks.pack import PACK
 from tasks.ptb import PennTreebank
 from tasks.text import TEXT_KINDS
 from tasks.xml import Xml
@@ -37,6 +38,7 @@ TASKS: Mapping[str, Callable[..., Task]] = types.MappingProxyType(
             Nottingham,
             PianoMidi,
             JsbChorales,
+            *PACK,
         )
     }
 )

@@ -45,16 +45,8 @@ class Examples(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SyntheticTask(TokenTask):
-    """A task whose every row is an endless concatenation of drawn examples.
-
-    A subclass gives `name`, `summary`, `symbols` and `draw`. Each row begins with the
-    first token of an example; the state is carried from one example to the next, so
-    a cell also has to learn where examples end. The first token of a row is only read.
-
-    Splits: an example's key is hashed into one of eight buckets; one bucket is valid,
-    one test, six train. So no example of one split ever occurs in another, by
-    construction, and each split keeps the distribution of `draw`.
+class DrawnTask(TokenTask):
+    """A task whose data are drawn by a rule, as many as its sizes say.
 
     Attributes:
         train_tokens: tokens of one training epoch; here and below rounded up to
@@ -82,6 +74,20 @@ class SyntheticTask(TokenTask):
     def repeats(self) -> bool:
         """Whether every epoch reads the same data: the opposite of `fresh`."""
         return not self.fresh
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticTask(DrawnTask):
+    """A task whose every row is an endless concatenation of drawn examples.
+
+    A subclass gives `name`, `summary`, `symbols` and `draw`. Each row begins with the
+    first token of an example; the state is carried from one example to the next, so
+    a cell also has to learn where examples end. The first token of a row is only read.
+
+    Splits: an example's key is hashed into one of eight buckets; one bucket is valid,
+    one test, six train. So no example of one split ever occurs in another, by
+    construction, and each split keeps the distribution of `draw`.
+    """
 
     def draw(self, rng: np.random.Generator, count: int) -> Examples:
         """Draws `count` independent examples; `rng` is advanced."""

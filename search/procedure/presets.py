@@ -8,7 +8,7 @@ from typing import Final
 from search.errors import UserError, unknown
 from search.procedure.racing import Racing
 from search.procedure.settings import MUSIC, SYNTHETIC, TREEBANK, Grid, table_3
-from tasks import Value
+from tasks import PACK, Value
 from workers import Schedule
 
 SEARCH: Final = Schedule("search")
@@ -95,6 +95,7 @@ SMALL: Final = Preset(
         "nottingham": Plan(small_grid(50_000), 2_710, CONSTANT),
         "piano_midi": Plan(small_grid(50_000), 1_130, CONSTANT),
         "jsb": Plan(small_grid(50_000), 1_500, CONSTANT),
+        **{kind.name: Plan(small_grid(10_000), 1_000, CONSTANT) for kind in PACK},
     },
     other=Plan(small_grid(100_000), 3_000, CONSTANT),
     settings=18,

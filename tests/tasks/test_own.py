@@ -149,7 +149,7 @@ UNKNOWN = {
     "arithmetics": "unknown task 'arithmetics'; did you mean 'arithmetic'?",
     "memorisation": "did you mean 'memorization'?",
     "piano": "unknown task 'piano'; did you mean 'piano_midi'?",
-    "zzz": "unknown task 'zzz'; there are arithmetic, jsb, memorization, ",
+    "zzz": "unknown task 'zzz'; there are adding, arithmetic, ",
     "": "unknown task ''; there are",
     "PACKAGE.work:Pairity": "unknown class 'Pairity'; did you mean 'Parity'?",
     "PACKAGE.work:VALUE": "unknown class 'VALUE'",

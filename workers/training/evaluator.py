@@ -12,10 +12,11 @@ from typing import Final
 
 import jax
 
-from tasks import TaskError
+from tasks import Task, TaskError
 from workers.job.evaluation import Evaluation, Result, Status
 from workers.job.job import Job
-from workers.job.setting import JobError, Setting
+from workers.job.setting import JobError, Point, Setting
+from workers.job.spec import TaskSpec
 from workers.machine.runtime import (
     COMPILER_OPTIONS,
     DEFAULT_LANES,
@@ -115,6 +116,33 @@ class Evaluator:
             compiled=program.compiled if program else 0,
         )
 
+    def score_on(self, job: Job, other: TaskSpec) -> dict[Setting, Point | None]:
+        """A job's trainings, scored on the validation split of a task not trained on.
+
+        With the same task at another length, say: `stretch` of a task of the pack.
+        Nothing is trained on the other task, and what is returned is part of no result.
+
+        Args:
+            job: The job; carried out first, if it was not.
+            other: A task of the same vocabulary, batch and readout.
+
+        Returns:
+            A point for each setting, at its last update; None where training failed,
+            was ended by its schedule, or its state is no longer kept.
+
+        Raises:
+            JobError: The other task needs another program.
+        """
+        if _program_key(job, job.task.task) != _program_key(job, other.task):
+            raise JobError(
+                f"weights of {job.task.name} cannot be scored on {other.name}: "
+                "vocabulary, batch and readout must be the same"
+            )
+        self.evaluate(job)
+        trainer = Trainer(job, self._program(job), self._data)
+        kept = {s: self._progress.get(job.run_id(s)) for s in job.settings}
+        return {s: lane and trainer.score(lane, other) for s, lane in kept.items()}
+
     def _check(self, job: Job) -> None:
         if job.training.products == "bfloat16" and self.platform == "cpu":
             raise JobError("products = bfloat16 needs an accelerator; use float32")
@@ -122,8 +150,7 @@ class Evaluator:
     def _program(self, job: Job) -> Program:
         """The job's program, kept from an earlier job or new."""
         training, task = job.training, job.task.task
-        kind = (task.name, task.config(), training.optimizer, training.products)
-        key = json.dumps((job.digest, job.shape, kind, training.divergence))
+        key = _program_key(job, task)
         if key not in self._programs:
             self._programs[key] = Program(
                 model=make_model(job.cell, job.shape, task),
@@ -190,6 +217,18 @@ class Evaluator:
                 break
             del self._progress[run_id]
             total -= size
+
+
+def _program_key(job: Job, task: Task) -> str:
+    """All that a program depends on.
+
+    Of a task that is its vocabulary, batch, readout and uniform loss: tasks that agree
+    in them share a program, and what it has compiled where their windows are alike.
+    """
+    training = job.training
+    kind = (task.num_inputs, task.num_outputs, task.readout, task.batch_size)
+    how = (training.optimizer, training.products, training.divergence)
+    return json.dumps((job.digest, job.shape, kind, task.uniform_loss, how))
 
 
 def classify(error: BaseException) -> tuple[Status, str]:

@@ -72,7 +72,7 @@ class Totals(NamedTuple):
 
 @dataclass
 class Program:
-    """The compiled functions of one model on one task, held until dropped.
+    """The compiled functions of one model for windows of any shape, until dropped.
 
     With `lanes` above 1 every argument and result that belongs to a setting has a
     leading axis of that length, and the same update runs for all lanes at once.
@@ -101,7 +101,7 @@ class Program:
     options: dict[str, str | bool] = field(default_factory=dict)
     compile_s: float = 0.0
     compiled: int = 0
-    _held: dict[tuple[str, int], Any] = field(default_factory=dict)
+    _held: dict[tuple[str, tuple[int, ...]], Any] = field(default_factory=dict)
 
     def reset_meter(self) -> None:
         """Counts seconds and programs from here on."""
@@ -161,7 +161,7 @@ class Program:
         return total
 
     def _compiled(self, name: str, data: Windows, *rest: Any) -> Any:
-        key = (name, len(data.reset))
+        key = (name, data.inputs.shape)
         if key not in self._held:
             start = time.perf_counter()
             shapes = jax.tree.map(_shape, (data, *rest))

@@ -15,6 +15,7 @@ from workers.job.evaluation import Result, Status
 from workers.job.job import Job
 from workers.job.schedule import advance
 from workers.job.setting import Point
+from workers.job.spec import TaskSpec
 from workers.training.data import DataCache
 from workers.training.program import Hyper, Program, TrainState
 from workers.training.progress import Position, Progress, end, is_open, result_of
@@ -74,6 +75,18 @@ class Trainer:
         except TimeoutError:
             lanes = [end(ln, Status.TIMEOUT, "deadline", position) for ln in lanes]
             return tuple(self.result(lane) for lane in lanes), ()
+
+    def score(self, lane: Progress, other: TaskSpec) -> Point | None:
+        """The lane's weights on another task's validation split; None once it is over.
+
+        Args:
+            lane: A setting as training left it.
+            other: A task of the program's vocabulary, batch and readout.
+        """
+        if lane.state is None:
+            return None
+        scorer = Scorer(other, self.program, self.data)
+        return scorer.points(self._gather([lane]), lane.position.updates)[0]
 
     def needs_bytes(self) -> int:
         """Bytes that training needs; nothing that large is made to find out.
