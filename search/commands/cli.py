@@ -167,12 +167,9 @@ def _mistakes() -> tuple[type[Exception], ...]:
 
 
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    from workers import installed
 
-    try:
-        return f"cellsearch {version('cellsearch')}"
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "cellsearch (not installed)"
+    return f"cellsearch {installed('cellsearch') or '(not installed)'}"
 
 
 if __name__ == "__main__":

@@ -18,14 +18,13 @@ QUANTILE: Final = 0.95
 
 
 class Deadlines:
-    """Learns from the jobs that are done how long a nominal second takes here."""
+    """Learns from the jobs that are done how long a nominal second takes here.
+
+    Args:
+        factor: How many times the usual time a job is given; 0: no deadline.
+    """
 
     def __init__(self, factor: float = FACTOR) -> None:
-        """Nothing is known yet.
-
-        Args:
-            factor: How many times the usual time a job is given; 0: no deadline.
-        """
         self._factor = factor
         self._ratios: deque[float] = deque(maxlen=REMEMBERED)
         self._usual: float | None = None

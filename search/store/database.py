@@ -10,12 +10,12 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from search.errors import UserError
 from search.store.locks import on_network, read_mounts
+from workers import installed
 
 APPLICATION: Final = 0x63656C6C  # "cell"
 FORMAT: Final = 2
@@ -40,10 +40,15 @@ CREATE TABLE words (  -- texts that recur
 """
 
 _DISK: Final = (
-    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
-    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
 )
-_KNOWN: Final = 10_000  # ids kept in memory a table
+"""What SQLite says when the disk does not take or give what is asked for."""
+
+_IDS: Final = 10_000
+"""Ids that are kept in memory, a table."""
 
 
 class StorageError(UserError):
@@ -57,19 +62,23 @@ class EmptyError(UserError):
 class Database:
     """A file that is open, with its mistakes as one line each.
 
+    Args:
+        connection: In autocommit mode; it is closed with this.
+        path: See below.
+
     Attributes:
         path: The file; None: memory.
         execute: As of `sqlite3.Connection`, within `errors` or `transaction`.
+        executemany: The same.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
-        """Takes over a connection in autocommit mode."""
         self.path = path
         self.execute = connection.execute
         self.executemany = connection.executemany
         self._connection = connection
-        self._numbers: dict[str, dict[Any, int]] = {}
-        self._values: dict[str, dict[int, str]] = {}
+        self._ids: dict[str, dict[Any, int]] = {}  # by table
+        self._values: dict[str, dict[int, str]] = {}  # by table
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -84,7 +93,8 @@ class Database:
                 yield
                 self.execute("COMMIT")
             except BaseException:
-                self._numbers.clear()  # ids of rows that are not there now
+                # Some of these are ids of rows that are not there now.
+                self._ids.clear()
                 self._values.clear()
                 with contextlib.suppress(sqlite3.Error):
                     self.execute("ROLLBACK")
@@ -109,19 +119,19 @@ class Database:
 
     def number(self, table: str, value: str) -> int:
         """The id of a value in a table of `id` and `value`, where it is put if new."""
-        known = self.known(table)
-        if value not in known:
+        ids = self.ids(table)
+        if value not in ids:
             self.execute(f"INSERT OR IGNORE INTO {table} (value) VALUES (?)", (value,))
             query = f"SELECT id FROM {table} WHERE value = ?"
-            known[value] = self.execute(query, (value,)).fetchone()[0]
-        return known[value]
+            ids[value] = self.execute(query, (value,)).fetchone()[0]
+        return ids[value]
 
-    def known(self, table: str) -> dict[Any, int]:
+    def ids(self, table: str) -> dict[Any, int]:
         """Ids of rows of a table that are kept in memory until they are too many."""
-        known = self._numbers.setdefault(table, {})
-        if len(known) >= _KNOWN:
-            known.clear()
-        return known
+        ids = self._ids.setdefault(table, {})
+        if len(ids) >= _IDS:
+            ids.clear()
+        return ids
 
     def value(self, table: str, number: int) -> str:
         """The reverse of `number`.
@@ -129,21 +139,20 @@ class Database:
         Raises:
             KeyError: The table, damaged, has no such id.
         """
-        known = self._values.setdefault(table, {})
-        if number not in known:
-            if len(known) >= _KNOWN:
-                known.clear()
-            query = f"SELECT value FROM {table} WHERE id = ?"
-            found = self.rows(query, (number,))
-            if not found:
+        values = self._values.setdefault(table, {})
+        if number not in values:
+            if len(values) >= _IDS:
+                values.clear()
+            rows = self.rows(f"SELECT value FROM {table} WHERE id = ?", (number,))
+            if not rows:
                 raise KeyError(f"{table} has no {number}")
-            known[number] = found[0][0]
-        return known[number]
+            values[number] = rows[0][0]
+        return values[number]
 
     def get(self, key: str, default: Any = None) -> Any:
         """A JSON value of `metadata`."""
-        found = self.rows("SELECT value FROM metadata WHERE key = ?", (key,))
-        return json.loads(found[0][0]) if found else default
+        rows = self.rows("SELECT value FROM metadata WHERE key = ?", (key,))
+        return json.loads(rows[0][0]) if rows else default
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Sets JSON values of `metadata`, within a transaction."""
@@ -173,15 +182,19 @@ def open_database(
         _make_folder(path.parent)
     file = _connect(str(path or ":memory:"), path)
     try:
+        # A file without a schema is a new one, or one whose process was killed at once.
         with file.errors():
             if _pragma(file, "schema_version"):
                 _check_format(file)
                 _check_pages(file)
             _set_journal(file)
+
+        # Another process may have made it meanwhile; to set the format is to write, so
+        # that a file that cannot be written is refused here.
         with file.transaction():
             if not _pragma(file, "schema_version"):
                 _make(file, schema, metadata or {})
-            file.execute(f"PRAGMA user_version = {FORMAT}")  # fails if it is read-only
+            file.execute(f"PRAGMA user_version = {FORMAT}")
             file.execute(f"PRAGMA cache_size = -{CACHE_KB}")
     except BaseException:
         file.close()
@@ -255,23 +268,23 @@ def _check_format(file: Database) -> None:
     """Refuses a file that is something else, or of a format that is not read."""
     if _pragma(file, "application_id") != APPLICATION:
         raise UserError(f"{file.path} was not made by cellsearch; name another folder")
-    found = _pragma(file, "user_version")
-    if found == FORMAT:
+    own = _pragma(file, "user_version")
+    if own == FORMAT:
         return
-    reads = EARLIER.get(found)
+    reads = EARLIER.get(own)
     if reads is None:
         reads = f"cellsearch {file.get('version', 'of a later version')} or later"
     raise UserError(
-        f"{file.path} is of format {found}, which {reads} can read; this is cellsearch "
+        f"{file.path} is of format {own}, which {reads} can read; this is cellsearch "
         f"{_version()}, which reads format {FORMAT}"
     )
 
 
 def _check_pages(file: Database) -> None:
     """Refuses a file of which SQLite finds something wrong, looking at every page."""
-    [(found,)] = file.execute("PRAGMA quick_check(1)").fetchall()
-    if found != "ok":
-        raise UserError(_damaged(file.path, " ".join(found.split())))
+    [(verdict,)] = file.execute("PRAGMA quick_check(1)").fetchall()
+    if verdict != "ok":
+        raise UserError(_damaged(file.path, " ".join(verdict.split())))
 
 
 def _set_journal(file: Database) -> None:
@@ -319,7 +332,4 @@ def _pragma(file: Database, name: str) -> int:
 
 
 def _version() -> str:
-    try:
-        return version("cellsearch")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "(not installed)"
+    return installed("cellsearch") or "(not installed)"

@@ -1,12 +1,14 @@
 """What a search decided, issued and dropped; see `search.store.tables`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from search.errors import UserError
 from search.procedure.moves import NEW, Decision, Issued, Move, Reject
 from search.store.database import Database
 from search.store.rows import cell_number
+from search.store.tables import VIEWS
 
 PAGE: Final = 1000
 """Rows that are read at a time, so that memory stays flat and no reader lasts."""
@@ -26,8 +28,9 @@ FROM rejects r JOIN words w ON w.id = reason LEFT JOIN cells p ON p.id = r.paren
 WHERE decision BETWEEN ? AND ? ORDER BY decision, draw
 """
 
-JOBS: Final = "SELECT * FROM issued WHERE number > ? ORDER BY number LIMIT ?"
-
+JOBS: Final = f"""
+SELECT * FROM ({VIEWS["issued"]}) WHERE number > ? ORDER BY number LIMIT ?
+"""
 
 ADD_JOB: Final = "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -37,13 +40,15 @@ class History:
 
     What is recorded waits for the next evaluation, or for `flush`, and is written in
     the same transaction.
+
+    Args:
+        file: That is open, with the tables of `RUN`.
     """
 
     def __init__(self, file: Database) -> None:
-        """Reads and writes a file that is open."""
         self._file = file
         self._decisions: list[Decision] = []
-        self._issued: list[Issued] = []
+        self._jobs: list[Issued] = []
 
     def record(self, decision: Decision) -> None:
         """Keeps a decision for the next transaction."""
@@ -51,11 +56,11 @@ class History:
 
     def issue(self, issued: Issued) -> None:
         """Keeps a job for the next transaction."""
-        self._issued.append(issued)
+        self._jobs.append(issued)
 
     def flush(self) -> None:
         """Writes what waits, in a transaction of its own."""
-        if self._decisions or self._issued:
+        if self._decisions or self._jobs:
             with self._file.transaction():
                 self.write()
             self.written()
@@ -64,13 +69,12 @@ class History:
         """Writes what waits, within a transaction; `written` is called after it."""
         for decision in self._decisions:
             self._write_decision(decision)
-        rows = [self._issued_row(job) for job in self._issued]
-        self._file.executemany(ADD_JOB, rows)
+        self._file.executemany(ADD_JOB, [self._job_row(job) for job in self._jobs])
 
     def written(self) -> None:
         """Forgets what waited, once it is committed."""
         self._decisions.clear()
-        self._issued.clear()
+        self._jobs.clear()
 
     def last_decision(self) -> int:
         """The number of the last decision; -1: there is none."""
@@ -78,21 +82,21 @@ class History:
         return -1 if number is None else int(number)
 
     def decisions(self) -> Iterator[Decision]:
-        """All decisions in order, a page at a time."""
+        """All decisions in order, a page at a time.
+
+        Raises:
+            UserError: One is of a kind that is not known here.
+        """
         self.flush()
         last = -1
         while page := self._file.rows(DECISIONS, (last, PAGE)):
+            # All rejects of a page in one query.
             first, last = page[0][0], page[-1][0]
             rejects: dict[int, list[Reject]] = {}
             for number, *reject in self._file.rows(REJECTS, (first, last)):
                 rejects.setdefault(number, []).append(Reject(*reject))
-            for number, kind, at, cell, parent, text, rules, drain in page:
-                yield Decision(
-                    *(number, Move(kind), at, cell, parent, text or ""),
-                    rules=tuple(json.loads(rules or "[]")),
-                    rejects=tuple(rejects.get(number, ())),
-                    drain=bool(drain),
-                )
+            for row in page:
+                yield _decision(row, rejects.get(row[0], ()))
 
     def jobs(self) -> Iterator[Issued]:
         """All jobs in order of issue, a page at a time."""
@@ -162,9 +166,37 @@ class History:
         ]
         self._file.executemany("INSERT INTO rejects VALUES (?, ?, ?, ?, ?)", rows)
 
-    def _issued_row(self, job: Issued) -> tuple[Any, ...]:
+    def _job_row(self, job: Issued) -> tuple[Any, ...]:
         return (
-            *(job.number, job.decision, cell_number(self._file, job.digest)),
-            *(self._file.number("words", job.task), job.stage, job.settings),
-            *(job.start, job.end, job.drain),
+            job.number,
+            job.decision,
+            cell_number(self._file, job.digest),
+            self._file.number("words", job.task),
+            job.stage,
+            job.settings,
+            job.start,
+            job.end,
+            job.drain,
         )
+
+
+def _decision(row: tuple[Any, ...], rejects: Sequence[Reject]) -> Decision:
+    """A decision from the columns of `DECISIONS`."""
+    number, kind, at, digest, parent, text, rules, drain = row
+    try:
+        return Decision(
+            number=number,
+            kind=Move(kind),
+            at=at,
+            digest=digest,
+            parent=parent,
+            text=text or "",
+            rules=tuple(json.loads(rules or "[]")),
+            rejects=tuple(rejects),
+            drain=bool(drain),
+        )
+    except ValueError as error:
+        raise UserError(
+            f"decision {number} cannot be read ({error}): the run was made by another "
+            "version, or its file was edited"
+        ) from None

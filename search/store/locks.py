@@ -6,15 +6,17 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Self
 
 from search.errors import UserError
 
 LOCK_FILE: Final = "run.lock"
+# fmt: off
 NETWORK: Final = (
-    *("nfs", "cifs", "smb", "fuse.sshfs", "fuse.glusterfs", "lustre", "gpfs"),
-    *("beegfs", "ceph", "fuse.ceph", "9p", "afs", "fuse.s3fs", "fuse.gcsfuse"),
+    "nfs", "cifs", "smb", "fuse.sshfs", "fuse.glusterfs", "lustre", "gpfs", "beegfs",
+    "ceph", "fuse.ceph", "9p", "afs", "fuse.s3fs", "fuse.gcsfuse",
 )
+# fmt: on
 """How the types of file systems begin that other machines may share."""
 
 MOUNTS: Final = Path("/proc/self/mounts")
@@ -28,24 +30,27 @@ _FAR: Final = 1 << 20
 
 
 class RunLock:
-    """Holds a run folder for this process, until it is left or the process ends."""
+    """Holds a run folder for this process, until it is left or the process ends.
+
+    Entering it raises a `UserError` if another process holds it, or if the folder
+    takes no file. The file stays when it is left: without it there would be a race.
+
+    Args:
+        folder: Of the run.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Names the folder; entering takes the lock."""
         self._folder = folder
         self._file: IO[str] | None = None
 
-    def __enter__(self) -> "RunLock":
-        """Takes the lock.
-
-        Raises:
-            UserError: Another process holds it, or the folder takes no file.
-        """
+    def __enter__(self) -> Self:
         path = self._folder / LOCK_FILE
         try:
             file = path.open("a+", encoding="utf-8")
         except OSError as error:
             raise UserError(f"cannot write {path} ({error.strerror})") from None
+
+        # Whoever holds it has put its name there; on a full disk it has none.
         try:
             _take_patiently(file)
         except OSError as error:
@@ -58,13 +63,12 @@ class RunLock:
                 "or name another folder with `out`"
             ) from None
         self._file = file
-        with contextlib.suppress(OSError):  # a full disk: held all the same, unnamed
+        with contextlib.suppress(OSError):
             file.truncate(0)
             os.write(file.fileno(), f"{os.getpid()} {socket.gethostname()}\n".encode())
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Gives the lock back; the file stays, for without it there would be a race."""
         if self._file is not None:
             self._file.truncate(0)
             self._file.close()

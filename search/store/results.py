@@ -161,7 +161,7 @@ class Results:
 
     def write(self, job: Job, evaluation: Evaluation, *, curves: bool = True) -> int:
         """As `add`, within a transaction."""
-        row = make_row(job, evaluation, known=self._file.known("cells"))
+        row = make_row(job, evaluation, known=self._file.ids("cells"))
         results = [(job.run_id(r.setting), job.budget, r) for r in evaluation.results]
         return write(self._file, row, results, curves=curves)
 

@@ -191,9 +191,9 @@ def cell_number(
     if not digest:
         return None
     key = bytes.fromhex(digest) if isinstance(digest, str) else digest
-    known = file.known("cells")
-    if key in known:
-        return known[key]
+    ids = file.ids("cells")
+    if key in ids:
+        return ids[key]
 
     # A cell that was first met as a parent has no text until somebody brings it.
     query = "SELECT id, text FROM cells WHERE digest = ?"
@@ -204,7 +204,7 @@ def cell_number(
     elif old is None and text is not None:
         file.execute("UPDATE cells SET text = ? WHERE id = ?", (text, number))
     if old is not None or text is not None:
-        known[key] = number
+        ids[key] = number
     return int(number)
 
 

@@ -1,6 +1,5 @@
 """All that a run keeps, in one file of its folder."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -23,10 +22,16 @@ class Store:
     """All that a run keeps: `results` and `history`, in one file of its folder.
 
     One process writes at a time, which holds `RunLock`; any number read meanwhile.
+
+    Args:
+        file: That `create`, `open` or `read` opened; it is closed with this.
+
+    Attributes:
+        results: What was trained.
+        history: What was decided and issued.
     """
 
     def __init__(self, file: Database) -> None:
-        """Takes over a file that `create`, `open` or `read` opened."""
         self.results = Results(file)
         self.history = History(file)
         self._file = file
@@ -92,10 +97,8 @@ class Store:
         """
         if name not in VIEWS:
             raise UserError(unknown("view", name, VIEWS))
-        own = re.search(rf"CREATE VIEW {name} AS\n(.*?);", RUN, re.DOTALL)
-        assert own is not None  # that of the file may be anything
         with self._file.errors():
-            cursor = self._file.execute(own[1])
+            cursor = self._file.execute(VIEWS[name])  # the file's may be anything
             return [column[0] for column in cursor.description], cursor.fetchall()
 
     def commit(self, job: Job, evaluation: Evaluation, *, curves: bool = False) -> None:

@@ -4,7 +4,9 @@
 and how (cell, task, setting, seed and training; not the budget). `evaluations` has a
 row for each job that was carried out. What recurs (cells, tasks, trainings, settings,
 words) is stored once and named by number; to query, use the views `results`,
-`candidates`, `rejected` and `issued`, which have everything in plain columns.
+`candidates`, `rejected` and `issued`, which have everything in plain columns. The
+`stage` of a job is the index of its task, or -1 for the filter; the `drain` of a
+decision or job is 1 if a limit alone brought it about.
 
     SELECT task, digest, max(best) FROM results WHERE status = 'OK'
     GROUP BY task, digest ORDER BY 1, 3 DESC;
@@ -16,12 +18,49 @@ words) is stored once and named by number; to query, use the views `results`,
     SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY 2 DESC;
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-VIEWS: Final = ("results", "candidates", "rejected", "issued")
-"""What is there to be queried."""
+VIEWS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "results": """
+SELECT lower(hex(run_id)) AS run_id, lower(hex(digest)) AS digest,
+    json_extract(t.value, '$.name') AS task, r.budget, s.value AS setting, seed, status,
+    best, test, updates, w.value AS ended, width, num_params, curve,
+    t.value AS task_identity, a.value AS training, n.value AS numerics,
+    m.value AS machine, o.value AS source,
+    datetime(stored_at, 'unixepoch') AS stored_at, evaluation
+FROM runs r JOIN evaluations e ON e.id = evaluation JOIN cells c ON c.id = cell
+    JOIN tasks t ON t.id = task JOIN trainings a ON a.id = training
+    JOIN settings s ON s.id = setting JOIN words w ON w.id = ended
+    JOIN words n ON n.id = numerics JOIN words m ON m.id = machine
+    LEFT JOIN words o ON o.id = source""",
+        "candidates": """
+SELECT row_number() OVER (ORDER BY number) AS birth, lower(hex(c.digest)) AS digest,
+    c.text, lower(hex(p.digest)) AS parent, k.value AS origin, rules, at,
+    number AS decision, drain
+FROM decisions JOIN words k ON k.id = kind
+    LEFT JOIN cells c ON c.id = cell LEFT JOIN cells p ON p.id = parent
+WHERE born""",
+        "rejected": """
+SELECT decision, draw, w.value AS reason, lower(hex(p.digest)) AS parent,
+    lower(hex(r.digest)) AS digest
+FROM rejects r JOIN words w ON w.id = reason LEFT JOIN cells p ON p.id = r.parent""",
+        "issued": """
+SELECT number, decision, lower(hex(digest)) AS digest, w.value AS task, stage,
+    settings, start, "end", drain
+FROM jobs JOIN cells c ON c.id = cell JOIN words w ON w.id = task""",
+    }
+)
+"""What is there to be queried, and how it is found."""
 
-RESULTS: Final = """
+
+def _create(name: str) -> str:
+    return f"CREATE VIEW {name} AS{VIEWS[name]};\n"
+
+
+RESULTS: Final = f"""
 CREATE TABLE cells (
     id     INTEGER PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,  -- 16 bytes
@@ -69,19 +108,7 @@ CREATE TABLE runs (
     curve      TEXT,  -- JSON: [updates, train_loss, valid_loss, metric], ...
     PRIMARY KEY (run_id, budget)
 ) WITHOUT ROWID;
-CREATE VIEW results AS
-SELECT lower(hex(run_id)) AS run_id, lower(hex(digest)) AS digest,
-    json_extract(t.value, '$.name') AS task, r.budget, s.value AS setting, seed, status,
-    best, test, updates, w.value AS ended, width, num_params, curve,
-    t.value AS task_identity, a.value AS training, n.value AS numerics,
-    m.value AS machine, o.value AS source,
-    datetime(stored_at, 'unixepoch') AS stored_at, evaluation
-FROM runs r JOIN evaluations e ON e.id = evaluation JOIN cells c ON c.id = cell
-    JOIN tasks t ON t.id = task JOIN trainings a ON a.id = training
-    JOIN settings s ON s.id = setting JOIN words w ON w.id = ended
-    JOIN words n ON n.id = numerics JOIN words m ON m.id = machine
-    LEFT JOIN words o ON o.id = source;
-"""
+{_create("results")}"""
 """Of results, with or without a search."""
 
 RUN: Final = f"""{RESULTS}
@@ -114,20 +141,5 @@ CREATE TABLE jobs (
     "end"    REAL NOT NULL,
     drain    INTEGER NOT NULL
 );
-CREATE VIEW candidates AS
-SELECT row_number() OVER (ORDER BY number) AS birth, lower(hex(c.digest)) AS digest,
-    c.text, lower(hex(p.digest)) AS parent, k.value AS origin, rules, at,
-    number AS decision, drain
-FROM decisions JOIN words k ON k.id = kind
-    LEFT JOIN cells c ON c.id = cell LEFT JOIN cells p ON p.id = parent
-WHERE born;
-CREATE VIEW rejected AS
-SELECT decision, draw, w.value AS reason, lower(hex(p.digest)) AS parent,
-    lower(hex(r.digest)) AS digest
-FROM rejects r JOIN words w ON w.id = reason LEFT JOIN cells p ON p.id = r.parent;
-CREATE VIEW issued AS
-SELECT number, decision, lower(hex(digest)) AS digest, w.value AS task, stage,
-    settings, start, "end", drain
-FROM jobs JOIN cells c ON c.id = cell JOIN words w ON w.id = task;
-"""
+{_create("candidates")}{_create("rejected")}{_create("issued")}"""
 """Of a run: its results and its history."""

@@ -106,6 +106,18 @@ def test_decisions_and_jobs_are_the_same_when_read_again(tmp_path: Path) -> None
     assert reject_counts(tmp_path / "run") == {"invalid": 2, "known": 2}
 
 
+def test_a_decision_of_an_unknown_kind_is_one_line(tmp_path: Path) -> None:
+    with Store.create(tmp_path, {}) as store:
+        store.history.record(seed_decision())
+        store.history.flush()
+        file = sqlite3.connect(tmp_path / RUN_FILE)
+        with file:
+            file.execute("UPDATE words SET value = 'graft' WHERE value = 'seed'")
+        file.close()
+        with pytest.raises(UserError, match=r"decision 0 cannot be read \('graft' is"):
+            list(store.history.decisions())
+
+
 def test_long_histories_are_read_in_order_page_by_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
