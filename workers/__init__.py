@@ -8,35 +8,32 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.job.cost import COMPILE_S, model_width, nominal_cost, update_cost
-from workers.job.evaluation import BUDGET, Evaluation, Result, Status, failed
+from workers.job.evaluation import BUDGET, Evaluation, Result, Status
 from workers.job.job import Job, make_job, run_id, study_id
 from workers.job.json_form import dumps
 from workers.job.schedule import PASSED, SCHEDULES, Schedule
 from workers.job.setting import JobError, Point, Setting, Shape
-from workers.job.spec import OPTIMIZERS, PRODUCTS, TaskSpec, Training
-from workers.machine.runtime import Numerics, available_cores, numerics_class, prepare
+from workers.job.spec import PLAIN, TaskSpec, Training
+from workers.machine.runtime import available_cores
 from workers.machine.versions import installed, versions
 from workers.pools.factory import make_pool
 from workers.pools.inline import InlinePool
 from workers.pools.nodes import Node
-from workers.pools.options import AUTO, INLINE, PoolOptions
+from workers.pools.options import INLINE, PoolOptions
 from workers.pools.pool import Pool
 from workers.pools.ray_pool import RayPool
-from workers.pools.seats import RECYCLE_BYTES, RECYCLE_MAPS
+from workers.pools.seats import RECYCLE_MAPS
 
 if TYPE_CHECKING:
     from workers.training.evaluator import Evaluator, evaluate
-    from workers.training.model import Model, make_model
+    from workers.training.model import make_model
 
 __all__ = [
-    "AUTO",
     "BUDGET",
     "COMPILE_S",
     "INLINE",
-    "OPTIMIZERS",
     "PASSED",
-    "PRODUCTS",
-    "RECYCLE_BYTES",
+    "PLAIN",
     "RECYCLE_MAPS",
     "SCHEDULES",
     "Evaluation",
@@ -44,9 +41,7 @@ __all__ = [
     "InlinePool",
     "Job",
     "JobError",
-    "Model",
     "Node",
-    "Numerics",
     "Point",
     "Pool",
     "PoolOptions",
@@ -61,15 +56,12 @@ __all__ = [
     "available_cores",
     "dumps",
     "evaluate",
-    "failed",
     "installed",
     "make_job",
     "make_model",
     "make_pool",
     "model_width",
     "nominal_cost",
-    "numerics_class",
-    "prepare",
     "run_id",
     "study_id",
     "update_cost",
@@ -78,7 +70,6 @@ __all__ = [
 
 _JAX: Final = {
     "Evaluator": "training.evaluator",
-    "Model": "training.model",
     "evaluate": "training.evaluator",
     "make_model": "training.model",
 }

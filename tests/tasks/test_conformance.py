@@ -26,13 +26,12 @@ from tasks import (
     SyntheticTask,
     Task,
     check_task,
-    frame_sums,
     make_task,
     resolve_task,
-    token_sums,
     uniform_integers,
     windows,
 )
+from tests.support.reference_metrics import frame_sums, token_sums
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"

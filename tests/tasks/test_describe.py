@@ -12,13 +12,13 @@ from tasks import (
     TASKS,
     Task,
     describe_task,
-    examples,
     list_tasks,
     make_task,
     render_list,
     render_task,
     resolve_task,
 )
+from tasks.describe import examples
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 COLUMNS = 80

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import (
+from tasks import make_task
+from tests.support.reference_metrics import (
     Sums,
     accuracy,
     frame_nll,
     frame_sums,
-    make_task,
     perplexity,
     token_nll,
     token_sums,

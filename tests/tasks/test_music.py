@@ -12,13 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks import (
-    SPLITS,
-    JsbChorales,
-    TaskError,
-    make_task,
-)
-from tasks.music import assign, note_name
+from tasks import SPLITS, TaskError, make_task
+from tasks.music import JsbChorales, assign, note_name
 from tasks.music_files import (
     JSB,
     NOTTINGHAM,

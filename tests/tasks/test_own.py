@@ -10,15 +10,8 @@ from typing import Any
 
 import pytest
 
-from tasks import (
-    ACCURACY,
-    TASKS,
-    TaskError,
-    list_tasks,
-    make_task,
-    resolve_task,
-    task_names,
-)
+from tasks import ACCURACY, TASKS, TaskError, list_tasks, make_task, resolve_task
+from tasks.registry import task_names
 
 PACKAGE = '''
 """A person's package."""

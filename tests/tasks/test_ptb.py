@@ -9,19 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks import (
-    SPLITS,
-    PennTreebank,
-    TaskError,
-    make_task,
-    perplexity,
-    windows,
-)
+from tasks import SPLITS, TaskError, make_task, windows
 from tasks.music_files import (
     JSB,
     NOTTINGHAM,
     PIANO_MIDI,
 )
+from tasks.ptb import PennTreebank
+from tests.support.reference_metrics import perplexity
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(

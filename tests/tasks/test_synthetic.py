@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 from tasks import (
     SPLITS,
-    Arithmetic,
     Examples,
-    Memorization,
     SyntheticTask,
     TaskError,
-    Xml,
     make_task,
     uniform_integers,
 )
+from tasks.arithmetic import Arithmetic
+from tasks.memorization import Memorization
+from tasks.xml import Xml
 
 
 def rows_of(

@@ -8,10 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from tasks import (
-    Xml,
-    make_task,
-)
+from tasks import make_task
+from tasks.xml import Xml
 from tests.tasks.test_synthetic import cut, rows_of, shares
 
 Recall = Literal["all", "last", "none"]

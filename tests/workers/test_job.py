@@ -22,13 +22,13 @@ from workers import (
     Status,
     TaskSpec,
     Training,
-    failed,
     make_job,
     model_width,
     nominal_cost,
     run_id,
     study_id,
 )
+from workers.job.evaluation import failed
 
 SETTING = Setting(scale=1, rate=0.5, clip=5, num_layers=1, parameters=20_000)
 OTHER = dataclasses.replace(SETTING, rate=2)

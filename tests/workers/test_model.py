@@ -7,9 +7,12 @@ import optax
 import pytest
 
 from cells import ZOO, lower
-from tasks import Windows, frame_sums, token_sums
-from workers import OPTIMIZERS, Model, Training
+from tasks import Windows
+from tests.support.reference_metrics import frame_sums, token_sums
+from workers import Training
+from workers.job.spec import OPTIMIZERS
 from workers.training.losses import READOUTS
+from workers.training.model import Model
 from workers.training.program import Hyper, Program
 
 B, T, W, V, H = 3, 4, 2, 7, 5

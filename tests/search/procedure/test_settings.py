@@ -22,7 +22,8 @@ from search.procedure.settings import (
     inheritance_sources,
     table_3,
 )
-from tasks import PACK, task_names
+from tasks import PACK
+from tasks.registry import task_names
 from workers import Setting
 
 SMALL = Grid(

@@ -15,7 +15,8 @@ from search.store.database import RUN_FILE
 from search.store.results import Results
 from search.store.store import Store
 from tests.support.fake_pool import FakePool
-from workers import Evaluation, Job, Setting, Status, TaskSpec, failed, make_job
+from workers import Evaluation, Job, Setting, Status, TaskSpec, make_job
+from workers.job.evaluation import failed
 
 SETTINGS = tuple(
     Setting(scale, rate, 1, 1, 6000) for scale in (0.5, 1, 2) for rate in (0.5, 1, 2)

@@ -1,4 +1,4 @@
-"""Reference metrics in NumPy: what training code has to agree with."""
+"""Reference metrics in NumPy: what scores of tasks and training have to agree with."""
 
 import math
 from typing import Any, NamedTuple
