@@ -12,6 +12,7 @@ from cells import Cell, canonical, digest
 from search.procedure.racing import Racing, Rung, by_shape, due, ranked, rungs
 from tasks import Metric
 from workers import (
+    PLAIN,
     Job,
     Result,
     Setting,
@@ -25,9 +26,6 @@ from workers import (
 
 MAX_REPEATS: Final = 999
 """More would reach the seeds of the next search seed."""
-
-PLAIN: Final = Training()
-"""Training as in the paper's search."""
 
 Lookup = Callable[[str], Mapping[int, Result]]
 """`run_id` to the results of that training that there are, by budget in updates."""

@@ -13,12 +13,9 @@ from search.procedure.filter import FILTERS, Filter
 from search.procedure.presets import Plan, Preset, get_preset
 from search.procedure.rules import Rules, default_in_flight, default_slots
 from tasks import Metric
-from workers import JobError, TaskSpec, Training, model_width
+from workers import PLAIN, JobError, TaskSpec, Training, model_width
 
 Named = tuple[str, Cell]
-
-PLAIN: Final = Training()
-"""Training as in the paper's search."""
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from tasks import (
     TaskError,
     check_task,
     describe_task,
-    examples,
     make_task,
     render_task,
     windows,
 )
+from tasks.describe import examples
 from tasks.pack.base import choose
 from tasks.pack.group import GROUPS, elements
 

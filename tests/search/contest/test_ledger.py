@@ -6,7 +6,8 @@ import pytest
 
 from search.contest.ledger import Ledger
 from tests.search.store.test_store import SETTINGS, evaluation, job
-from workers import Status, failed
+from workers import Status
+from workers.job.evaluation import failed
 
 
 def test_what_is_stored_is_found_again_by_another_process(tmp_path: Path) -> None:
