@@ -47,7 +47,7 @@ ROOMS = {
         "loop": {"procedure", "store"},
         "contest": {"procedure", "store"},
         "output": {"procedure", "store", "loop", "contest"},
-        "checks": set(),
+        "checks": {"procedure", "store"},
         "api": {"procedure", "store", "loop", "contest", "output"},
         "commands": {
             "procedure",

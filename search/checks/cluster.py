@@ -2,143 +2,104 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from typing import Any
+from typing import Any, Final
 
-from search.checks import facts
-from search.checks.finding import Asked, Finding, error, ok, warning
-from search.checks.machine import COMPILE_MAPS
-from workers import RECYCLE_MAPS
+from search.checks import processes
+from search.checks.finding import Finding, Severity, error, ok, warning
+from search.checks.machine import judge_maps
+from workers import INLINE, PoolOptions
 
-Row = Mapping[str, Any]
+SURVEY_S: Final = 40.0
+"""Seconds until Ray counts as hanging."""
+
+Facts = Mapping[str, Any]
+"""See `workers.pools.survey`."""
 
 
-def check_ray(asked: Asked) -> Iterator[Finding]:
+def check_ray(options: PoolOptions) -> Iterator[Finding]:
     """Starts or joins Ray, asks every node, and leaves it again."""
-    if asked.inline or asked.quick:
-        why = (
-            "--workers inline needs no Ray" if asked.inline else "--quick leaves it out"
+    if options.workers == INLINE:
+        yield ok("not tried: workers inline need no Ray")
+        return
+    where = "on this machine" if options.address is None else f"at {options.address}"
+    try:
+        head, *answers = processes.ask(
+            "workers.pools.survey",
+            "survey",
+            options.address,
+            options.count,
+            timeout_s=SURVEY_S,
         )
-        yield ok(f"not tried: {why}")
-        return
-    if asked.address is not None and not facts.reachable(asked.address):
-        yield _failed(asked, "nothing listens there")
-        return
-    with closing(facts.survey(asked.address, asked.workers)) as rows:
-        try:
-            yield from _findings(asked, rows)
-        except facts.ProcessError as reason:
-            yield _failed(asked, str(reason))
-
-
-def _failed(asked: Asked, reason: str) -> Finding:
-    if asked.address is None:
-        return error(
-            f"Ray does not work on this machine: {reason}",
-            f"see the newest folder of {tempfile.gettempdir()}/ray, or go on with "
-            "--workers inline",
+    except processes.ProcessError as reason:
+        yield error(
+            f"Ray {where} does not answer: {reason}",
+            f"see the newest folder of {tempfile.gettempdir()}/ray, or --workers inline"
+            if options.address is None
+            else "is it running (ray status), of this version, and is the port open?",
         )
-    return error(
-        f"Ray at {asked.address} does not answer: {reason}",
-        "is it running (ray status), of this version, and is the port open?",
-    )
-
-
-def _findings(asked: Asked, rows: Iterator[Row]) -> Iterator[Finding]:
-    head = next(rows, None)
-    if head is None:
-        yield _failed(asked, "it says nothing")
         return
-    own, nodes = head["versions"], {node["id"]: node for node in head["nodes"]}
-    yield from _size(asked, own, head["nodes"])
-    for node in nodes.values():
-        if not node["cpus"]:
-            yield ok(f"node {node['name']}: no CPUs, so that no worker is there")
-    answers = []
-    for row in rows:
-        name = nodes[row["id"]]["name"]
-        if "error" in row:
-            yield error(
-                f"node {name} starts no worker: {row['error']}",
-                "install there what this machine has: " + _listed(own),
-            )
-            continue
-        answers.append(row)
-        yield from _node(name, nodes[row["id"]], row, own)
-    yield from _classes(answers)
+    yield _size(f"Ray {head['versions']['ray']} {where}", options, head["nodes"])
+    names = {node["id"]: node["name"] for node in head["nodes"]}
+    for answer in answers:
+        yield from _node(f"node {names[answer['id']]}", answer, head["versions"])
+    yield from _classes([answer for answer in answers if "error" not in answer])
 
 
-def _size(asked: Asked, own: Row, nodes: Sequence[Row]) -> Iterator[Finding]:
+def _size(text: str, options: PoolOptions, nodes: Sequence[Facts]) -> Finding:
+    """Whether there is room for as many workers as are wanted."""
     cpus, gpus = (sum(node[kind] for node in nodes) for kind in ("cpus", "gpus"))
-    text = (
-        f"Ray {own['ray']} {'starts here' if asked.address is None else 'answers'}: "
-        f"{len(nodes)} node{'s' if len(nodes) > 1 else ''}, {cpus} CPUs, {gpus} GPUs"
-    )
+    text += f": {len(nodes)} node{'s' if len(nodes) > 1 else ''}, {cpus} CPUs, "
+    text += f"{gpus} GPUs"
     if not cpus:
-        yield error(f"{text}: no worker has room", "add nodes, or wait for them")
-    elif asked.workers is not None and asked.workers > cpus:
-        yield warning(
-            f"{text}: only {cpus} of {asked.workers} workers have room now",
+        return error(f"{text}: no worker has room", "add nodes, or wait for them")
+    if options.count is not None and options.count > cpus:
+        return warning(
+            f"{text}: only {cpus} of {options.count} workers have room now",
             f"--workers {cpus}, unless the cluster grows by itself",
         )
-    else:
-        yield ok(text)
+    return ok(text)
 
 
-def _node(name: str, node: Row, row: Row, own: Row) -> Iterator[Finding]:
+def _node(where: str, answer: Facts, here: Facts) -> Iterator[Finding]:
     """What is wrong with a node; or one line that nothing is."""
-    there, before = row["versions"], f"node {name}"
-    bad = [
-        error(f"{before} has wrong numbers: {line}", "install another jaxlib there")
-        for line in row["wrong"]
-    ]
-    differ = {k: v for k, v in own.items() if there.get(k) != v}
-    if differ:
-        grave = "ray" in differ or _minor(own["python"]) != _minor(there["python"])
-        bad.append(
-            (error if grave else warning)(
-                f"{before} has {_listed({k: there.get(k) for k in differ})}; here is "
-                f"{_listed(differ)}",
-                "install the versions of this machine there",
-            )
+    if "error" in answer:
+        yield error(
+            f"{where} starts no worker: {answer['error']}",
+            f"install there what this machine has: {_listed(here)}",
         )
-    if row["maps"] is not None and row["maps"] < RECYCLE_MAPS + COMPILE_MAPS:
-        bad.append(
-            error(
-                f"{before}: vm.max_map_count is {row['maps']:,}, too few to compile",
-                "there: sudo sysctl -w vm.max_map_count=262144",
-            )
-        )
-    yield from bad
-    if not bad:
-        key = row["about"]["numerics"]["key"]
-        yield ok(
-            f"{before}: {node['cpus']} CPUs, Python {there['python']}, versions as "
-            f"here, right numbers, numerics class {key}"
-        )
-
-
-def _classes(answers: Sequence[Row]) -> Iterator[Finding]:
-    """Whether workers of all nodes may work on one run."""
-    classes = {row["about"]["numerics"]["key"]: row["about"] for row in answers}
-    if len(classes) < 2:
         return
-    first, *others = (about["numerics"] for about in classes.values())
-    fields = dict.fromkeys(
-        name for other in others for name in first if first[name] != other.get(name)
-    )
-    fields.pop("key", None)
-    yield warning(
-        f"{len(classes)} numerics classes among the nodes, which differ in "
-        f"{', '.join(fields)}: a run takes the first it meets and refuses the others",
-        "use machines and versions of one kind, or --mixed, which marks the table as "
-        "not reproducible",
-    )
+    there = answer["versions"]
+    findings = [
+        error(f"{where} has wrong numbers: {line}", "install another jaxlib there")
+        for line in answer["wrong"]
+    ]
+    differ = {name: there.get(name) for name in here if there.get(name) != here[name]}
+    if differ:
+        # Ray joins no node of another version, nor one of another minor Python.
+        minors = {versions["python"].rpartition(".")[0] for versions in (here, there)}
+        judge = error if "ray" in differ or len(minors) > 1 else warning
+        own = {name: here[name] for name in differ}
+        text = f"{where} has {_listed(differ)}; here is {_listed(own)}"
+        findings.append(judge(text, "install the versions of this machine there"))
+    maps = answer["maps"] and judge_maps(answer["maps"])
+    if maps and maps.status == Severity.ERROR:
+        findings.append(maps._replace(text=f"{where}: {maps.text}"))
+    key = answer["about"]["numerics"]["key"]
+    right = f"{where}: versions as here, right numbers, numerics class {key}"
+    yield from findings or [ok(right)]
 
 
-def _minor(version: str) -> list[str]:
-    return version.split(".")[:2]
+def _classes(answers: Sequence[Facts]) -> Iterator[Finding]:
+    """Whether workers of all nodes may work on one run."""
+    keys = {answer["about"]["numerics"]["key"] for answer in answers}
+    if len(keys) > 1:
+        yield warning(
+            f"{len(keys)} numerics classes among the nodes: a run takes the first it "
+            "meets and refuses the others",
+            "use machines and versions of one kind, or --mixed, which marks the table "
+            "as not reproducible",
+        )
 
 
-def _listed(versions: Mapping[str, Any]) -> str:
+def _listed(versions: Facts) -> str:
     return ", ".join(f"{name} {value or 'absent'}" for name, value in versions.items())

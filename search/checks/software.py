@@ -1,14 +1,18 @@
-"""Python and the packages: what is installed against what is required."""
+"""Packages and data sets: what is here against what is required."""
 
+import importlib.metadata
+import sys
 from collections.abc import Iterator
 from typing import Final
 
-from search.checks import facts
-from search.checks.finding import Asked, Finding, error, ok, warning
+from search.checks.finding import Finding, error, ok, warning
+from tasks import DATA_SETS, FOLDER_VARIABLE, TaskError
+from workers import PoolOptions, installed, versions
 
-OLDEST: Final = (3, 11)
+DISTRIBUTION: Final = "cellsearch"
+
 NEWEST: Final = (3, 13)
-"""Versions of Python that the tests are run with."""
+"""The latest version of Python that the tests are run with."""
 
 WRONG_JAXLIB: Final = {
     "0.10.2": "compiles some products to wrong numbers on x86 CPUs",
@@ -16,82 +20,73 @@ WRONG_JAXLIB: Final = {
 }
 """Versions that must not be used, whatever is required (jax-ml/jax#39103, #39257)."""
 
-MAIN: Final = ("jax", "jaxlib", "flax", "optax", "numpy", "ray", "scipy")
-OPTIONAL: Final = ("torch", "pandas")
+
+def check_packages(options: PoolOptions) -> Iterator[Finding]:
+    """Installed versions against those that are required, tried and known as wrong."""
+    findings = [*_unmet(), *_untried()]
+    yield from findings
+    if not findings:
+        own = ", ".join(f"{name} {number}" for name, number in versions().items())
+        yield ok(f"{own}, as required")
 
 
-def check_python(asked: Asked) -> Iterator[Finding]:
-    """A version that the project supports."""
-    found = facts.python_version()
-    own = ".".join(map(str, found))
-    supported = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
-    todo = f"make an environment with Python {supported}"
-    if found[:2] < OLDEST:
-        yield error(f"Python {own} is too old, supported is {supported}", todo)
-    elif found[:2] > NEWEST:
-        yield warning(f"Python {own} is untried, supported is {supported}", todo)
-    else:
-        yield ok(f"Python {own}, supported is {supported}")
+def check_data(options: PoolOptions) -> Iterator[Finding]:
+    """Every data set, by the task that needs it; nothing is downloaded."""
+    for name, data in DATA_SETS.items():
+        try:
+            path = data.look()
+        except TaskError as reason:
+            todo = f"set {FOLDER_VARIABLE} to a folder, or unset it"
+            yield error(str(reason).partition(": ")[2], todo)
+            return
+        if path is None:
+            yield warning(
+                f"{data.source.title} is not here; task {name} downloads it when it is "
+                "used",
+                f"offline: put {data.source.needed} into a folder, and set "
+                f"{FOLDER_VARIABLE} to it",
+            )
+            continue
+        try:
+            data.check(path)
+        except TaskError as reason:
+            todo = f"delete {path}, or replace it by the file from {data.source.url}"
+            yield error(f"task {name}: {reason}", todo)
+        else:
+            yield ok(f"{data.source.title} for task {name} is right: {path}")
 
 
-def check_packages(asked: Asked) -> Iterator[Finding]:
-    """Installed versions against the requirements of the installed distribution."""
-    required = facts.requirements()
-    if required is None:
-        yield warning(
-            "cellsearch is not installed, so that versions cannot be compared",
-            "pip install -e . in the checkout",
-        )
-    seen, bad = list[str](), False
-    for finding, name in _compared(required or []):
-        seen.append(name)
-        if finding is not None:
-            bad = True
-            yield finding
-    missing = [n for n in MAIN if n not in seen and facts.installed(n) is None]
-    for name in missing:
-        yield error(f"{name} is not installed", f"pip install {name}")
-    if not bad and not missing:
-        versions = ", ".join(f"{name} {facts.installed(name)}" for name in MAIN)
-        yield ok(versions + ("" if required is None else ", all as required"))
-    optional = ", ".join(f"{n} {facts.installed(n) or 'absent'}" for n in OPTIONAL)
-    yield ok(f"optional: {optional}")
-
-
-def _compared(required: list[str]) -> Iterator[tuple[Finding | None, str]]:
-    """What is wrong with each requirement, if anything, and its name.
-
-    One of an extra counts only when it is installed and named in `OPTIONAL`.
-    """
+def _unmet() -> Iterator[Finding]:
+    """What the installed distribution requires, its extras aside, and is not here."""
     from packaging.requirements import Requirement
 
-    for text in required:
-        need = Requirement(text)
-        found = facts.installed(need.name)
-        extra = need.marker is not None and not need.marker.evaluate({"extra": ""})
-        if extra and (found is None or need.name not in OPTIONAL):
+    try:
+        required = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
+    except importlib.metadata.PackageNotFoundError:
+        text = "cellsearch is not installed, so that versions cannot be compared"
+        yield warning(text, "pip install -e . in the checkout")
+        return
+    for need in required:
+        if need.marker is not None and not need.marker.evaluate({"extra": ""}):
             continue
-        wanted = f"{need.name}{need.specifier}"
-        todo = f"pip install '{wanted}'"
-        if found is None:
-            finding: Finding | None = error(f"{need.name} is not installed", todo)
-        elif need.specifier.contains(found, prereleases=True):
-            finding = None
-        else:
-            text = f"{need.name} {found} is installed, required is {need.specifier}"
-            finding = warning(text, todo) if extra else error(text, todo)
-        yield finding, need.name
-
-
-def check_jaxlib(asked: Asked) -> Iterator[Finding]:
-    """No version that is known to be wrong."""
-    found = facts.installed("jaxlib")
-    if found is None:
-        return  # said by `check_packages`
-    if found in WRONG_JAXLIB:
-        yield error(
-            f"jaxlib {found} {WRONG_JAXLIB[found]}",
-            f"pip install 'jax!={',!='.join(WRONG_JAXLIB)}'",
+        number, todo = (
+            installed(need.name),
+            f"pip install '{need.name}{need.specifier}'",
         )
-    else:
-        yield ok(f"jaxlib {found} is none of those known to be wrong")
+        if number is None:
+            yield error(f"{need.name} is not installed", todo)
+        elif not need.specifier.contains(number, prereleases=True):
+            text = f"{need.name} {number} is installed, required is {need.specifier}"
+            yield error(text, todo)
+
+
+def _untried() -> Iterator[Finding]:
+    """Versions that nobody has tried, or that somebody has."""
+    if sys.version_info[:2] > NEWEST:
+        newest = ".".join(map(str, NEWEST))
+        text = f"Python {versions()['python']} is untried"
+        yield warning(text, f"make an environment with Python {newest}")
+    jaxlib = installed("jaxlib")
+    if jaxlib in WRONG_JAXLIB:
+        todo = f"pip install 'jax!={',!='.join(WRONG_JAXLIB)}'"
+        yield error(f"jaxlib {jaxlib} {WRONG_JAXLIB[jaxlib]}", todo)

@@ -2,12 +2,11 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections import Counter
 
-from search.checks import ERROR, OK, WARNING, Asked, Line, diagnose
-from search.commands.pools import check_workers
+from search.checks import CHECKS, RAY, Finding, Severity, diagnose
+from search.commands.pools import pool_options
 from search.errors import UserError
-from workers import INLINE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,41 +27,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints findings as they come; returns 0, or 1 if there is an error."""
-    check_workers(options)
     if options.quick and options.address:
         raise UserError("--quick leaves out Ray, so that --address has no use")
-    asked = Asked(
-        address=options.address,
-        workers=int(options.workers) if options.workers.isdigit() else None,
-        inline=options.workers == INLINE,
-        quick=options.quick,
-    )
-    lines = []
-    for line in diagnose(asked):
-        lines.append(line)
-        if not options.json:
-            print(render(line), flush=True)
-    if options.json:
-        print(json.dumps([line._asdict() for line in lines], indent=2))
-    else:
-        print(summary(lines))
-    return int(any(line.status == ERROR for line in lines))
-
-
-def render(line: Line) -> str:
-    """A finding as text; what to do about it is on a line of its own."""
-    text = f"{line.status:<8} {line.check:<12} {line.text}"
-    return f"{text}\n{'':<21} -> {line.todo}" if line.todo else text
-
-
-def summary(lines: Sequence[Line]) -> str:
-    """How many findings there are of each kind."""
-    counts = {
-        status: sum(line.status == status for line in lines)
-        for status in (ERROR, WARNING, OK)
+    checks = {
+        name: check
+        for name, check in CHECKS.items()
+        if not (options.quick and name == RAY)
     }
-    words = [
-        f"{count} {status}{'s' if count != 1 and status != OK else ''}"
-        for status, count in counts.items()
-    ]
-    return f"\n{', '.join(words)}"
+    rows, counts = [], Counter[Severity]()
+    for name, finding in diagnose(pool_options(options), checks):
+        rows.append({"check": name, **finding._asdict()})
+        counts[finding.status] += 1
+        if not options.json:
+            print(render(name, finding), flush=True)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print(f"\n{summary(counts)}")
+    return int(counts[Severity.ERROR] > 0)
+
+
+def render(check: str, finding: Finding) -> str:
+    """A finding as text; what to do about it is on a line of its own."""
+    text = f"{finding.status:<8} {check:<12} {finding.text}"
+    return f"{text}\n{'':<21} -> {finding.todo}" if finding.todo else text
+
+
+def summary(counts: Counter[Severity]) -> str:
+    """How many findings there are of each kind."""
+    errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
+    return (
+        f"{errors} error{'' if errors == 1 else 's'}, "
+        f"{warnings} warning{'' if warnings == 1 else 's'}, {counts[Severity.OK]} ok"
+    )

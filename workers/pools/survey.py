@@ -1,13 +1,11 @@
 """What every node of a Ray cluster says of itself, and of the workers it would have."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from workers.job.setting import JobError
 from workers.machine.probe import wrong_numbers
 from workers.machine.versions import versions
 from workers.pools.ray_start import start_ray
@@ -17,16 +15,6 @@ ANSWER_S: Final = 20.0
 """Seconds that the nodes have together to answer."""
 
 MAPS: Final = Path("/proc/sys/vm/max_map_count")
-
-
-def main() -> None:
-    """Prints the rows of `survey`, a line of JSON each; arguments: address, workers."""
-    address, workers = sys.argv[1] or None, int(sys.argv[2]) or None
-    try:
-        for row in survey(address, workers):
-            print(json.dumps(row), flush=True)
-    except JobError as error:
-        sys.exit(str(error))
 
 
 def survey(address: str | None, workers: int | None) -> Iterator[dict[str, Any]]:

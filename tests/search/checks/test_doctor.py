@@ -1,48 +1,25 @@
 """`cellsearch doctor`: every check on faked facts, and the whole command for real."""
 
+import importlib.metadata
 import json
-import time
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from search.checks import CHECKS, Asked, Line, diagnose, facts
+from search.checks import CHECKS, Finding, Severity, diagnose, facts, processes
+from search.checks.processes import ProcessError
 from search.commands import doctor
 from search.commands.cli import main
 from tasks import DATA_SETS
+from workers import INLINE, PoolOptions
 
-REQUIRED = [
-    "jax>=0.7.0,!=0.10.2",
-    "jaxlib>=0.7.0,!=0.10.2",
-    "ray>=2.48",
-    'torch>=2.4; extra == "torch"',
-    'ruff>=999; extra == "test"',
-]
-VERSIONS = {
-    "jax": "0.10.1",
-    "jaxlib": "0.10.1",
-    "flax": "0.12.8",
-    "optax": "0.2.8",
-    "numpy": "2.4.6",
-    "ray": "2.60.0",
-    "scipy": "1.17.1",
-    "ruff": "0.9",
-}
-NUMERICS = {
-    "key": "a" * 16,
-    "device": "a CPU",
-    "jax": "0.10.1",
-    "jaxlib": "0.10.1",
-    "flags": "",
-}
-PROBE = {
-    "devices": {"cpu": ["cpu"]},
-    "numerics": NUMERICS,
-    "threads": 1,
-    "wrong": [],
-}
+REQUIRED = ["jaxlib>=0.7.0,!=0.10.2", "ray>=2.48", 'torch>=2.4; extra == "torch"']
+INSTALLED = {"jaxlib": "0.10.1", "ray": "2.60.0"}
+NUMERICS = {"key": "a" * 16, "device": "a CPU", "flags": ""}
+PROBE = {"numerics": NUMERICS, "threads": 1, "wrong": []}
+DONE = [{"part": "read"}, {"part": "identified"}]
 OWN = {"python": "3.11.7", "ray": "2.60.0", "jax": "0.10.1"}
 GB = 10**9
 
@@ -60,89 +37,79 @@ def cluster(*rows: dict[str, Any], nodes: Any = None) -> list[dict[str, Any]]:
     return [{"versions": OWN, "nodes": nodes or [node()]}, *rows]
 
 
-def raising(error: Exception) -> Callable[..., Any]:
-    def function(*_: object) -> Any:
-        raise error
-
-    return function
-
-
 class Machine:
     """A machine on which all is well, until something is changed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._patch = monkeypatch
+        self._answers: dict[str, Any] = {}
+        monkeypatch.setattr(processes, "ask", self._ask)
         self.is_(
-            python_version=(3, 12, 1),
-            environment={},
-            requirements=REQUIRED,
             cores=facts.Cores(2, 2, None),
             memory=facts.Memory(8 * GB, 8 * GB, 6 * GB),
             max_map_count=65_530,
-            open_files=(20_000, 20_000),
-            disk=(100 * GB, 50 * GB),
+            free_bytes=50 * GB,
             writable=True,
-            accelerator=None,
-            reachable=True,
-            probe=PROBE,
-            survey=cluster(answer()),
         )
-        self.has(**VERSIONS)
+        self.says(probe=[PROBE], round_trip=DONE, survey=cluster(answer()))
+        self.has(REQUIRED, **INSTALLED)
 
     def is_(self, **changes: Any) -> None:
+        """Facts of the machine."""
         for name, value in changes.items():
-            if isinstance(value, Exception):
-                self._patch.setattr(facts, name, raising(value))
-            elif name == "survey":
-                self._patch.setattr(facts, name, lambda *_, v=value: (r for r in v))
-            else:
-                self._patch.setattr(facts, name, lambda *_, v=value: v)
+            self._patch.setattr(facts, name, lambda *_, v=value: v)
 
-    def has(self, **versions: str | None) -> None:
-        installed = {**VERSIONS, **versions}
-        self._patch.setattr(facts, "installed", installed.get)
+    def says(self, **answers: Any) -> None:
+        """What processes say when they are asked: rows, or how they fail."""
+        self._answers.update(answers)
+
+    def has(self, required: Any, **installed: str) -> None:
+        """What the project requires, and what is installed."""
+        self._patch.setattr(importlib.metadata, "requires", lambda _: required)
+        self._patch.setattr("search.checks.software.installed", installed.get)
+
+    def _ask(self, module: str, function: str, *_: object, **__: object) -> Any:
+        rows = self._answers[function]
+        if isinstance(rows, Exception):
+            raise rows
+        return rows
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("CELLSEARCH_DATA", raising=False)
-    monkeypatch.setattr("search.checks.data.DATA_SETS", {})
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    for name in ("JAX_ENABLE_X64", "XLA_FLAGS", "CELLSEARCH_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("search.checks.software.DATA_SETS", {})
     return Machine(monkeypatch)
 
 
-def findings(name: str, **asked: Any) -> list[Line]:
-    return list(diagnose(Asked(**asked), {name: CHECKS[name]}))
+def findings(check: str, **options: Any) -> list[Finding]:
+    checks = {check: CHECKS[check]}
+    return [finding for _, finding in diagnose(PoolOptions(**options), checks)]
 
 
-def bad(name: str, **asked: Any) -> list[tuple[str, str]]:
+def bad(check: str, **options: Any) -> list[tuple[str, str]]:
     """What is not fine: status and text, with what to do about it."""
-    lines = [line for line in findings(name, **asked) if line.status != "ok"]
-    assert all(line.todo for line in lines)
-    return [(line.status, f"{line.text} -> {line.todo}") for line in lines]
+    return [
+        (finding.status, f"{finding.text} -> {finding.todo}")
+        for finding in findings(check, **options)
+        if finding.todo or finding.status != Severity.OK
+    ]
 
 
 def test_nothing_is_wrong_with_a_healthy_machine(machine: Machine) -> None:
-    lines = list(diagnose(Asked()))
-    assert {line.status for line in lines} == {"ok"}
-    assert not any(line.todo for line in lines)
-    assert {line.check for line in lines} == set(CHECKS) - {"data"}
+    rows = list(diagnose(PoolOptions()))
+    assert {finding.status for _, finding in rows} == {"ok"}
+    assert not any(finding.todo for _, finding in rows)
+    assert {check for check, _ in rows} == set(CHECKS) - {"data"}
 
 
 @pytest.mark.parametrize(
     ("check", "change", "status", "text"),
     [
-        ("python", {"python_version": (3, 10, 9)}, "error", "too old"),
-        ("python", {"python_version": (3, 14, 0)}, "warning", "untried"),
-        ("packages", {"requirements": None}, "warning", "not installed"),
         ("cores", {"cores": facts.Cores(8, 8, 2.5)}, "warning", "--workers 2"),
         ("memory", {"memory": facts.Memory(GB, GB, GB // 2)}, "error", "not enough"),
-        (
-            "memory",
-            {"memory": facts.Memory(2 * GB, 2 * GB, GB)},
-            "warning",
-            "--workers 1",
-        ),
+        ("memory", {"memory": facts.Memory(GB, GB, GB)}, "warning", "--workers 1"),
         (
             "memory",
             {"memory": facts.Memory(64 * GB, 4 * GB, 4 * GB)},
@@ -151,62 +118,55 @@ def test_nothing_is_wrong_with_a_healthy_machine(machine: Machine) -> None:
         ),
         ("maps", {"max_map_count": 30_000}, "error", "sysctl -w vm.max_map_count"),
         ("maps", {"max_map_count": 60_000}, "warning", "60,000"),
-        ("files", {"open_files": (256, 4096)}, "warning", "ulimit -n 576"),
-        ("files", {"open_files": (256, 256)}, "warning", "hard limit of 256"),
-        ("disk", {"writable": False}, "error", "--out"),
-        ("disk", {"disk": (GB, 10**7)}, "error", "0.0 GB free"),
-        ("disk", {"disk": (10 * GB, GB)}, "warning", "1.0 GB free"),
-        ("disk", {"disk": None}, "error", "there is no folder"),
-        ("temporary", {"writable": False}, "error", "TMPDIR"),
-        ("temporary", {"disk": (500 * GB, 20 * GB)}, "warning", "RAY_TMPDIR"),
-        ("temporary", {"disk": (GB, 10**8 - 1)}, "error", "free"),
-        ("shared", {"disk": (64 * 10**6, 64 * 10**6)}, "warning", "--shm-size"),
+    ],
+)
+def test_a_machine_that_is_too_small_is_said_to_be(
+    machine: Machine, check: str, change: dict[str, Any], status: str, text: str
+) -> None:
+    assert bad(check) == []
+    machine.is_(**change)
+    ((found, line),) = bad(check)
+    assert (found, text in line) == (status, True), line
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "text"),
+    [
+        ({"writable": False}, "error", "--out"),
+        ({"free_bytes": 10**7}, "error", "0.0 GB free"),
+        ({"free_bytes": GB}, "warning", "1.0 GB free"),
+    ],
+)
+def test_folders_for_runs_and_for_temporary_files_have_room(
+    machine: Machine, change: dict[str, Any], status: str, text: str
+) -> None:
+    assert bad("disk") == []
+    machine.is_(**change)
+    (here, _), (temporary, _) = bad("disk")
+    assert (here, temporary) == (status, status)
+    assert text in bad("disk")[0][1]
+
+
+@pytest.mark.parametrize(
+    ("check", "answers", "status", "text"),
+    [
+        ("numbers", {"probe": [{**PROBE, "wrong": ["a is off"]}]}, "error", "a is off"),
+        ("numbers", {"probe": ProcessError("no jax", [])}, "error", "no jax"),
+        ("numbers", {"probe": [{**PROBE, "threads": 2}]}, "error", "2 threads"),
+        ("numbers", {"probe": [{**PROBE, "threads": None}]}, "warning", "counted"),
         (
-            "environment",
-            {"environment": {"JAX_ENABLE_X64": "1"}},
-            "warning",
-            "unset JAX_ENABLE_X64",
-        ),
-        (
-            "environment",
-            {"environment": {"XLA_FLAGS": "--xla_x=1"}},
-            "warning",
-            "numerics class of its own",
-        ),
-        (
-            "environment",
-            {"environment": {"JAX_COMPILATION_CACHE_DIR": "/x"}},
-            "warning",
-            "unset JAX_COMPILATION_CACHE_DIR",
-        ),
-        ("numbers", {"probe": {**PROBE, "wrong": ["a is off"]}}, "error", "a is off"),
-        (
-            "numbers",
-            {"probe": facts.ProcessError("no jax")},
+            "round trip",
+            {"round_trip": ProcessError("no room", DONE)},
             "error",
-            "does not start on CPU: no jax",
-        ),
-        ("threads", {"probe": {**PROBE, "threads": 2}}, "error", "2 threads"),
-        ("threads", {"probe": {**PROBE, "threads": None}}, "warning", "counted"),
-        (
-            "devices",
-            {"accelerator": facts.Accelerator("an NVIDIA GPU", "cuda13")},
-            "warning",
-            "pip install 'jax[cuda13]==0.10.1'",
+            "read, identified, and then: no room",
         ),
         (
-            "devices",
-            {
-                "accelerator": facts.Accelerator("an NVIDIA GPU", "cuda13"),
-                "environment": {"JAX_PLATFORMS": "cpu"},
-            },
-            "warning",
-            "hidden by JAX_PLATFORMS=cpu",
+            "round trip",
+            {"round_trip": ProcessError("no cells", [])},
+            "error",
+            "not even read, and then: no cells",
         ),
-        ("devices", {"probe": facts.ProcessError("dead")}, "error", "dead"),
-        ("cache", {"writable": False}, "warning", "XDG_CACHE_HOME"),
-        ("ray", {"survey": facts.ProcessError("no ray")}, "error", "no ray"),
-        ("ray", {"survey": []}, "error", "says nothing"),
+        ("ray", {"survey": ProcessError("no ray", [])}, "error", "no ray"),
         ("ray", {"survey": cluster(nodes=[node(cpus=0)])}, "error", "no worker"),
         (
             "ray",
@@ -219,6 +179,12 @@ def test_nothing_is_wrong_with_a_healthy_machine(machine: Machine) -> None:
             {"survey": cluster(answer(versions={**OWN, "ray": "2.50.0"}))},
             "error",
             "ray 2.50.0; here is ray 2.60.0",
+        ),
+        (
+            "ray",
+            {"survey": cluster(answer(versions={**OWN, "python": "3.12.7"}))},
+            "error",
+            "python 3.12.7; here is python 3.11.7",
         ),
         (
             "ray",
@@ -235,49 +201,61 @@ def test_nothing_is_wrong_with_a_healthy_machine(machine: Machine) -> None:
         ("ray", {"survey": cluster(answer(maps=30_000))}, "error", "max_map_count"),
     ],
 )
-def test_a_check_says_what_is_wrong_and_what_to_do(
-    machine: Machine, check: str, change: dict[str, Any], status: str, text: str
+def test_a_process_that_says_or_does_something_wrong_is_told_of(
+    machine: Machine, check: str, answers: dict[str, Any], status: str, text: str
 ) -> None:
     assert bad(check) == []
-    machine.is_(**change)
-    (found,) = bad(check)
-    assert found[0] == status
-    assert text in found[1]
+    machine.says(**answers)
+    ((found, line),) = bad(check)
+    assert (found, text in line) == (status, True), line
 
 
 @pytest.mark.parametrize(
-    ("versions", "found"),
+    ("name", "text"),
     [
-        ({"torch": "2.5"}, []),
-        ({"torch": "2.0"}, [("warning", "torch 2.0 is installed, required is >=2.4")]),
-        ({"ray": "2.9"}, [("error", "ray 2.9 is installed, required is >=2.48")]),
-        ({"ray": None}, [("error", "ray is not installed -> pip install 'ray>=2.48'")]),
-        ({"scipy": None}, [("error", "scipy is not installed -> pip install scipy")]),
-        (
-            {"jaxlib": "0.10.2"},
-            [("error", "jaxlib 0.10.2 is installed, required is !=0.10.2,>=0.7.0")],
-        ),
+        ("JAX_ENABLE_X64", "the numerics class does not tell"),
+        ("XLA_FLAGS", "a numerics class of its own"),
+    ],
+)
+def test_variables_that_change_numbers_are_to_be_unset(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    ((status, line),) = bad("environment")
+    assert (status, text in line) == ("warning", True)
+    assert line.endswith(f"-> unset {name}")
+
+
+@pytest.mark.parametrize(
+    ("versions", "text"),
+    [
+        ({"torch": "2.0"}, None),  # of an extra
+        ({"ray": "2.9"}, "ray 2.9 is installed, required is >=2.48"),
+        ({"ray": None}, "ray is not installed -> pip install 'ray>=2.48'"),
+        ({"jaxlib": "0.11.0"}, "can crash on x86 CPUs"),
     ],
 )
 def test_versions_are_held_against_what_is_required(
-    machine: Machine, versions: dict[str, str | None], found: list[tuple[str, str]]
+    machine: Machine, versions: dict[str, Any], text: str | None
 ) -> None:
-    machine.has(**versions)
-    seen = bad("packages")
-    assert len(seen) == len(found)
-    for (status, text), (wanted, part) in zip(seen, found, strict=True):
-        assert (status, part in text) == (wanted, True), text
+    machine.has(REQUIRED, **{**INSTALLED, **versions})
+    lines = bad("packages")
+    assert [status for status, _ in lines] == ["error"] * (text is not None)
+    assert all(text in line for _, line in lines if text)
 
 
-@pytest.mark.parametrize("version", ["0.10.2", "0.11.0"])
-def test_versions_with_wrong_numbers_are_errors_whatever_is_required(
-    machine: Machine, version: str
+def test_an_untried_python_and_a_checkout_that_is_not_installed_are_warned_of(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.is_(requirements=None)
-    machine.has(jaxlib=version)
-    ((status, text),) = bad("jaxlib")
-    assert status == "error"
-    assert "pip install 'jax!=0.10.2,!=0.11.0'" in text
+    def absent(_: str) -> None:
+        raise importlib.metadata.PackageNotFoundError
+
+    monkeypatch.setattr(importlib.metadata, "requires", absent)
+    monkeypatch.setattr(sys, "version_info", (3, 99, 0))
+    (absence, python) = bad("packages")
+    assert absence[0] == python[0] == "warning"
+    assert "not installed" in absence[1]
+    assert "untried" in python[1]
 
 
 def test_workers_without_a_core_or_room_are_warned_of(machine: Machine) -> None:
@@ -289,68 +267,71 @@ def test_workers_without_a_core_or_room_are_warned_of(machine: Machine) -> None:
 
 
 def test_a_cluster_of_several_classes_is_told_of_mixed(machine: Machine) -> None:
-    other = {**NUMERICS, "key": "b" * 16, "device": "another CPU"}
-    rows = cluster(
-        answer(),
-        answer("two", about={"numerics": other}),
-        nodes=[node(), node("two"), node("head", cpus=0)],
+    other = {**NUMERICS, "key": "b" * 16}
+    machine.says(
+        survey=cluster(
+            answer(),
+            answer("two", about={"numerics": other}),
+            nodes=[node(), node("two"), node("head", cpus=0)],
+        )
     )
-    machine.is_(survey=rows)
     ((status, text),) = bad("ray")
-    assert status == "warning"
-    assert "2 numerics classes" in text
-    assert "differ in device:" in text
+    assert (status, "2 numerics classes" in text) == ("warning", True)
     assert "--mixed" in text
-    assert any("head: no CPUs" in line.text for line in findings("ray"))
 
 
-def test_an_address_where_nothing_listens_is_not_waited_for(machine: Machine) -> None:
-    machine.is_(reachable=False, survey=AssertionError("Ray was asked"))
-    ((status, text),) = bad("ray", address="10.0.0.1:6379")
-    assert (status, "nothing listens there" in text) == ("error", True)
-
-
-def test_ray_is_left_alone_where_it_is_not_wanted(machine: Machine) -> None:
-    machine.is_(survey=AssertionError("Ray was asked"))
-    for asked in ({"quick": True}, {"inline": True}):
-        (line,) = findings("ray", **asked)
-        assert line.status == "ok"
-        assert line.text.startswith("not tried")
+def test_ray_is_left_alone_where_it_is_not_wanted(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.says(survey=AssertionError("Ray was asked"))
+    (finding,) = findings("ray", workers=INLINE)
+    assert finding.status == "ok"
+    assert finding.text.startswith("not tried")
+    assert main(["doctor", "--quick"]) == 0
 
 
 def test_missing_data_name_their_task_and_how_to_get_them(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("search.checks.data.DATA_SETS", DATA_SETS)
-    seen = bad("data")
-    assert [status for status, _ in seen] == ["warning"] * len(DATA_SETS)
-    for name, (_, text) in zip(DATA_SETS, seen, strict=True):
-        assert f"task {name} will download it" in text
+    monkeypatch.setattr("search.checks.software.DATA_SETS", DATA_SETS)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    lines = bad("data")
+    assert [status for status, _ in lines] == ["warning"] * len(DATA_SETS)
+    for name, (_, text) in zip(DATA_SETS, lines, strict=True):
+        assert f"task {name} downloads it" in text
         assert "CELLSEARCH_DATA" in text
 
 
 def test_altered_data_are_an_error_and_a_wrong_folder_is_too(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("search.checks.data.DATA_SETS", DATA_SETS)
+    monkeypatch.setattr("search.checks.software.DATA_SETS", DATA_SETS)
     monkeypatch.setenv("CELLSEARCH_DATA", str(tmp_path))
     (tmp_path / "ptb.train.txt").write_text("the cat\n")
     (tmp_path / "jsb.npz").write_bytes(b"PK")
-    seen = [(status, text.split(":")[0]) for status, text in bad("data")]
-    assert [status for status, _ in seen] == ["error", "warning", "warning", "error"]
-    assert seen[0][1] == "task ptb"
+    lines = [(status, text.split(":")[0]) for status, text in bad("data")]
+    assert [status for status, _ in lines] == ["error", "warning", "warning", "error"]
+    assert lines[0][1] == "task ptb"
     monkeypatch.setenv("CELLSEARCH_DATA", str(tmp_path / "nowhere"))
     ((status, text),) = bad("data")
     assert (status, "is not a folder" in text) == ("error", True)
 
 
 def test_a_check_that_raises_is_an_error_and_hides_no_other(machine: Machine) -> None:
-    machine.is_(memory=OSError("no such\ndevice"))
-    lines = list(diagnose(Asked()))
-    (line,) = [line for line in lines if line.status != "ok"]
-    assert line.check == "memory"
-    assert line.text == "this check failed: OSError: no such device"
-    assert {one.check for one in lines} == set(CHECKS) - {"data"}
+    machine.says(probe=OSError("no such\ndevice"))
+    rows = list(diagnose(PoolOptions()))
+    ((check, finding),) = [row for row in rows if row[1].status != "ok"]
+    assert check == "numbers"
+    assert finding.text == "this check failed: OSError: no such device"
+    assert {name for name, _ in rows} == set(CHECKS) - {"data"}
+
+
+def test_findings_come_one_by_one(machine: Machine) -> None:
+    def later(options: PoolOptions) -> Any:
+        raise AssertionError("asked too early")
+
+    rows = diagnose(PoolOptions(), {"maps": CHECKS["maps"], "later": later})
+    assert next(rows)[0] == "maps"
 
 
 def test_the_status_is_1_with_an_error_and_0_without(
@@ -368,7 +349,6 @@ def test_the_status_is_1_with_an_error_and_0_without(
     assert main(["doctor", "--json"]) == 1
     rows = json.loads(capsys.readouterr().out)
     assert all(list(row) == ["check", "status", "text", "todo"] for row in rows)
-    assert all(isinstance(value, str) for row in rows for value in row.values())
     assert all(row["status"] in ("ok", "warning", "error") for row in rows)
     assert all("\n" not in row["text"] + row["todo"] for row in rows)
 
@@ -390,28 +370,18 @@ def test_a_mistake_is_one_line(
     assert error.count("\n") == 1
 
 
-def test_lines_come_as_they_are_found(machine: Machine) -> None:
-    def later(asked: Asked) -> Any:
-        raise AssertionError("asked too early")
-
-    lines = diagnose(Asked(), {"python": CHECKS["python"], "later": later})
-    assert next(lines).check == "python"
-
-
 def test_the_whole_command_without_ray_on_this_machine(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    start = time.monotonic()
     status = main(["doctor", "--quick", "--json"])
-    assert time.monotonic() - start < 60
     rows = json.loads(capsys.readouterr().out)
-    assert {row["check"] for row in rows} == set(CHECKS)
-    errors = [row for row in rows if row["status"] == "error"]
-    assert status == int(bool(errors))
-    right = [row["text"] for row in rows if row["check"] in ("numbers", "threads")]
-    assert right == [
-        "compiled programs give NumPy's numbers on CPU",
+    assert {row["check"] for row in rows} == set(CHECKS) - {"ray"}
+    assert status == int(any(row["status"] == "error" for row in rows))
+    texts = [row["text"] for row in rows if row["check"] in ("numbers", "round trip")]
+    assert texts[0].startswith("compiled programs give NumPy's numbers")
+    assert texts[1:] == [
         "workers compute with one thread",
+        "a cell was read, identified, trained, stored, drawn",
     ]
 
 
@@ -420,10 +390,11 @@ def test_the_ray_check_on_this_machine_finds_one_node_of_this_class() -> None:
     lines = findings("ray", workers=1)
     assert [line.status for line in lines] == ["ok", "ok"], lines
     assert "1 node, 1 CPUs" in lines[0].text
-    assert facts.probe("cpu")["numerics"]["key"] in lines[1].text
+    (probe,) = processes.ask("workers.machine.probe", "probe")
+    assert probe["numerics"]["key"] in lines[1].text
 
 
 def test_what_is_rendered_has_the_todo_on_a_line_of_its_own() -> None:
-    line = Line("maps", "warning", "few", "more")
-    assert doctor.render(line).splitlines()[1].strip() == "-> more"
-    assert doctor.render(line._replace(todo="")).count("\n") == 0
+    finding = Finding(Severity.WARNING, "few", "more")
+    assert doctor.render("maps", finding).splitlines()[1].strip() == "-> more"
+    assert doctor.render("maps", finding._replace(todo="")).count("\n") == 0
