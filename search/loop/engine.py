@@ -18,7 +18,8 @@ from search.loop.orders import Orders, Pending
 from search.loop.past import Past
 from search.loop.tally import Tally
 from search.procedure.clock import Clock, Ticket
-from search.procedure.moves import Decision, Order
+from search.procedure.moves import Decision, Move, Order
+from search.procedure.population import Origin
 from search.procedure.procedure import Procedure
 from search.store.store import Store
 from workers import Pool
@@ -165,7 +166,8 @@ class Engine:
         if limits.hours is not None and self.elapsed_s >= limits.hours * 3600:
             self.stop(Ending.HOURS)
         if limits.fitness is not None:
-            best = next((one for one in ranked if one.origin == "mutant"), None)
+            mutants = (member for member in ranked if member.origin is Origin.MUTANT)
+            best = next(mutants, None)
             if best is not None and best.fitness >= limits.fitness:
                 self.stop(Ending.FITNESS)
 
@@ -201,7 +203,7 @@ class Engine:
             return False
         self.tally.decided(decision, procedure)
         procedure.start(decision)
-        if decision.kind != "none":
+        if decision.kind is not Move.NONE:
             self._barren = 0
             return True
 
@@ -248,23 +250,23 @@ class Engine:
         asked: dict[int, list[str]] = {}
         for ticket, names in zip(tickets, run_ids, strict=True):
             asked.setdefault(ticket.content.order.budget, []).extend(names)
-        found = {
+        stored = {
             budget: self.store.results.find(names, budget)
             for budget, names in asked.items()
         }
         for ticket, names in zip(tickets, run_ids, strict=True):
-            order, known = ticket.content.order, found[ticket.content.order.budget]
+            order, results = ticket.content.order, stored[ticket.content.order.budget]
             ticket.content.results = {
-                setting: known[name]
+                setting: results[name]
                 for setting, name in zip(order.settings, names, strict=True)
-                if name in known
+                if name in results
             }
             self._submit(ticket)
 
     def _submit(self, ticket: Ticket[Pending]) -> None:
         """Gives what is not known of a job to the pool, if there is one."""
         order, missing = ticket.content.order, ticket.content.missing
-        self.tally.known(len(order.settings) - len(missing), self.replaying)
+        self.tally.looked_up(len(order.settings) - len(missing), self.replaying)
         if not missing or self._dispatch is None:
             return
         self.past.requeued += ticket.number < self.past.issued

@@ -11,8 +11,8 @@ from search.store.reuse import classes_of
 
 def class_of(history: History) -> str | None:
     """The key of a run's numerics class; None: nothing has been computed yet."""
-    known = history.get("numerics")
-    return None if known is None else str(known["key"])
+    numerics = history.get("numerics")
+    return None if numerics is None else str(numerics["key"])
 
 
 def check_reused(
@@ -50,18 +50,18 @@ def admit(workers: Sequence[dict[str, Any]], history: History, *, mixed: bool) -
         UserError: A class is another than the run's; says in what they differ.
     """
     classes = [each["numerics"] for each in workers]
-    known: dict[str, Any] | None = history.get("numerics")
-    if known is None:
-        known = classes[0]
-        history.set("numerics", known)
-    others = [each for each in classes if each["key"] != known["key"]]
+    own: dict[str, Any] | None = history.get("numerics")
+    if own is None:
+        own = classes[0]
+        history.set("numerics", own)
+    others = [each for each in classes if each["key"] != own["key"]]
     if not others:
         return
     if not mixed:
         fields = [
-            f"{name} {known[name]!r} / {others[0][name]!r}"
-            for name in known
-            if name != "key" and known[name] != others[0].get(name)
+            f"{name} {own[name]!r} / {others[0][name]!r}"
+            for name in own
+            if name != "key" and own[name] != others[0].get(name)
         ]
         raise UserError(
             f"{len(others)} of {len(classes)} workers compute other bits than the run "

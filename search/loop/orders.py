@@ -48,7 +48,7 @@ class Pending:
     @property
     def missing(self) -> list[Setting]:
         """The settings without a result."""
-        return [one for one in self.order.settings if one not in self.results]
+        return [s for s in self.order.settings if s not in self.results]
 
     @property
     def answer(self) -> tuple[Result, ...]:

@@ -1,8 +1,9 @@
 """Run folders: made, opened, and held against the configuration that is wanted."""
 
+import contextlib
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -60,19 +61,19 @@ class Run:
         Raises:
             UserError: They differ; says in what, and what can be done.
         """
-        found = differences(to_document(self.config), wanted)
-        if found:
+        facts = differences(to_document(self.config), wanted)
+        if facts:
             raise UserError(
-                f"{self.folder}: {what} differs from the run's: {'; '.join(found)}. "
+                f"{self.folder}: {what} differs from the run's: {'; '.join(facts)}. "
                 f"A run keeps the configuration it was begun with: {CHOICES}"
             )
 
     def add_reused(self, others: Sequence[Path]) -> None:
         """Adds runs to those whose results are taken instead of training again."""
-        known = self.store.history.get("reuse", [])
-        new = [path for path in map(os.path.abspath, others) if path not in known]
+        reused = self.store.history.get("reuse", [])
+        new = [path for path in map(os.path.abspath, others) if path not in reused]
         if new:
-            self.store.history.set("reuse", [*known, *new])
+            self.store.history.set("reuse", [*reused, *new])
 
 
 def create_run(
@@ -103,12 +104,13 @@ def create_run(
             "machine": platform.node(),
         },
     )
-    try:
-        write_document(folder / CONFIG_FILE, document)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write ({error.strerror})") from None
-    run = _opened(folder, store)
-    run.add_reused(reuse)
+    with _closed_on_failure(store):
+        try:
+            write_document(folder / CONFIG_FILE, document)
+        except OSError as error:
+            raise UserError(f"{folder}: cannot write ({error.strerror})") from None
+        run = _opened(folder, store)
+        run.add_reused(reuse)
     return run
 
 
@@ -123,17 +125,16 @@ def open_run(folder: Path, *, reading: bool = False) -> Run:
         UserError: There is none, it is damaged, or its `config.toml` was edited.
     """
     store = Store.read(folder) if reading else Store.open(folder)
-    try:
+    with _closed_on_failure(store):
         if reading:
             store.freeze()
         run = _opened(folder, store)
+
+        # A person may edit the file, and must hear that a run does not follow it.
         path = folder / CONFIG_FILE
         if not reading and path.is_file():
             edited = from_document(read_document(path), candidates=run.planned)
             run.check(to_document(edited), CONFIG_FILE)
-    except BaseException:
-        store.close()
-        raise
     return run
 
 
@@ -162,12 +163,15 @@ def take_results(run: Run, *, mixed: bool) -> list[str]:
     history, notes = run.store.history, []
     own = class_of(history)
     for other in map(Path, history.get("reuse", [])):
+        # A run that has been moved or damaged since costs trainings, and no search.
         try:
             run.store.results.reused.add(other, None if mixed else own)
             others = classes_of(other) - {own}
         except UserError as error:
             notes.append(f"note: {error}; what it had is trained again")
             continue
+
+        # Results of another class have other bits.
         if others and mixed:
             history.set("mixed", True)
         elif others:
@@ -178,24 +182,33 @@ def take_results(run: Run, *, mixed: bool) -> list[str]:
     return notes
 
 
+@contextlib.contextmanager
+def _closed_on_failure(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        store.close()
+        raise
+
+
 def _opened(folder: Path, store: Store) -> Run:
-    history = store.history
-    document = history.get("config")
-    if not isinstance(document, dict):
+    document, planned, candidates = (
+        store.history.get(key) for key in ("config", "planned", "candidates")
+    )
+    if not isinstance(document, dict) or None in (planned, candidates):
         raise UserError(f"{folder} holds results, but no run of `cellsearch run`")
-    planned = int(history.get("planned"))
-    config = from_document(document, candidates=planned)
-    return Run(folder, config, store, int(history.get("candidates")), planned)
+    config = from_document(document, candidates=int(planned))
+    return Run(folder, config, store, int(candidates), int(planned))
 
 
 class _Silent:
     """A watcher that is told, and says nothing."""
 
     def update(self, engine: Engine) -> None:
-        """Nothing."""
+        pass
 
     def note(self, text: str) -> None:
-        """Nothing."""
+        pass
 
 
 def replay(run: Run) -> Engine:
@@ -223,6 +236,8 @@ def branch_document(folder: Path) -> Document:
         document = to_document(run.config)
         cells = {member.name: to_text(member.cell(), member.name) for member in best}
         seeds = list(cells)
+
+        # Ratios go on to refer to the cell they did, whether or not it is in the table.
         own = digest(canonical(run.config.baseline_cell))
         names = {member.digest: member.name for member in best}
         baseline = names.get(own, run.config.baseline)

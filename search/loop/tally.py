@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from search.procedure.filter import passed
-from search.procedure.moves import FILTER, Decision, Order
+from search.procedure.moves import FILTER, Decision, Move, Order
 from search.procedure.procedure import Procedure
 from search.store.rows import FAULTS
 from workers import Evaluation, Job, Result, Status
@@ -58,7 +58,7 @@ class Tally:
                 self.dead += 1
             elif reject.digest:
                 self._saved(reject.digest, procedure)
-        if decision.kind == "again":
+        if decision.kind is Move.AGAIN:
             self._saved(decision.digest, procedure)
 
     def applied(self, order: Order, results: Sequence[Result]) -> None:
@@ -73,7 +73,7 @@ class Tally:
                 self.failures[failure(result)] += 1
             self.faults += result.status in FAULTS
 
-    def known(self, count: int, replaying: bool) -> None:
+    def looked_up(self, count: int, replaying: bool) -> None:
         """Counts results that were found in the store."""
         if not replaying:
             self.reused += count
