@@ -14,7 +14,7 @@ from workers.job.json_form import dumps
 from workers.job.schedule import PASSED, SCHEDULES, Schedule
 from workers.job.setting import JobError, Point, Setting, Shape
 from workers.job.spec import PLAIN, TaskSpec, Training
-from workers.machine.runtime import available_cores
+from workers.machine.runtime import available_cores, prepare
 from workers.machine.versions import installed, versions
 from workers.pools.factory import make_pool
 from workers.pools.inline import InlinePool
@@ -62,6 +62,7 @@ __all__ = [
     "make_pool",
     "model_width",
     "nominal_cost",
+    "prepare",
     "run_id",
     "study_id",
     "update_cost",

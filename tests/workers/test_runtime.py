@@ -26,14 +26,15 @@ def run(code, **env):
 
 
 SHOW = (
-    "import json; from workers import numerics_class;"
+    "import json; from workers.machine.runtime import numerics_class;"
     "print(json.dumps(numerics_class().to_dict()))"
 )
 
 
 def test_a_prepared_process_computes_with_one_thread_on_its_core():
     core, cores, threads = run(
-        "import json, os; from workers import numerics_class, prepare;"
+        "import json, os; from workers import prepare;"
+        "from workers.machine.runtime import numerics_class;"
         "core = min(os.sched_getaffinity(0)); prepare(core=core, platforms='cpu');"
         "threads = numerics_class().threads;"
         "print(json.dumps([core, sorted(os.sched_getaffinity(0)), threads]))"
