@@ -10,10 +10,11 @@ from typing import Final
 from cells import ZOO, Cell, CellError, digest
 from search.errors import UserError, at_least, unknown
 from search.procedure.filter import FILTERS, Filter
+from search.procedure.objective import Paired
 from search.procedure.presets import Plan, Preset, get_preset
 from search.procedure.rules import Rules, default_in_flight, default_slots
 from tasks import Metric
-from workers import PLAIN, JobError, TaskSpec, Training, model_width
+from workers import PLAIN, JobError, Setting, TaskSpec, Training, model_width
 
 Named = tuple[str, Cell]
 
@@ -37,6 +38,11 @@ class Stage:
         """The task's name."""
         return self.task.name
 
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """All settings that a cell may be given."""
+        return self.plan.grid.settings
+
     @cached_property
     def metric(self) -> Metric:
         """The task's metric."""
@@ -59,6 +65,7 @@ class Config:
         rules: The numbers of the procedure.
         training: What all tasks and the filter have in common of how they are trained.
         own_ops: `module:op` of a person's own ops.
+        objective: How cells are compared; None: by the ratio of their bests.
     """
 
     preset: str
@@ -72,6 +79,7 @@ class Config:
     rules: Rules
     training: Training = PLAIN
     own_ops: tuple[str, ...] = ()
+    objective: Paired | None = None
 
     def __post_init__(self) -> None:
         """Refuses what is no search.

@@ -112,6 +112,8 @@ class Order(NamedTuple):
         task: Index of the task in `Config.tasks`, or `FILTER`.
         settings: Settings of one shape.
         budget: Most updates.
+        repeat: Which of several trainings of the same settings; each has data and
+            weights of its own.
     """
 
     decision: int
@@ -119,3 +121,4 @@ class Order(NamedTuple):
     task: int
     settings: tuple[Setting, ...]
     budget: int
+    repeat: int = 0

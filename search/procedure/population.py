@@ -161,6 +161,7 @@ class Population:
         members: All but the references, by digest.
         references: By digest.
         seeds: Those of the members that are seeds.
+        baseline: Digest of the cell that all are compared with.
     """
 
     def __init__(self, stages: Sequence[Stage], list_size: int, baseline: str) -> None:
@@ -170,7 +171,7 @@ class Population:
         self._names = [stage.name for stage in stages]
         self._metrics = [stage.metric for stage in stages]
         self._list_size = list_size
-        self._baseline = baseline
+        self.baseline = baseline
         self._ranked: list[Member] = []
         self._bests: list[float] = []  # of the baseline; empty: to be found
 
@@ -229,7 +230,7 @@ class Population:
         improved = trials.add(index, value, metric)
         if not improved:
             return
-        if member is self.find(self._baseline):
+        if member is self.find(self.baseline):
             self._rank_again()
         elif member.complete:
             self._move(member)
@@ -255,7 +256,7 @@ class Population:
 
     def baseline_ready(self) -> bool:
         """Whether the baseline has a result on every task."""
-        member = self.find(self._baseline)
+        member = self.find(self.baseline)
         return member is not None and all(
             not math.isnan(member.trials_on(task).best)
             for task in range(len(self._metrics))
@@ -263,7 +264,7 @@ class Population:
 
     def _baseline_bests(self) -> list[float]:
         """The baseline's best on each task."""
-        member = self.find(self._baseline)
+        member = self.find(self.baseline)
         bests = []
         for task, name in enumerate(self._names):
             best = math.nan if member is None else member.trials_on(task).best

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 
 from cells import Cell, digest
 from search.procedure.config import Config
-from search.procedure.filter import passed
-from search.procedure.moves import FILTER, UNGATED, Decision, Move, Order
+from search.procedure.course import Course
+from search.procedure.gated import Gated
+from search.procedure.moves import UNGATED, Decision, Move, Order
+from search.procedure.paired import PairedPopulation
 from search.procedure.population import Member, Origin, Population
 from search.procedure.proposals import Proposals, opening
-from search.procedure.rounds import Rounds
-from search.procedure.settings import Grids
+from search.procedure.staged import Staged
 from search.procedure.visits import Visit
 from workers import Result, Setting
 
@@ -38,14 +39,11 @@ class Procedure:
 
     def __init__(self, config: Config, population: Population | None = None) -> None:
         self.config = config
-        self.population = population or Population(
-            config.tasks, config.rules.list_size, digest(config.baseline_cell)
-        )
+        self.population, course = _make_course(config, population)
         self.proposed = 0
         self.decisions = 0
-        self._grids = Grids([stage.plan.grid for stage in config.tasks])
-        self._proposals = Proposals(config, self.population, self._grids)
-        self._rounds = Rounds(config, self.population, self._grids)
+        self._course = course
+        self._proposals = Proposals(config, self.population, course)
         self._opening = opening(config)
         self._names = {  # of seeds and references, by digest
             decision.digest: name
@@ -124,15 +122,7 @@ class Procedure:
         )
         self._visits[visit.decision] = visit
         self._candidates += visit.kind not in UNGATED
-
-        # Nobody's gate stands before a cell of the list, a seed or a reference.
-        if visit.kind == Move.REEXAMINE:
-            tasks = range(len(self.config.tasks))
-            visit.begin([self._rounds.fresh(member, task) for task in tasks])
-        elif visit.kind in UNGATED:
-            visit.begin(self._rounds.opening())
-        else:
-            self._go_on(visit)
+        self._course.begin(visit)
         if visit.ready:
             heapq.heappush(self._ready, visit.decision)
         self._close(visit)
@@ -145,22 +135,12 @@ class Procedure:
             UserError: The baseline has learned nothing.
         """
         visit = self._visits[order.decision]
-        member = visit.member
-        if order.task == FILTER:
-            member.attempts += 1
-            member.filtered = passed(results)
-        else:
-            for result in results:
-                index = self._grids.index(order.task, result.setting)
-                self.population.observe(member, order.task, index, result.best)
-            if member.origin == Origin.SEED:
-                self._rounds.forget(order.task)
+        self._course.observe(visit.member, order, results)
 
         # A move ends only if nothing follows from its last results.
         was_ready = visit.ready
         visit.tell(order, results)
-        if visit.kind not in UNGATED:
-            self._go_on(visit)
+        self._course.go_on(visit)
         if visit.ready and not was_ready:
             heapq.heappush(self._ready, visit.decision)
         self._close(visit)
@@ -176,7 +156,8 @@ class Procedure:
     def setting(self, member: Member, task: int) -> Setting | None:
         """The best setting of a member on a task."""
         index = member.trials_on(task).best_index
-        return None if index < 0 else self._grids.settings[task][index]
+        settings = self.config.tasks[task].settings
+        return None if index < 0 else settings[index % len(settings)]
 
     def _member(self, decision: Decision) -> Member:
         """The cell of a move; a new one is added."""
@@ -203,27 +184,6 @@ class Procedure:
         self.population.add(member)
         return member
 
-    def _go_on(self, visit: Visit) -> None:
-        """Gives a mutant what comes next: the filter, or each task with an open gate.
-
-        A gate is open as soon as one setting is above it: no other can close it again.
-        So the next task need not wait until all settings of the last are trained.
-        """
-        member = visit.member
-        if not member.filtered:
-            if not visit.tried:
-                visit.tried = True
-                visit.begin([self._rounds.filter(member)])
-            return
-        gate, last = self.config.rules.gate, len(self.config.tasks) - 1
-        while visit.task == FILTER or self.population.exceeds(member, visit.task, gate):
-            if visit.task == last:
-                if visit.over:
-                    self.population.join(member)
-                return
-            visit.task += 1
-            visit.begin([self._rounds.fresh(member, visit.task)])
-
     def _close(self, visit: Visit) -> None:
         """Ends a move of which nothing is left."""
         if not visit.over:
@@ -236,6 +196,19 @@ class Procedure:
                 member.text = ""  # it comes back only if it is drawn again
             return
         if self.past_opening and not self._visits:
+            self._course.opened()
             for seed in self.population.seeds:
                 self.population.join(seed)
             self._opened = True
+
+
+def _make_course(
+    config: Config, population: Population | None
+) -> tuple[Population, Course]:
+    """What is known of cells and what is done with them, by the objective."""
+    about = (config.tasks, config.rules.list_size, digest(config.baseline_cell))
+    if config.objective is None:
+        gated = population or Population(*about)
+        return gated, Gated(config, gated)
+    paired = PairedPopulation(*about, config.objective)
+    return paired, Staged(config, config.objective, paired)

@@ -12,9 +12,9 @@ from cachetools import LRUCache
 
 from cells import Cell, CellError, Mutant, canonicalize, dead, mutate, to_text
 from search.procedure.config import Config
+from search.procedure.course import Course
 from search.procedure.moves import Decision, Move, Reject
 from search.procedure.population import Member, Population
-from search.procedure.settings import Grids
 
 DECISION: Final = 1
 """What a generator is for; `rounds` has 2 and 3: no two uses share a seed."""
@@ -42,13 +42,13 @@ class Proposals:
     Args:
         config: What is searched, and how.
         population: Cells that are known, and the list.
-        grids: The settings of each task.
+        course: What may be done with cells that are known.
     """
 
-    def __init__(self, config: Config, population: Population, grids: Grids) -> None:
+    def __init__(self, config: Config, population: Population, course: Course) -> None:
         self._config = config
         self._population = population
-        self._grids = grids
+        self._course = course
         self._cells: MutableMapping[str, Cell] = LRUCache(CELLS)
 
     def draw(self, number: int, at: float) -> Decision:
@@ -60,7 +60,7 @@ class Proposals:
         """
         rng = np.random.default_rng([DECISION, self._config.seed, number])
         if rng.random() < self._config.rules.reexamine:
-            free = self._free_to_examine()
+            free = self._course.examinable()
             if free:
                 own = free[int(rng.integers(len(free)))].digest
                 return Decision(number, Move.REEXAMINE, at, own, "", "", (), ())
@@ -71,15 +71,6 @@ class Proposals:
         if member.digest not in self._cells:
             self._cells[member.digest] = member.cell()
         return self._cells[member.digest]
-
-    def _free_to_examine(self) -> list[Member]:
-        """Members of the list that settings are left for."""
-        tasks = range(len(self._config.tasks))
-        return [
-            member
-            for member in self._population.best
-            if not member.under_way and any(self._left(member, task) for task in tasks)
-        ]
 
     def _propose(self, number: int, at: float, rng: np.random.Generator) -> Decision:
         """A mutant of a random cell of the list that is new, or may be tried again."""
@@ -130,28 +121,7 @@ class Proposals:
 
     def _reason_against(self, cell: Cell, known: Member | None) -> str:
         """Why a mutant is not taken; empty if it is."""
-        if known is None:
-            reason = dead(cell)
-            return "" if reason is None else f"ignores {reason.missing}"
-        if known.under_way:
-            return "under way"
-        if known.filtered:
-            return "" if self._has_work(known) else "all settings tried"
-        allowed = self._config.filter
-        if allowed is not None and known.attempts >= allowed.attempts:
-            return "all attempts failed"
-        return ""
-
-    def _has_work(self, member: Member) -> bool:
-        """Whether a member that is drawn again as a mutant would be given a setting."""
-        gate = self._config.rules.gate
-        for task in range(len(self._config.tasks)):
-            if self._left(member, task):
-                return True
-            if not self._population.exceeds(member, task, gate):
-                return False
-        return False
-
-    def _left(self, member: Member, task: int) -> int:
-        """How many settings of a task a member has not had."""
-        return len(self._grids.settings[task]) - len(member.trials_on(task))
+        if known is not None:
+            return self._course.reason_against(known)
+        reason = dead(cell)
+        return "" if reason is None else f"ignores {reason.missing}"

@@ -21,6 +21,7 @@ class Round:
         budget: Most updates.
         racing: How they compete; None: all are trained to the end.
         metric: The task's.
+        repeat: See `Order`.
         results: What is known of a race, by setting and budget.
         waiting: Jobs that are to be issued.
         open: Jobs that were issued and not yet told.
@@ -32,6 +33,7 @@ class Round:
     budget: int
     racing: Racing | None
     metric: Metric
+    repeat: int = 0
     results: dict[tuple[Setting, int], Result] = field(default_factory=dict)
     waiting: int = 0
     open: int = 0
@@ -57,6 +59,7 @@ class Visit:
         size: Most settings of a job.
         task: The task it has come to; see `Order`.
         tried: Whether it has given the cell the filter.
+        rung: How often it has given the cell runs on all tasks; see `staged`.
         rounds: Those under way, independent of each other.
     """
 
@@ -66,6 +69,7 @@ class Visit:
     size: int
     task: int = FILTER
     tried: bool = False
+    rung: int = 0
     rounds: list[Round] = field(default_factory=list)
     _queue: deque[tuple[Round, Order]] = field(default_factory=deque)
 
@@ -97,7 +101,8 @@ class Visit:
 
     def tell(self, order: Order, results: Sequence[Result]) -> None:
         """Applies the results of a job, and goes on with its round."""
-        one = next(one for one in self.rounds if one.task == order.task)
+        key = (order.task, order.repeat)
+        one = next(one for one in self.rounds if (one.task, one.repeat) == key)
         one.open -= 1
         if one.racing is not None:
             one.results.update({(r.setting, order.budget): r for r in results})
@@ -117,7 +122,12 @@ class Visit:
                 for first in range(0, len(group), self.size):
                     part = tuple(sorted(group[first : first + self.size], key=_text))
                     order = Order(
-                        self.decision, self.member.digest, one.task, part, budget
+                        self.decision,
+                        self.member.digest,
+                        one.task,
+                        part,
+                        budget,
+                        one.repeat,
                     )
                     self._queue.append((one, order))
                     one.waiting += 1

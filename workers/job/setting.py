@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from workers.job.json_form import changed, dumps
+
+OPTIMIZERS: Final = ("sgd", "adam", "adamw")
 
 
 class JobError(ValueError):
@@ -18,6 +20,7 @@ class Shape(NamedTuple):
     num_layers: int
     parameters: int
     dropout: float
+    optimizer: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Setting:
         dropout: Probability on the non-recurrent connections.
         constant_epochs: Epochs before the rate is lowered (schedule `treebank`).
         decay: What the rate is multiplied by from then on (schedule `treebank`).
+        optimizer: `sgd`, `adam` or `adamw`; empty: the job's.
     """
 
     scale: float
@@ -43,6 +47,7 @@ class Setting:
     dropout: float = 0.0
     constant_epochs: int | None = None
     decay: float | None = None
+    optimizer: str = ""
 
     def __post_init__(self) -> None:
         """Makes equal settings equal in text too: 1 becomes 1.0 where a float is due.
@@ -60,6 +65,9 @@ class Setting:
                 raise JobError(f"{name} of a setting must be above 0, got {value}")
         if not 0 <= self.dropout < 1:
             raise JobError(f"dropout must be in [0, 1), got {self.dropout}")
+        if self.optimizer not in ("", *OPTIMIZERS):
+            names = ", ".join(OPTIMIZERS)
+            raise JobError(f"optimizer must be one of {names}, got {self.optimizer!r}")
 
     def __hash__(self) -> int:
         """Of its text, which is found once: settings are keys of many tables."""
@@ -68,7 +76,7 @@ class Setting:
     @cached_property
     def shape(self) -> Shape:
         """What decides the compiled program; the rest are runtime values."""
-        return Shape(self.num_layers, self.parameters, self.dropout)
+        return Shape(self.num_layers, self.parameters, self.dropout, self.optimizer)
 
     @cached_property
     def text(self) -> str:

@@ -7,9 +7,8 @@ from typing import Any, Final
 from tasks import Task, Value, resolve_task
 from workers.job.json_form import changed
 from workers.job.schedule import SEARCH, Option, Schedule
-from workers.job.setting import JobError
+from workers.job.setting import OPTIMIZERS, JobError
 
-OPTIMIZERS: Final = ("sgd", "adam", "adamw")
 PRODUCTS: Final = ("float32", "bfloat16")
 
 
