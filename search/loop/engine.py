@@ -102,6 +102,7 @@ class Engine:
         self.tally = Tally()
         self.draining = False
         self._orders = Orders(procedure.config)
+        self._by_curves = procedure.config.objective is not None
         self._watcher = watcher
         self._limits = limits
         self._stop: Ending | None = None
@@ -116,7 +117,7 @@ class Engine:
                 pool,
                 watcher.note,
                 self.tally,
-                curves=curves,
+                curves=curves or self._by_curves,
                 deadline_factor=deadline_factor,
             )
         self.past = Past(store.history)
@@ -251,7 +252,7 @@ class Engine:
         for ticket, names in zip(tickets, run_ids, strict=True):
             asked.setdefault(ticket.content.order.budget, []).extend(names)
         stored = {
-            budget: self.store.results.find(names, budget)
+            budget: self.store.results.find(names, budget, curves=self._by_curves)
             for budget, names in asked.items()
         }
         for ticket, names in zip(tickets, run_ids, strict=True):

@@ -85,9 +85,17 @@ class Orders:
 
     def run_ids(self, order: Order) -> list[str]:
         """What the training of each setting is called, in order."""
-        task, training = self._trainings[order.task]
-        study = study_id(order.digest, task, self._config.seed, training)
+        task, training = self._training(order)
+        seed = self._config.seed + order.repeat
+        study = study_id(order.digest, task, seed, training)
         return [run_id(study, setting) for setting in order.settings]
+
+    def _training(self, order: Order) -> tuple[TaskSpec, Training]:
+        """Task and training of an order; a repeat has data of its own."""
+        task, training = self._trainings[order.task]
+        if order.repeat:
+            task = dataclasses.replace(task, seed=task.seed + order.repeat)
+        return task, training
 
     def cost(self, order: Order, cell: Cell) -> float:
         """Nominal core-seconds; see `workers.nominal_cost`.
@@ -131,13 +139,13 @@ class Orders:
             cell: Its cell, canonical.
             settings: Those of the order that are to be trained.
         """
-        task, training = self._trainings[order.task]
+        task, training = self._training(order)
         return make_job(
             cell,
             task,
             tuple(settings),
             order.budget,
-            seed=self._config.seed,
+            seed=self._config.seed + order.repeat,
             training=training,
             ops=self._config.own_ops,
             known=order.digest,

@@ -1,7 +1,7 @@
 """The objective `paired`: cells are compared on common runs, in pairs with a baseline.
 
-
-
+Every cell is trained with the same settings and seeds (the panel), on the same data.
+Its value on a task is the mean, over these runs, of how much lower the logarithm of its
 validation loss is than the baseline's in the same run, averaged over the learning
 curve. Where good cells differ by less than the luck of settings and seeds, that orders
 them with a fraction of the runs that comparing bests takes: what a setting or seed does

@@ -18,8 +18,8 @@ from search.store.tables import RESULTS
 from workers import Evaluation, Job, Result
 
 FIND: Final = f"""
-SELECT run_id, budget, {COLUMNS} FROM runs
-WHERE run_id IN (%s) AND budget <= ? ORDER BY run_id, budget
+SELECT run_id, budget, {COLUMNS}, {{}} FROM runs
+WHERE run_id IN ({{}}) AND budget <= ? ORDER BY run_id, budget
 """
 
 SPENT: Final = """
@@ -127,18 +127,21 @@ class Results:
         self._file.close()
         self.reused.close()
 
-    def find(self, run_ids: Sequence[str], budget: int) -> dict[str, Result]:
-        """What is known of trainings with a budget, faults included, without curves.
+    def find(
+        self, run_ids: Sequence[str], budget: int, *, curves: bool = False
+    ) -> dict[str, Result]:
+        """What is known of trainings with a budget, faults included.
 
         Args:
             run_ids: Those asked for; the answer has those of them that are known.
             budget: In updates. A result with a smaller one counts if training was over
                 by then, so that a larger one would change nothing.
+            curves: Whether learning curves are wanted, too.
         """
-        found = dict(self._find(run_ids, budget))
+        found = dict(self._find(run_ids, budget, curves))
         missing = [run_id for run_id in run_ids if run_id not in found]
         if missing and self.reused.take_over(missing):
-            found.update(self._find(missing, budget))
+            found.update(self._find(missing, budget, curves))
         return found
 
     def trainings(self, run_id: str) -> list[TrainingRow]:
@@ -180,10 +183,10 @@ class Results:
         return [Work(name, bool(tried), *rest) for name, tried, *rest in rows]
 
     def _find(
-        self, run_ids: Sequence[str], budget: int
+        self, run_ids: Sequence[str], budget: int, curves: bool
     ) -> Iterator[tuple[str, Result]]:
         keys = {bytes.fromhex(run_id): run_id for run_id in run_ids}
-        query = FIND % ",".join("?" * len(keys))
+        query = FIND.format("curve" if curves else "NULL", ",".join("?" * len(keys)))
         for key, own, *columns in self._file.rows(query, (*keys, budget)):
             result = make_result(self._file, *columns)
             if own == budget or result.over:

@@ -40,6 +40,11 @@ class Job:
         """The shape of all its settings."""
         return self.settings[0].shape
 
+    @property
+    def optimizer(self) -> str:
+        """That of its settings, or else of its training."""
+        return self.shape.optimizer or self.training.optimizer
+
     @cached_property
     def digest(self) -> str:
         """The digest of the cell."""

@@ -8,6 +8,7 @@ import platform
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import jax
@@ -149,7 +150,8 @@ class Evaluator:
 
     def _program(self, job: Job) -> Program:
         """The job's program, kept from an earlier job or new."""
-        training, task = job.training, job.task.task
+        task = job.task.task
+        training = replace(job.training, optimizer=job.optimizer)
         key = _program_key(job, task)
         if key not in self._programs:
             self._programs[key] = Program(
@@ -227,7 +229,7 @@ def _program_key(job: Job, task: Task) -> str:
     """
     training = job.training
     kind = (task.num_inputs, task.num_outputs, task.readout, task.batch_size)
-    how = (training.optimizer, training.products, training.divergence)
+    how = (job.optimizer, training.products, training.divergence)
     return json.dumps((job.digest, job.shape, kind, task.uniform_loss, how))
 
 

@@ -94,7 +94,7 @@ class Trainer:
         Where the weights, their gradient and what the optimizer keeps fit the limit,
         XLA's own account of the compiled program decides; otherwise they do.
         """
-        copies = 2 if self.job.training.optimizer == "sgd" else 4
+        copies = 2 if self.job.optimizer == "sgd" else 4
         least = 4 * copies * self.program.model.num_params * self.program.lanes
         limit = self.job.training.memory_limit_bytes
         if limit is not None and least > limit:
