@@ -38,11 +38,6 @@ class Stage:
         """The task's name."""
         return self.task.name
 
-    @property
-    def settings(self) -> tuple[Setting, ...]:
-        """All settings that a cell may be given."""
-        return self.plan.grid.settings
-
     @cached_property
     def metric(self) -> Metric:
         """The task's metric."""
@@ -113,6 +108,12 @@ class Config:
                     f"settings must be at most {len(stage.plan.grid)}, the size of the "
                     f"grid of {stage.name}, got {self.rules.settings}"
                 )
+
+    def settings(self, task: int) -> tuple[Setting, ...]:
+        """All settings that a cell may be given on a task."""
+        if self.objective is not None:
+            return self.objective.panel
+        return self.tasks[task].plan.grid.settings
 
     @property
     def baseline_cell(self) -> Cell:

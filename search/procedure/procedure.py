@@ -156,7 +156,7 @@ class Procedure:
     def setting(self, member: Member, task: int) -> Setting | None:
         """The best setting of a member on a task."""
         index = member.trials_on(task).best_index
-        settings = self.config.tasks[task].settings
+        settings = self.config.settings(task)
         return None if index < 0 else settings[index % len(settings)]
 
     def _member(self, decision: Decision) -> Member:

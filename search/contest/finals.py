@@ -1,0 +1,177 @@
+"""The last word on the best cells: fresh seeds, settings and tasks, and intervals.
+
+Whoever is best of many by a noisy measure owes some of that to luck. So the best are
+measured anew by runs that took no part in choosing them, in pairs with the baseline.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.contest.panel import Array
+from search.contest.variance import LEVEL, Interval, mean_interval
+
+RESAMPLES: Final = 1000
+"""Bootstrap samples of the difference between two fitnesses."""
+
+
+@dataclass(frozen=True)
+class FinalScore:
+    """A cell on a task, against the baseline.
+
+    Attributes:
+        task: Its name.
+        searched: Whether the search was made with it.
+        difference: Mean over settings and seeds of how much lower the mean log loss
+            is than the baseline's, with its interval over seeds.
+        ahead: In how many settings it is better on average.
+        settings: How many settings there are.
+        loss: Mean validation loss where training ended, in nats.
+    """
+
+    task: str
+    searched: bool
+    difference: Interval
+    ahead: int
+    settings: int
+    loss: float
+
+    @property
+    def verdict(self) -> str:
+        """`better`, `worse` or `tie`: where the interval lies."""
+        if self.difference.low > 0:
+            return "better"
+        return "worse" if self.difference.high < 0 else "tie"
+
+
+@dataclass(frozen=True)
+class FinalRow:
+    """A cell of the table.
+
+    Attributes:
+        name: Of the cell.
+        digest: Its identity.
+        found: Whether the search has found it: it was neither seed nor reference.
+        fitness: Least difference over the tasks of the search, with its interval.
+        scores: On each task.
+        tie: Whether its fitness cannot be told from that of the best.
+    """
+
+    name: str
+    digest: str
+    found: bool
+    fitness: Interval
+    scores: tuple[FinalScore, ...]
+    tie: bool
+
+    @property
+    def beats(self) -> bool:
+        """Whether it beats the baseline beyond the interval on every task searched."""
+        return all(score.verdict == "better" for score in self.scores if score.searched)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "found": self.found,
+            "fitness": self.fitness._asdict(),
+            "beats_baseline": self.beats,
+            "ties_best": self.tie,
+            "tasks": {
+                score.task: {
+                    "searched": score.searched,
+                    **score.difference._asdict(),
+                    "verdict": score.verdict,
+                    "ahead": score.ahead,
+                    "settings": score.settings,
+                    "loss": None if np.isnan(score.loss) else score.loss,
+                }
+                for score in self.scores
+            },
+        }
+
+
+def final_table(
+    names: Sequence[tuple[str, str, bool]],
+    tasks: Sequence[tuple[str, bool]],
+    scores: Array,
+    losses: Array,
+    baseline: int,
+) -> list[FinalRow]:
+    """The table, best first; the baseline is a row of zeros.
+
+    Args:
+        names: Name, digest, and whether it was found, of each cell.
+        tasks: Name, and whether the search was made with it, of each task.
+        scores: Log losses [tasks, cells, settings, seeds].
+        losses: Last losses, of the same shape.
+        baseline: Index of the cell that all are compared with.
+    """
+    differences = scores[:, baseline : baseline + 1] - scores
+    searched = np.array([own for _, own in tasks])
+    fitness = [_fitness(differences[searched, cell]) for cell in range(len(names))]
+    order = sorted(range(len(names)), key=lambda cell: -fitness[cell].value)
+    best = order[0]
+    return [
+        FinalRow(
+            name=names[cell][0],
+            digest=names[cell][1],
+            found=names[cell][2],
+            fitness=fitness[cell],
+            scores=tuple(
+                _score(name, own, differences[task, cell], losses[task, cell])
+                for task, (name, own) in enumerate(tasks)
+            ),
+            tie=cell == best
+            or _overlaps(differences[searched, best], differences[searched, cell]),
+        )
+        for cell in order
+    ]
+
+
+def _score(task: str, searched: bool, differences: Array, losses: Array) -> FinalScore:
+    """Of one cell on one task: [settings, seeds]."""
+    by_setting = differences.mean(axis=1)
+    return FinalScore(
+        task=task,
+        searched=searched,
+        difference=mean_interval(differences.mean(axis=0)),
+        ahead=int((by_setting > 0).sum()),
+        settings=len(by_setting),
+        loss=float(np.nanmean(losses)) if not np.isnan(losses).all() else float("nan"),
+    )
+
+
+def _least(differences: Array) -> float:
+    """Fitness: the least over tasks [tasks, settings, seeds] of the mean."""
+    return float(differences.mean(axis=(1, 2)).min())
+
+
+def _fitness(differences: Array) -> Interval:
+    """Fitness with a percentile interval, by resampling seeds."""
+    values = [_least(differences[..., chosen]) for chosen in _resamples(differences)]
+    low, high = np.quantile(values, _TAILS)
+    return Interval(_least(differences), float(low), float(high))
+
+
+def _overlaps(best: Array, other: Array) -> bool:
+    """Whether resampling the seeds they have in common may turn the order round."""
+    gaps = [
+        _least(best[..., chosen]) - _least(other[..., chosen])
+        for chosen in _resamples(best)
+    ]
+    return bool(np.quantile(gaps, _TAILS[0]) <= 0)
+
+
+def _resamples(differences: Array) -> NDArray[np.int64]:
+    """Seeds drawn with repetition, the same ones for every cell."""
+    seeds = differences.shape[-1]
+    rng = np.random.default_rng(seeds)
+    return rng.integers(seeds, size=(RESAMPLES, seeds))
+
+
+_TAILS: Final = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)

@@ -1,0 +1,179 @@
+"""Many cells on the same runs: common settings and seeds, on every task.
+
+What `calibrate` finds the worth of tasks by, and what finals compare the best cells by.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cells import Cell, canonicalize
+from search.contest.ledger import Ledger
+from search.procedure.objective import log_loss
+from workers import Job, Pool, Result, Setting, TaskSpec, Training, make_job
+
+AHEAD: Final = 1
+"""Jobs that wait in the pool, so that no worker waits for one."""
+
+TICK_S: Final = 1.0
+"""Seconds after which a spectator is told that time has passed."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PanelTask:
+    """A task of a panel.
+
+    Attributes:
+        name: What it is called.
+        task: What is trained on; its seed is that of the first repeat.
+        budget: Updates.
+        training: How.
+    """
+
+    name: str
+    task: TaskSpec
+    budget: int
+    training: Training
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All cells on all tasks with all settings and seeds.
+
+    Attributes:
+        cells: Name to cell.
+        tasks: In order.
+        settings: Common to all cells.
+        repeats: Numbers of the seeds, added to `seed`; each has data of its own.
+        seed: See `repeats`.
+        floor: See `objective.log_loss`.
+        ops: `module:op` of a person's own ops.
+    """
+
+    cells: Mapping[str, Cell]
+    tasks: tuple[PanelTask, ...]
+    settings: tuple[Setting, ...]
+    repeats: tuple[int, ...]
+    seed: int = 0
+    floor: float = 0.01
+    ops: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Tasks, cells, settings and seeds: the axes of all scores."""
+        return (
+            len(self.tasks),
+            len(self.cells),
+            len(self.settings),
+            len(self.repeats),
+        )
+
+    def __len__(self) -> int:
+        """How many trainings it is."""
+        return int(np.prod(self.shape))
+
+    def jobs(self) -> Iterator[tuple[tuple[int, int, int, int], Job]]:
+        """Every training as a job, with its place in the scores.
+
+        Cell by cell and setting by setting: a program that is compiled serves all
+        tasks and seeds before the next one is needed.
+        """
+        for cell, (form, digest) in enumerate(self._forms):
+            for setting, one in enumerate(self.settings):
+                for task, about in enumerate(self.tasks):
+                    for number, repeat in enumerate(self.repeats):
+                        spec = dataclasses.replace(
+                            about.task, seed=about.task.seed + repeat
+                        )
+                        job = make_job(
+                            form,
+                            spec,
+                            (one,),
+                            about.budget,
+                            seed=self.seed + repeat,
+                            training=about.training,
+                            ops=self.ops,
+                            known=digest,
+                        )
+                        yield (task, cell, setting, number), job
+
+    def results(self, ledger: Ledger) -> dict[tuple[int, int, int, int], Result]:
+        """What is known of it, by place."""
+        return {
+            place: result
+            for place, job in self.jobs()
+            if (result := _known(ledger, job)) is not None
+        }
+
+    def scores(self, results: Mapping[tuple[int, int, int, int], Result]) -> Array:
+        """Log losses [tasks, cells, settings, seeds]; NaN where there is no result."""
+        uniform = [about.task.task.uniform_loss for about in self.tasks]
+        scores = np.full(self.shape, np.nan)
+        for place, result in results.items():
+            scores[place] = log_loss(result, uniform[place[0]], self.floor)
+        return scores
+
+    def last_losses(self, results: Mapping[tuple[int, int, int, int], Result]) -> Array:
+        """Validation losses in nats where training ended; NaN where it failed."""
+        losses = np.full(self.shape, np.nan)
+        for place, result in results.items():
+            if result.curve:
+                losses[place] = result.curve[-1].valid_loss
+        return losses
+
+    def play(
+        self,
+        ledger: Ledger,
+        pool: Callable[[], Pool],
+        told: Callable[[int, int], None],
+    ) -> None:
+        """Trains what is not known yet; each result is stored as it arrives.
+
+        Args:
+            ledger: What is known.
+            pool: Makes the pool, if there is anything to be trained.
+            told: Is told how many trainings are done, and how many there are.
+        """
+        waiting = [job for _, job in self.jobs() if _known(ledger, job) is None]
+        waiting = list({job.id: job for job in waiting}.values())
+        if not waiting:
+            return
+        made, done = pool(), len(self) - len(waiting)
+        queue = iter(waiting)
+        try:
+            told(done, len(self))
+            while True:
+                # No worker waits for a job, and none is handed more than it can hold.
+                while len(made) < made.capacity + AHEAD:
+                    job = next(queue, None)
+                    if job is None:
+                        break
+                    made.submit(job)
+                answer = made.next(TICK_S)
+                if answer is None:
+                    if not len(made):
+                        return
+                    continue
+                ledger.add(*answer)
+                done += 1
+                told(done, len(self))
+        finally:
+            made.close()
+
+    @cached_property
+    def _forms(self) -> list[tuple[Cell, str]]:
+        forms = [canonicalize(cell) for cell in self.cells.values()]
+        return [(form.cell, form.digest) for form in forms]
+
+
+def _known(ledger: Ledger, job: Job) -> Result | None:
+    """The result of a job of one setting, if there is one."""
+    results = ledger.trainings(job.run_id(job.settings[0]))
+    return results.get(job.budget)
