@@ -17,7 +17,6 @@ beginning and end (`benchmarks.simulation.Work`).
 """
 
 import argparse
-import dataclasses
 import itertools
 import json
 import statistics
@@ -30,9 +29,11 @@ from benchmarks.durations import FILE, Draw, drawn
 from benchmarks.landscape import Landscape, World
 from benchmarks.simulation import Course, carry_out, follow
 from cells import digest
-from search.procedure.config import SEARCH_PRESETS, Config, make_config
+from search.procedure.config import Config
 from search.procedure.population import Member, Population
+from search.procedure.presets import search_names
 from search.procedure.procedure import Procedure
+from search.procedure.reader import make_config
 
 PASSING: Final = 0.1
 """Share of mutants that pass the filter, as in the paper."""
@@ -115,10 +116,7 @@ def clocked(
     given = {"in_flight": in_flight, "slots": slots, "settings_per_job": size}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value}
     return make_config(
-        preset,
-        seed=seed,
-        candidates=candidates,
-        rules=lambda rules: dataclasses.replace(rules, **changes),
+        {"preset": preset, "seed": seed, "candidates": candidates, "rules": changes}
     )
 
 
@@ -146,9 +144,7 @@ def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add(
-        "--preset", nargs="+", choices=tuple(SEARCH_PRESETS), default=["paper", "small"]
-    )
+    add("--preset", nargs="+", choices=search_names(), default=["paper", "small"])
     add("--candidates", type=int, default=10_000)
     add("--in-flight", type=int, nargs="+", default=[0], help="0: the default")
     add("--slots", type=int, nargs="+", default=[0], help="0: the default")

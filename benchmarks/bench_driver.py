@@ -10,7 +10,6 @@ work on the machine hardly changes; those of the formula are taken out.
 """
 
 import argparse
-import dataclasses
 import heapq
 import itertools
 import multiprocessing
@@ -24,9 +23,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 from search.loop.engine import Engine, Limits
-from search.procedure.config import make_config
 from search.procedure.moves import Decision
 from search.procedure.procedure import Procedure
+from search.procedure.reader import make_config
 from search.store.database import RUN_FILE
 from search.store.store import Store
 from workers import BUDGET, Evaluation, Job, Node, Result, Setting, Status
@@ -246,13 +245,9 @@ def measure(folder: Path, candidates: int, size: int, slots: int) -> Measured:
         size: `settings_per_job`.
         slots: Logical slots; 0: the default.
     """
+    rules = {"settings_per_job": size, **({"slots": slots} if slots else {})}
     config = make_config(
-        "paper",
-        seed=1,
-        candidates=candidates,
-        rules=lambda rules: dataclasses.replace(
-            rules, settings_per_job=size, slots=slots or rules.slots
-        ),
+        {"preset": "paper", "seed": 1, "candidates": candidates, "rules": rules}
     )
     start, meter = time.monotonic(), Meter()
     procedure = MeteredProcedure(config)

@@ -39,7 +39,7 @@ from search.contest.progress import Notes
 from search.contest.request import Request, make_contests
 from search.contest.tournament import Tournament, settings_per_job
 from search.errors import UserError
-from search.procedure.presets import get_preset
+from search.procedure.reader import make_scoring
 from workers import InlinePool, Setting, TaskSpec, make_model
 
 TASK: Final = "arithmetic"
@@ -243,7 +243,7 @@ def main() -> None:
     request = Request(
         cells=tuple((name, ZOO[name]) for name in options.cells),
         tasks=(TASK,),
-        preset=get_preset("small"),
+        preset=make_scoring({"preset": "small"}),
         settings=options.settings,
         repeats=0,
         budget=options.budget,

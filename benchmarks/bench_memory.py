@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.calibrate_filter import cells
-from search.procedure.filter import FILTERS
+from search.procedure.reader import preset_filter
 from workers import Evaluator, make_job
 
 EVERY: Final = 25
@@ -34,7 +34,7 @@ def memory() -> tuple[float, int]:
 
 def measure(count: int, updates: int) -> list[tuple[float, int]]:
     """Evaluates the cells and prints what they leave behind; see `memory`."""
-    known = FILTERS["small"]
+    known = preset_filter("small")
     evaluator, ended, seen = Evaluator(), Counter[str](), []
     start = time.process_time()
     print(f"{'cells':>6}{'MiB':>8}{'maps':>8}{'programs':>10}{'CPU s':>8}")

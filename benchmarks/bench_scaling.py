@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.bench_soak import object_bytes
 from cells import ZOO, Cell, canonical, dead, digest, mutate
 from search.commands.cli import main as cellsearch
-from search.procedure.filter import FILTERS
+from search.procedure.reader import preset_filter
 from workers import Job, PoolOptions, RayPool, Setting, TaskSpec, Training, make_job
 from workers.machine.runtime import process_facts
 
@@ -44,11 +44,11 @@ def mutants(count: int) -> list[Cell]:
 
 def filter_s(workers: int, cells: list[Cell]) -> float:
     """Seconds in which workers, once ready, give the filter to all cells."""
-    pool = RayPool(PoolOptions(workers))
+    pool, small = RayPool(PoolOptions(workers)), preset_filter("small")
     try:
         start = time.monotonic()
         for cell in cells:
-            pool.submit(FILTERS["small"].job(cell))
+            pool.submit(small.job(cell))
         while pool.next() is not None:
             pass
         return time.monotonic() - start

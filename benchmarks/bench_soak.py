@@ -23,8 +23,9 @@ import numpy as np
 from search.loop.engine import Engine, Limits
 from search.loop.numerics import admit
 from search.procedure.config import Config
-from search.procedure.document import Document, assign, from_document
+from search.procedure.document import Document, assign
 from search.procedure.procedure import Procedure
+from search.procedure.reader import make_config
 from search.store.store import Store
 from workers import Pool, PoolOptions, RayPool
 from workers.machine.runtime import process_facts
@@ -173,10 +174,10 @@ def slopes(rows: Sequence[Row]) -> list[float]:
 
 def tiny_config(candidates: int, seed: int) -> Config:
     """The search: see `TINY`."""
-    document: Document = {"preset": "demo", "seed": seed}
+    document: Document = {"preset": "demo", "seed": seed, "candidates": candidates}
     for assignment in TINY:
         assign(document, assignment)
-    return from_document(document, candidates=candidates)
+    return make_config(document)
 
 
 def soak(folder: Path, candidates: int, workers: int, every: int, seed: int) -> None:

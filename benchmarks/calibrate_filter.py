@@ -24,11 +24,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from cells import ZOO, Cell, canonical, dead, digest, mutate
-from search.procedure.filter import FILTERS, Filter
+from search.procedure.filter import Filter
+from search.procedure.reader import preset_filter
 from workers import INLINE, Evaluation, Pool, PoolOptions, make_pool
 from workers.job.schedule import PASSED
 
-WHOLE: Final = replace(FILTERS["small"], give_up=())
+SMALL: Final = preset_filter("small")
+WHOLE: Final = replace(SMALL, give_up=())
 """The filter that is calibrated, without its rule."""
 
 FILE: Final = Path(__file__).parent / "data" / "filter_curves.jsonl"
@@ -217,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(f"{options.file}: no curves that pass; run `record` first")
         summarize(curves)
         derived = options.action == "derive"
-        bounds = derive(curves) if derived else FILTERS["small"].give_up
+        bounds = derive(curves) if derived else SMALL.give_up
         print(f"GIVE_UP = {bounds}")
         judge(curves, bounds)
         if derived:

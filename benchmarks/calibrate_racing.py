@@ -21,8 +21,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from cells import ZOO
-from search.procedure.presets import get_preset
 from search.procedure.racing import Racing, due
+from search.procedure.reader import make_scoring
 from search.procedure.settings import draw
 from tasks import ACCURACY, Metric
 from workers import (
@@ -47,7 +47,7 @@ RECORDED: Final = 24
 """Settings of each cell and task, drawn from the preset's grid."""
 
 TASKS: Final = ("arithmetic", "xml")
-SMALL: Final = get_preset("small")
+SMALL: Final = make_scoring({"preset": "small"})
 FIELDS: Final = ("scale", "rate", "clip", "num_layers", "parameters")
 RACES: Final = 100
 """Subsets drawn for each cell and task."""

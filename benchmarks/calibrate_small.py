@@ -23,7 +23,7 @@ from search.contest.contest import Attempt, Contest
 from search.contest.ledger import Ledger
 from search.contest.progress import make_progress
 from search.contest.request import Request, make_contests
-from search.procedure.presets import get_preset
+from search.procedure.reader import make_scoring
 from workers import Result
 
 CELLS = ("gru", "lstm", "lstm_b", "mut1", "lstm_f", "tanh")
@@ -46,7 +46,7 @@ def main() -> None:
     request = Request(
         cells=read_cells(options.cells),
         tasks=tuple(options.tasks.split(",")),
-        preset=replace(get_preset(options.preset), racing=None),
+        preset=replace(make_scoring({"preset": options.preset}), racing=None),
         settings=options.settings,
         repeats=options.seeds,
         budget=options.budget,

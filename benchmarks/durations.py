@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.calibrate_filter import FILE as CURVES
 from benchmarks.calibrate_filter import WHOLE, Curve, read, stopped
 from search.loop.orders import FILTER_NAME
-from search.procedure.filter import FILTERS
+from search.procedure.reader import preset_filter
 from search.store.database import RUN_FILE, read_database
 from workers import COMPILE_S
 
@@ -48,8 +48,9 @@ def from_curves(curves: Sequence[Curve]) -> dict[str, Any]:
     budgets.
     """
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    rule = preset_filter("small").give_up
     for curve in curves:
-        updates = stopped(curve, FILTERS["small"].give_up) or curve.updates
+        updates = stopped(curve, rule) or curve.updates
         kind = "filter passed" if curve.passed else "filter failed"
         found[kind].append(updates / WHOLE.budget)
         found["task"].append(curve.updates / WHOLE.budget)

@@ -188,12 +188,12 @@ def search(
         UserError: Something that cannot be.
     """
     from search.commands import run
-    from search.procedure.config import SEARCH_PRESETS
+    from search.procedure.presets import search_names
 
     words = []
     if isinstance(config, str) and not Path(config).suffix:
-        if config not in SEARCH_PRESETS:
-            raise UserError(unknown("preset", config, SEARCH_PRESETS))
+        if config not in search_names():
+            raise UserError(unknown("preset", config, search_names()))
         words = ["--preset", config]
         out = out or Path("runs") / config
     elif out is None:

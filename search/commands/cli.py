@@ -52,6 +52,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "search.commands.export",
         "write cells as stand-alone Flax and PyTorch code that proves itself",
     ),
+    "presets": Command(
+        "search.commands.presets",
+        "list the presets, or print one as TOML, to begin a configuration from",
+    ),
     "tasks": Command(
         "search.commands.tasks",
         "list the tasks, or print one with three examples",

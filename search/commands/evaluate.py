@@ -24,7 +24,7 @@ from search.contest.progress import Spectator, duration, make_progress
 from search.contest.request import BASELINE, Request, make_contests, make_request
 from search.contest.scoreboard import Scoreboard, make_scoreboard, print_scoreboard
 from search.contest.tournament import Tournament, settings_per_job
-from search.procedure.presets import PRESETS
+from search.procedure.presets import preset_names
 from workers import Pool
 
 FOLDER: Final = "runs/evaluate"
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a zoo name, a file of cell text, RUN:RANK of a run's table, or -",
     )
     add("--tasks", required=True, metavar="A,B", help="tasks, separated by commas")
-    add("--preset", default="small", help=f"{', '.join(PRESETS)} (small)")
+    add("--preset", default="small", help=f"{', '.join(preset_names())} (small)")
     add("--seed", type=int, default=0, metavar="N", help="seed of everything (0)")
     for flag, text in (
         ("--settings", "settings for each cell and task"),

@@ -27,10 +27,13 @@ from search.loop.runs import (
     open_run,
     take_results,
 )
+from search.loop.trainable import check_trainable
 from search.output.leaderboard import Leaderboard
-from search.procedure.config import SEARCH_PRESETS, Config, check_trainable
-from search.procedure.document import Document, assign, from_document, to_document
+from search.procedure.document import Document, assign, overlay
+from search.procedure.presets import search_names
 from search.procedure.procedure import Procedure
+from search.procedure.reader import PRESET, make_config, planned
+from search.procedure.writer import to_document
 from search.store.document_file import read_document
 from search.store.locks import RunLock
 from search.store.store import holds_run
@@ -44,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `run`."""
     add = parser.add_argument
     add("config", nargs="?", type=Path, metavar="CONFIG.toml", help="a configuration")
-    add("--preset", help=f"{', '.join(SEARCH_PRESETS)} (the configuration's, or small)")
+    presets = ", ".join(search_names())
+    add("--preset", help=f"{presets} (the configuration's, or {PRESET})")
     add("--out", type=Path, metavar="RUN", help="the run's folder (runs/PRESET)")
     add("--seed", type=int, metavar="N", help="seed of everything (0)")
     add(
@@ -113,25 +117,23 @@ def run(options: argparse.Namespace) -> int:
     """Begins a search, or goes on with it; returns the exit status."""
     check_limits(options)
     document = _document(options)
-    preset = document.get("preset", "small")
+    preset = document.get("preset", PRESET)
     folder = options.out or Path("runs") / str(preset)
-    planned = options.candidates
     if options.dry_run:
-        config = from_document(document, candidates=planned)
+        config = make_config(document)
         check_trainable(config)
-        return dry_run(config, _candidates(planned, config), options)
+        return dry_run(config, planned(document), options)
     reuse = [*([options.branch] if options.branch else []), *options.reuse]
     with Workers(options) as workers:
         if not holds_run(folder):
-            config = from_document(document, candidates=planned)
+            config, limit = make_config(document), planned(document)
             check_trainable(config)
             _check_reuse(options, workers)
-            limit = _candidates(planned, config)
             make_folder(folder)
             with RunLock(folder), create_run(folder, config, limit, reuse) as run:
                 return search(run, options, workers)
         with RunLock(folder), open_run(folder) as run:
-            wanted = from_document(document, candidates=run.planned)
+            wanted = make_config({**document, "candidates": run.planned})
             run.check(to_document(wanted), "the configuration asked for")
             _check_reuse(options, workers, class_of(run.store.history))
             run.add_reused(options.reuse)
@@ -199,11 +201,11 @@ def _document(options: argparse.Namespace) -> Document:
     if options.branch is not None:
         document = branch_document(options.branch)
     if options.config is not None:
-        document.update(read_document(options.config))
-    if options.preset is not None:
-        document["preset"] = options.preset
-    if options.seed is not None:
-        document["seed"] = options.seed
+        document = overlay(document, read_document(options.config))
+    for key in ("preset", "seed", "candidates"):
+        value = getattr(options, key)
+        if value is not None:
+            document[key] = value
     for assignment in options.set:
         assign(document, assignment)
     return resolve_cells(document)
@@ -216,10 +218,6 @@ def _check_reuse(
     if options.reuse:
         about = workers.pool(numerics).workers()
         check_reused(options.reuse, about, mixed=options.mixed)
-
-
-def _candidates(wanted: int | None, config: Config) -> int:
-    return wanted or SEARCH_PRESETS[config.preset].candidates
 
 
 def _limits(run: Run, options: argparse.Namespace) -> Limits:

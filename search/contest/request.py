@@ -11,7 +11,8 @@ from cells import ZOO, Cell, CellError, canonical, digest, load_op
 from search.commands.sources import read_cells
 from search.contest.contest import MAX_REPEATS, Contest
 from search.errors import UserError, at_least
-from search.procedure.presets import Plan, Preset, get_preset
+from search.procedure.config import Plan, Scoring
+from search.procedure.reader import make_scoring
 from search.procedure.settings import draw
 from workers import TaskSpec, Training, model_width
 
@@ -39,7 +40,7 @@ class Request:
 
     cells: tuple[Named, ...]
     tasks: tuple[str, ...]
-    preset: Preset
+    preset: Scoring
     settings: int
     repeats: int
     seed: int = 0
@@ -58,7 +59,7 @@ def make_request(options: argparse.Namespace) -> Request:
     """
     for spec in options.op:
         load_op(spec)
-    preset = get_preset(options.preset)
+    preset = make_scoring({"preset": options.preset})
     cells = read_cells(options.cells)
     tasks = tuple(options.tasks.split(","))
     for task in tasks:

@@ -13,8 +13,10 @@ from search.errors import UserError
 from search.loop.engine import Engine, Limits
 from search.loop.numerics import class_of
 from search.procedure.config import Config
-from search.procedure.document import Document, differences, from_document, to_document
+from search.procedure.document import Document, differences
 from search.procedure.procedure import Procedure
+from search.procedure.reader import make_config
+from search.procedure.writer import to_document
 from search.store.document_file import read_document, write_document
 from search.store.reuse import classes_of
 from search.store.store import Store
@@ -133,7 +135,7 @@ def open_run(folder: Path, *, reading: bool = False) -> Run:
         # A person may edit the file, and must hear that a run does not follow it.
         path = folder / CONFIG_FILE
         if not reading and path.is_file():
-            edited = from_document(read_document(path), candidates=run.planned)
+            edited = make_config({**read_document(path), "candidates": run.planned})
             run.check(to_document(edited), CONFIG_FILE)
     return run
 
@@ -197,7 +199,7 @@ def _opened(folder: Path, store: Store) -> Run:
     )
     if not isinstance(document, dict) or None in (planned, candidates):
         raise UserError(f"{folder} holds results, but no run of `cellsearch run`")
-    config = from_document(document, candidates=int(planned))
+    config = make_config({**document, "candidates": int(planned)})
     return Run(folder, config, store, int(candidates), int(planned))
 
 

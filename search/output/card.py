@@ -13,7 +13,7 @@ from search.loop.engine import Engine
 from search.loop.runs import Run, metadata
 from search.output.cell import cell_facts
 from search.output.leaderboard import WIDTH, LeaderboardRow, LineageStep, lineage
-from search.procedure.document import to_document
+from search.procedure.writer import to_document
 
 Card = dict[str, Any]
 """JSON values."""

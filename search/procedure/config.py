@@ -1,22 +1,76 @@
 """What a search is: cells to start from, tasks, filter and rules, all of it a value."""
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
 
-from cells import ZOO, Cell, CellError, digest
+from cells import Cell, digest
 from search.errors import UserError, at_least, unknown
-from search.procedure.filter import FILTERS, Filter
+from search.procedure.filter import Filter
 from search.procedure.objective import Paired
-from search.procedure.presets import Plan, Preset, get_preset
-from search.procedure.rules import Rules, default_in_flight, default_slots
-from tasks import Metric
-from workers import PLAIN, JobError, Setting, TaskSpec, Training, model_width
+from search.procedure.racing import Racing
+from search.procedure.rules import Rules
+from search.procedure.settings import Grid
+from tasks import Metric, Value
+from workers import JobError, Schedule, Setting, TaskSpec, Training
 
 Named = tuple[str, Cell]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How cells are trained on one task.
+
+    Attributes:
+        grid: The settings that are allowed.
+        budget: Most updates of a setting.
+        schedule: What may end training earlier, and when the rate changes.
+        overrides: Fields of the task that differ from its size, in order of names.
+    """
+
+    grid: Grid
+    budget: int
+    schedule: Schedule
+    overrides: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How cells are scored without a search: what `evaluate` has of a preset.
+
+    Attributes:
+        name: The preset's.
+        size: Of every task: `small` or `paper`.
+        plans: Task name to plan.
+        other: The plan of tasks that are not named there; None: they are refused.
+        settings: How many settings a cell is given on a task.
+        repeats: With how many fresh seeds the best setting is scored again.
+        racing: How settings compete; None: all are trained to the end.
+    """
+
+    name: str
+    size: str
+    plans: Mapping[str, Plan]
+    other: Plan | None
+    settings: int
+    repeats: int
+    racing: Racing | None
+
+    def plan(self, task: str) -> Plan:
+        """The plan of a task.
+
+        Raises:
+            UserError: There is none.
+        """
+        plan = self.plans.get(task, self.other)
+        if plan is None:
+            raise UserError(no_plan(self.name, self.plans, task))
+        return plan
+
+
+def no_plan(preset: str, plans: Iterable[str], task: str) -> str:
+    """What is said of a task that a preset has no plan for."""
+    return f"preset {preset} is for {', '.join(plans)}, not for {task!r}"
 
 
 @dataclass(frozen=True)
@@ -38,7 +92,7 @@ class Stage:
         """The task's name."""
         return self.task.name
 
-    @cached_property
+    @property
     def metric(self) -> Metric:
         """The task's metric."""
         return self.task.task.metric
@@ -56,7 +110,6 @@ class Config:
         baseline: The name of the seed or reference that ratios refer to.
         tasks: In the order in which candidates are given them.
         filter: What a new cell must learn first; None: nothing.
-        filter_name: A key of `FILTERS`, or `off`.
         rules: The numbers of the procedure.
         training: What all tasks and the filter have in common of how they are trained.
         own_ops: `module:op` of a person's own ops.
@@ -70,9 +123,8 @@ class Config:
     baseline: str
     tasks: tuple[Stage, ...]
     filter: Filter | None
-    filter_name: str
     rules: Rules
-    training: Training = PLAIN
+    training: Training
     own_ops: tuple[str, ...] = ()
     objective: Paired | None = None
 
@@ -83,31 +135,22 @@ class Config:
             UserError: Names the option and the nearest valid choice.
         """
         at_least("seed", self.seed, 0)
-        if not self.seeds:
-            raise UserError("seeds needs at least one cell")
+        _check_cells(self.seeds, self.references, self.baseline)
         if not self.tasks:
             raise UserError("tasks needs at least one task")
         names = [stage.name for stage in self.tasks]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise UserError(f"tasks has {twice!r} twice")
-        known: dict[str, str] = {}
-        for name, cell in (*self.seeds, *self.references):
-            if name in known.values():
-                raise UserError(f"seeds and references: {name!r} is there twice")
-            other = known.setdefault(digest(cell), name)
-            if other != name:
-                raise UserError(f"seeds and references: {name} is the cell {other}")
-        if self.baseline not in dict((*self.seeds, *self.references)):
-            cells = [name for name, _ in (*self.seeds, *self.references)]
-            raise UserError(unknown("baseline", self.baseline, cells))
         for stage in self.tasks:
-            _check_stage(stage)
+            _check_settings(stage.name, stage.task, stage.plan.grid)
             if self.rules.settings > len(stage.plan.grid):
                 raise UserError(
                     f"settings must be at most {len(stage.plan.grid)}, the size of the "
                     f"grid of {stage.name}, got {self.rules.settings}"
                 )
+        if self.filter is not None:
+            _check_settings("the filter", self.filter.task, self.filter.grid)
 
     def settings(self, task: int) -> tuple[Setting, ...]:
         """All settings that a cell may be given on a task."""
@@ -121,184 +164,52 @@ class Config:
         return dict((*self.seeds, *self.references))[self.baseline]
 
 
-@dataclass(frozen=True)
-class SearchPreset:
-    """What a preset adds to sizes, grids and budgets, to make a search of them.
-
-    Attributes:
-        tasks: In order.
-        rules: The numbers of the procedure, apart from `slots` and `in_flight`.
-        candidates: How many there are unless a person says otherwise.
-        filter: A key of `FILTERS`.
-        share: Of the budget that `cellsearch evaluate` gives a setting: a search has
-            to rank cells, not to find out what they are worth in the end.
-    """
-
-    tasks: tuple[str, ...]
-    rules: Rules
-    candidates: int
-    filter: str
-    share: float = 1.0
-
-
-SEARCH_PRESETS: Final[Mapping[str, SearchPreset]] = {
-    "demo": SearchPreset(
-        tasks=("arithmetic", "xml"),
-        rules=Rules(
-            list_size=10,
-            settings=2,
-            baseline_settings=4,
-            reexamine=0.1,
-            settings_per_job=2,
-        ),
-        candidates=24,
-        filter="demo",
-    ),
-    "small": SearchPreset(
-        tasks=("arithmetic", "xml"),
-        rules=Rules(
-            list_size=20,
-            settings=2,
-            baseline_settings=8,
-            reexamine=0.05,
-            settings_per_job=2,
-        ),
-        candidates=300,
-        filter="small",
-        share=0.5,
-    ),
-    "paper": SearchPreset(
-        tasks=("arithmetic", "xml", "ptb"),
-        rules=Rules(),
-        candidates=10_000,
-        filter="paper",
-    ),
-}
-"""By name; sizes, grids and budgets are those of `PRESETS`."""
-
-BASELINE: Final = "gru"
-SEEDS: Final = ("lstm", "gru")
-
-
-def make_config(
-    preset: str,
-    *,
-    seed: int = 0,
-    candidates: int | None = None,
-    rules: Callable[[Rules], Rules] = lambda rules: rules,
-    seeds: tuple[Named, ...] | None = None,
-    references: tuple[Named, ...] = (),
-    baseline: str = BASELINE,
-    tasks: tuple[str, ...] | None = None,
-    plans: Mapping[str, Plan] | None = None,
-    filter_name: str | None = None,
-    training: Training = PLAIN,
-    own_ops: tuple[str, ...] = (),
-) -> Config:
-    """The configuration of a preset, with what a person wants otherwise.
+def make_stage(
+    task: str, size: str, seed: int, plan: Plan, training: Training
+) -> Stage:
+    """A task as a plan has it, with data and schedule of its own.
 
     Args:
-        preset: A key of `SEARCH_PRESETS`.
-        seed: See `Config`.
-        candidates: How many are planned: decides `in_flight` and so `slots`, unless
-            `rules` sets them. None: the preset's number.
-        rules: Given the preset's rules, returns those wanted.
-        seeds: None: LSTM and GRU.
-        references: See `Config`.
-        baseline: See `Config`.
-        tasks: Names, in order; None: the preset's.
-        plans: Plans of tasks that differ from the preset's.
-        filter_name: A key of `FILTERS`, or `off`; None: the preset's.
-        training: Optimizer, products, divergence and memory limit.
-        own_ops: See `Config`.
+        task: What `tasks.resolve_task` takes.
+        size: `small` or `paper`.
+        seed: Of both forms of randomness, data and weights, it decides the data here.
+        plan: Grid, budget, schedule and options of the task.
+        training: What is common to all tasks.
+    """
+    spec = TaskSpec(task, size, plan.overrides, seed)
+    return Stage(spec, plan, dataclasses.replace(training, schedule=plan.schedule))
+
+
+def _check_cells(
+    seeds: Sequence[Named], references: Sequence[Named], baseline: str
+) -> None:
+    """Refuses cells that are there twice, and a baseline that is not.
 
     Raises:
-        UserError: Something does not exist or does not fit.
-        TaskError: A task is unknown.
+        UserError: Names the cell and the nearest valid choice.
     """
-    if preset not in SEARCH_PRESETS:
-        raise UserError(unknown("preset", preset, SEARCH_PRESETS))
-    chosen, sizes = SEARCH_PRESETS[preset], get_preset(preset)
-    in_flight = default_in_flight(candidates or chosen.candidates)
-    clocked = dataclasses.replace(
-        chosen.rules, in_flight=in_flight, slots=default_slots(in_flight)
-    )
-    name = chosen.filter if filter_name is None else filter_name
-    if name not in (*FILTERS, "off"):
-        raise UserError(unknown("filter", name, (*FILTERS, "off")))
-    return Config(
-        preset=preset,
-        seed=seed,
-        seeds=tuple((name, ZOO[name]) for name in SEEDS) if seeds is None else seeds,
-        references=references,
-        baseline=baseline,
-        tasks=tuple(
-            make_stage(sizes, task, seed, (plans or {}).get(task), training)
-            for task in (chosen.tasks if tasks is None else tasks)
-        ),
-        filter=None if name == "off" else FILTERS[name],
-        filter_name=name,
-        rules=rules(clocked),
-        training=training,
-        own_ops=own_ops,
-    )
+    if not seeds:
+        raise UserError("seeds needs at least one cell")
+    known: dict[str, str] = {}
+    for name, cell in (*seeds, *references):
+        if name in known.values():
+            raise UserError(f"seeds and references: {name!r} is there twice")
+        other = known.setdefault(digest(cell), name)
+        if other != name:
+            raise UserError(f"seeds and references: {name} is the cell {other}")
+    if baseline not in known.values():
+        raise UserError(unknown("baseline", baseline, known.values()))
 
 
-def search_plan(preset: str, task: str) -> Plan:
-    """How a preset's search trains on a task.
-
-    Raises:
-        UserError: The preset has no plan for it.
-    """
-    plan = get_preset(preset).plan(task)
-    budget = max(1, round(plan.budget * SEARCH_PRESETS[preset].share))
-    return dataclasses.replace(plan, budget=budget)
-
-
-def make_stage(
-    preset: Preset, task: str, seed: int, plan: Plan | None, training: Training
-) -> Stage:
-    """A task as a preset trains it, or as another plan says."""
-    chosen = search_plan(preset.name, task) if plan is None else plan
-    overrides = tuple(sorted(chosen.overrides))
-    chosen = dataclasses.replace(chosen, overrides=overrides)
-    # Of a cell's two forms of randomness the seed decides both: data and weights.
-    spec = TaskSpec(task, preset.size, overrides, seed)
-    own = dataclasses.replace(training, schedule=chosen.schedule)
-    return Stage(spec, chosen, own)
-
-
-def _check_stage(stage: Stage) -> None:
+def _check_settings(name: str, task: TaskSpec, grid: Grid) -> None:
     """Refuses options that no task and settings that no training can have.
 
     Raises:
         TaskError: Names the task and its option.
         UserError: Names the task and what is wrong with a setting.
     """
-    _ = stage.task.task
+    _ = task.task
     try:
-        _ = stage.plan.grid.settings
+        _ = grid.settings
     except JobError as error:
-        raise UserError(f"grid of {stage.name}: {error}") from None
-
-
-def check_trainable(config: Config) -> None:
-    """Finds what would fail only when a cell is trained: missing data, no width.
-
-    Raises:
-        TaskError: A task has no data.
-        UserError: A seed or reference is too large for a budget of parameters.
-    """
-    for stage in config.tasks:
-        task = stage.task.task
-        task.stream("valid", 0, config.seed)
-        shapes = {setting.shape for setting in stage.plan.grid.settings}
-        for (name, cell), shape in itertools.product(
-            (*config.seeds, *config.references), sorted(shapes)
-        ):
-            try:
-                model_width(cell, shape, task)
-            except CellError as error:
-                raise UserError(
-                    f"{name} on {stage.name}: {error}; see plans.{stage.name}.grid"
-                ) from None
+        raise UserError(f"grid of {name}: {error}") from None

@@ -1,21 +1,16 @@
 """Memorization as a filter: a job that ends as soon as its cell has shown enough.
 
 The paper (section 3.5) has every new cell memorize first, on one setting, and discards
-it below 95 % accuracy under teacher forcing. It names no grid for that, and says that
-an LSTM of 25,000 parameters succeeds "with all but the most extreme settings". So the
-grid is the middle of the paper's grid, and the first setting of every cell is the
-steadiest of it: of thirteen published cells tried at six settings, all that memorize
-at any of them do so at this one, within 3,000 updates; higher rates or clipping bounds
-are up to twice as fast for some, and lose others for good.
+it below 95 % accuracy under teacher forcing. `presets/small.toml` says where its
+numbers come from.
 """
 
 import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cells import Cell, digest
+from search.procedure.settings import Grid
 from workers import PASSED, Job, Result, Schedule, Setting, TaskSpec, Training, make_job
 
 
@@ -24,6 +19,7 @@ class Filter:
     """What a new cell has to learn before anything else is spent on it.
 
     Attributes:
+        name: The preset that it is of; its other numbers may differ from that one's.
         task: What is to be learned; its epochs are how often one looks.
         grid: What a cell that is tried again may draw from.
         first: The setting of every cell's first attempt; one of the grid.
@@ -33,8 +29,9 @@ class Filter:
             then on.
     """
 
+    name: str
     task: TaskSpec
-    grid: tuple[Setting, ...]
+    grid: Grid
     first: Setting
     budget: int
     target: float = 0.95
@@ -98,68 +95,3 @@ class Filter:
 def passed(results: Iterable[Result]) -> bool:
     """Whether the cell of a filter's job has reached the target."""
     return all(result.ended == PASSED for result in results)
-
-
-GIVE_UP: Final = (
-    (1200, 3.48),
-    (1800, 3.25),
-    (2400, 2.54),
-    (3000, 1.77),
-    (3600, 1.2),
-    (4200, 0.69),
-    (4800, 0.39),
-)
-"""Updates, and the validation loss in nats above which no cell is trained on.
-
-A tenth of a nat above every recorded curve that passes (`python -m
-benchmarks.calibrate_filter derive`): of 220 cells at `SMALL.first`, zoo and mutants, it
-stops none of the 68 that pass and saves 44 % of all updates. Derived without a tenth of
-the cells at a time, it stops 2 of the 68. A prediction at chance costs ln 26 = 3.26, so
-that from 1,800 updates on a cell must have learned something. At other settings cells
-may be slower: with each cell's second one it stops 1 of 19 that pass. Recorded with
-6,000 updates, the curves say nothing of cells that pass later, and so `paper` has no
-such rule.
-"""
-
-SMALL: Final = Filter(
-    task=TaskSpec("memorization", "small"),
-    grid=tuple(
-        Setting(scale, rate, clip, num_layers=1, parameters=25_000)
-        for scale in (0.7, 1.0, 1.4)
-        for rate in (0.3, 0.5, 1.0)
-        for clip in (1.0, 2.5, 5.0)
-    ),
-    first=Setting(1.0, 0.3, 2.5, num_layers=1, parameters=25_000),
-    budget=6_000,
-    give_up=GIVE_UP,
-)
-
-DEMO: Final = Filter(
-    task=TaskSpec(
-        "memorization",
-        "small",
-        (
-            ("length", 3),
-            ("letters", 8),
-            ("test_tokens", 7_000),
-            ("train_tokens", 35_000),
-            ("valid_tokens", 7_000),
-        ),
-    ),
-    grid=tuple(
-        Setting(scale, rate, clip=2.5, num_layers=1, parameters=6_000)
-        for scale in (1.4, 2.0)
-        for rate in (0.5, 1.0)
-    ),
-    first=Setting(1.4, 0.5, 2.5, num_layers=1, parameters=6_000),
-    budget=600,
-)
-
-FILTERS: Final[Mapping[str, Filter]] = MappingProxyType(
-    {
-        "demo": DEMO,
-        "small": SMALL,
-        "paper": replace(SMALL, budget=15_000, give_up=()),
-    }
-)
-"""Preset to filter. The paper names no budget; `small` has what most cells need."""

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,24 +20,18 @@ from workers import Setting
 T = TypeVar("T", bound=Hashable)
 """A setting, or what stands for it, such as its index in a grid."""
 
-SCALES: Final = (0.3, 0.7, 1.0, 1.4, 2.0, 2.8)
-RATES: Final = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
-CLIPS: Final = (1.0, 2.5, 5.0, 10.0, 20.0)
-LAYERS: Final = (1, 2, 3, 4)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
     """All settings that are allowed: every combination of these values.
 
-    The fields are those of `Setting`, each with the values that it may take; the
-    defaults are the paper's.
+    The fields are those of `Setting`, each with the values that it may take.
     """
 
-    scale: tuple[float, ...] = SCALES
-    rate: tuple[float, ...] = RATES
-    clip: tuple[float, ...] = CLIPS
-    num_layers: tuple[int, ...] = LAYERS
+    scale: tuple[float, ...]
+    rate: tuple[float, ...]
+    clip: tuple[float, ...]
+    num_layers: tuple[int, ...]
     parameters: tuple[int, ...]
     dropout: tuple[float, ...] = (0.0,)
     constant_epochs: tuple[int | None, ...] = (None,)
@@ -111,33 +105,6 @@ class Grids:
     def index(self, task: int, setting: Setting) -> int:
         """Where a setting of a task is in its grid."""
         return self._indices[task][setting]
-
-
-SYNTHETIC: Final = Grid(parameters=(250_000, 1_000_000))
-"""Arithmetic and XML: 1,680 settings."""
-
-MUSIC: Final = Grid(parameters=(100_000, 1_000_000))
-"""Nottingham and Piano-midi: 1,680 settings."""
-
-TREEBANK: Final = Grid(parameters=(5_000_000,))
-"""Penn Treebank in the search and in Table 1: 840 settings."""
-
-DROPOUTS: Final = (0.0, 0.1, 0.3, 0.5)
-
-
-def table_3(parameters: int, dropout: tuple[float, ...] = DROPOUTS) -> Grid:
-    """Penn Treebank in Table 3, where the end of the schedule is a setting, too.
-
-    Args:
-        parameters: 5, 10 or 20 million in the paper.
-        dropout: The paper has it at 10 and 20 million parameters only.
-    """
-    return Grid(
-        parameters=(parameters,),
-        dropout=dropout,
-        constant_epochs=(4, 7, 11),
-        decay=(0.5, 0.65, 0.8),
-    )
 
 
 def draw(

@@ -17,6 +17,7 @@ from benchmarks.calibrate_racing import (
     report,
     share,
 )
+from tasks import ACCURACY, TOKEN_NLL
 from workers import BUDGET, Point, Result, Setting, Status
 
 BASE = Setting(scale=1, rate=1, clip=5, num_layers=1, parameters=30_000)
@@ -33,11 +34,11 @@ def training(setting, *metrics):
 
 def test_a_training_is_cut_to_what_a_smaller_budget_had_shown():
     whole = training(BASE, 0.1, 0.5, 0.4)
-    assert cut(whole, 300, True).best == 0.1
-    assert cut(whole, 899, True).best == 0.5
-    assert cut(whole, 899, False).best == 0.1
-    assert cut(whole, 299, True).best is None
-    assert cut(whole, 900, True) == whole
+    assert cut(whole, 300, ACCURACY).best == 0.1
+    assert cut(whole, 899, ACCURACY).best == 0.5
+    assert cut(whole, 899, TOKEN_NLL).best == 0.1
+    assert cut(whole, 299, ACCURACY).best is None
+    assert cut(whole, 900, ACCURACY) == whole
 
 
 def test_a_race_keeps_a_winner_that_leads_and_drops_one_that_starts_late():

@@ -1,7 +1,7 @@
 """Searches that train by formula, in this process: small, and over in a second."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,24 @@ from typing import Any
 from cells import ZOO
 from search.loop.engine import Ending, Engine, Limits
 from search.output.leaderboard import Leaderboard
-from search.procedure.config import Config, make_config
-from search.procedure.presets import CONSTANT, Plan
+from search.procedure.config import Config, Plan, make_stage
 from search.procedure.procedure import Procedure
+from search.procedure.reader import make_config
 from search.procedure.rules import Rules
 from search.procedure.settings import Grid
 from search.store.store import Store
 from tests.support.fake_pool import FakePool
 from tests.support.fake_search import history, query, share
-from workers import BUDGET, Evaluation, Job, Result, Setting, Status
+from workers import (
+    BUDGET,
+    Evaluation,
+    Job,
+    Result,
+    Schedule,
+    Setting,
+    Status,
+    Training,
+)
 from workers.job.schedule import PASSED
 
 GRID = Grid(
@@ -28,6 +37,8 @@ GRID = Grid(
     parameters=(6_000,),
 )
 """24 settings of two shapes."""
+
+CONSTANT = Schedule("fixed")
 
 PLANS = {
     "arithmetic": Plan(GRID, 90, CONSTANT),
@@ -41,17 +52,35 @@ Answer = Callable[[Job, Setting], Result]
 Call = Callable[[Engine], object]
 
 
-def config(rules: Rules | None = None, **changes: Any) -> Config:
+def config(
+    rules: Rules | None = None,
+    *,
+    seed: int = 1,
+    tasks: Sequence[str] = ("arithmetic", "xml"),
+    plans: Mapping[str, Plan] = PLANS,
+    **changes: Any,
+) -> Config:
     """A small search: a list of 6, 3 settings a round, 6 of each seed.
 
     Args:
         rules: Instead of these; None: they are changed by `changes`.
-        changes: Fields of `Rules`, and arguments of `make_config`.
+        seed: See `Config`.
+        tasks: By name.
+        plans: Of each task.
+        changes: Fields of `Rules` and of `Config`.
     """
     of_rules = {name: changes.pop(name) for name in list(changes) if name in RULES}
-    own = rules or replace(SMALL, **of_rules)
-    options = {"seed": 1, "seeds": SIMPLE, "plans": PLANS, **changes}
-    return make_config("demo", rules=lambda _: own, **options)
+    stages = [make_stage(one, "small", seed, plans[one], Training()) for one in tasks]
+    return replace(
+        make_config({"preset": "demo"}),
+        **{
+            "seed": seed,
+            "seeds": SIMPLE,
+            "tasks": tuple(stages),
+            "rules": rules or replace(SMALL, **of_rules),
+            **changes,
+        },
+    )
 
 
 SMALL = Rules(

@@ -7,7 +7,8 @@ import pytest
 from cells import OPS, ZOO, to_text
 from search.commands.sources import read_cells, resolve_cells
 from search.errors import UserError
-from search.procedure.document import Document, from_document
+from search.procedure.document import Document
+from search.procedure.reader import make_config
 from tests.support.searches import command
 
 MINE = to_text(ZOO["mut2"], "mine")
@@ -57,7 +58,7 @@ def test_a_text_of_the_document_comes_before_the_zoo_and_files(
 def test_what_is_named_twice_is_refused(mine: str) -> None:
     document = resolve_cells({"seeds": ["gru", mine], "references": [mine]})
     with pytest.raises(UserError, match="'mine' is there twice"):
-        from_document(document)
+        make_config(document)
 
 
 def test_a_source_that_is_not_there_names_the_nearest() -> None:
@@ -89,4 +90,4 @@ def test_a_text_may_use_an_op_that_the_document_names(tmp_path: Path) -> None:
 def test_what_is_no_list_of_names_is_left_to_be_refused(document: Document) -> None:
     assert {**resolve_cells(document), **document} == resolve_cells(document)
     with pytest.raises(UserError):
-        from_document(resolve_cells(document))
+        make_config(resolve_cells(document))

@@ -54,11 +54,11 @@ SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
     "racing": (15, {"racing": Racing(), "settings": 7, "reexamine": 0.4}),
     "one at a time": (15, {"slots": 1, "in_flight": 1}),
     "many at once": (25, {"slots": 20, "in_flight": 12, "settings_per_job": 1}),
-    "a loss, no filter": (15, {"tasks": ("jsb", "xml"), "filter_name": "off"}),
+    "a loss, no filter": (15, {"tasks": ("jsb", "xml"), "filter": None}),
     "lstm, references": (
         15,
         {
-            "seeds": None,
+            "seeds": (("lstm", ZOO["lstm"]), ("gru", ZOO["gru"])),
             "references": (("mut1", ZOO["mut1"]), ("tanh", ZOO["tanh"])),
             "baseline": "mut1",
         },

@@ -13,14 +13,10 @@ from cells import OPS, ZOO, CellError, to_text
 from search.commands import pools
 from search.commands.cli import main
 from search.errors import UserError
-from search.procedure.config import SEARCH_PRESETS, make_config
-from search.procedure.document import (
-    Document,
-    assign,
-    differences,
-    from_document,
-    to_document,
-)
+from search.procedure.document import Document, assign, differences, overlay
+from search.procedure.presets import search_names
+from search.procedure.reader import make_config
+from search.procedure.writer import to_document
 from search.store.document_file import write_document
 from tasks import TaskError
 from tests.support.fake_search import history, make_pool, results
@@ -42,8 +38,12 @@ BASE: Document = {
     "filter": {"give_up": [[300, 1.5]]},
     "plans": {"xml": {"schedule": {"name": "search", "patience": 2}}},
 }
+FIRST = {"scale": 2.0, "rate": 0.5, "clip": 2.5, "num_layers": 1, "parameters": 6_000}
+"""A setting of the demo's filter."""
+
 CHANGED: dict[str, Any] = {
     "preset": "small",
+    "size": "paper",
     "seed": 1,
     "seeds": ["gru", "lstm"],
     "references": ["tanh", "mut1"],
@@ -76,6 +76,8 @@ CHANGED: dict[str, Any] = {
     "filter.budget": 500,
     "filter.target": 0.9,
     "filter.give_up": [],
+    "filter.task.letters": 9,
+    "filter.first": FIRST,
     "cells.lstm": to_text(ZOO["mut2"]),
     "cells.gru": to_text(ZOO["mut2"]),
     "cells.tanh": to_text(ZOO["mut2"]),
@@ -104,7 +106,8 @@ ELSEWHERE = {"own_ops"}
 """What alone decides nothing: it is used by cells and `rules.ops`, see below."""
 
 UNSAID = {
-    *("rules.weights", "rules.racing", "training.memory_limit_bytes"),
+    *("rules.weights", "rules.racing", "training.memory_limit_bytes", "size"),
+    *("filter.task.letters", "filter.first"),
     *(f"plans.{t}.grid.{n}" for t in ("xml", "arithmetic") for n in ("decay",)),
     *(f"plans.{t}.grid.constant_epochs" for t in ("xml", "arithmetic")),
 }
@@ -113,7 +116,7 @@ UNSAID = {
 
 def whole() -> Document:
     """`BASE` with everything said."""
-    return to_document(from_document(BASE))
+    return to_document(make_config(BASE))
 
 
 def leaves(document: Document, path: str = "") -> Iterator[str]:
@@ -130,7 +133,7 @@ def replaced(document: Document, key: str, value: Any) -> Document:
     place = document
     *tables, name = key.split(".")
     for table in tables:
-        place = place[table]
+        place = place.setdefault(table, {})
     place[name] = value
     if key == "preset":
         return {"preset": value, "seed": document["seed"]}
@@ -176,9 +179,9 @@ def test_every_option_changes_the_search(
 
 def test_own_ops_may_be_named_by_cells_and_rules() -> None:
     with pytest.raises(UserError, match="raising"):
-        from_document({"rules": {"ops": ["paper", "raising"]}})
+        make_config({"rules": {"ops": ["paper", "raising"]}})
     try:
-        config = from_document(
+        config = make_config(
             {
                 "own_ops": ["tests.support.bad_ops:raising"],
                 "rules": {"ops": ["paper", "raising"]},
@@ -186,16 +189,56 @@ def test_own_ops_may_be_named_by_cells_and_rules() -> None:
                 "cells": {"mine": "def mine(x, h):\n    return raising(linear(h + x))"},
             }
         )
-        assert from_document(to_document(config)) == config
+        assert make_config(to_document(config)) == config
     finally:
         OPS.pop("raising", None)
 
 
-@pytest.mark.parametrize("preset", SEARCH_PRESETS)
+@pytest.mark.parametrize("preset", search_names())
 def test_a_document_says_everything(preset: str) -> None:
-    config = make_config(preset, seed=3, candidates=1000)
-    assert from_document(to_document(config)) == config
-    assert from_document({"preset": preset, "seed": 3}, candidates=1000) == config
+    config = make_config({"preset": preset, "seed": 3, "candidates": 1000})
+    assert make_config(to_document(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({}, []),
+        ({"name": "small"}, []),
+        ({"size": "paper"}, ["size"]),
+        ({"task": {"letters": 9}}, ["task"]),
+        ({"first": FIRST}, ["first", "grid"]),
+        ({"grid": {"clip": [2.5, 5]}}, ["first", "grid"]),
+    ],
+)
+def test_of_a_filter_is_said_what_its_name_does_not_say(
+    table: Document, said: list[str]
+) -> None:
+    config = make_config({"preset": "demo", "filter": table})
+    document = to_document(config)
+    assert make_config(document) == config
+    keys = ["name", "budget", "target", "give_up", *said]
+    assert list(document["filter"]) == keys
+
+
+def test_a_filter_of_another_name_is_another_filter() -> None:
+    named = make_config({"preset": "demo", "filter": {"name": "small"}})
+    assert named.filter == make_config({"preset": "small"}).filter
+
+
+def test_what_is_laid_over_counts_and_the_rest_stays() -> None:
+    base: Document = {"a": {"b": 1, "c": [1]}, "schedule": {"name": "x", "d": 1}}
+    change: Document = {"a": {"c": [2]}, "schedule": {"e": 2}}
+    merged = overlay(base, change)
+    assert merged == {
+        "a": {"b": 1, "c": [2]},
+        "schedule": {"name": "x", "d": 1, "e": 2},
+    }
+    merged["a"]["b"] = 3
+    assert base["a"] == {"b": 1, "c": [1]}
+    assert overlay(base, {"schedule": {"name": "y"}})["schedule"] == {"name": "y"}
+    assert overlay(base, {"a": 3})["a"] == 3
+    assert overlay({"a": 3}, {"a": {"b": {}}}) == {"a": {"b": {}}}
 
 
 def test_cells_are_texts_or_of_the_zoo_and_nothing_else_is_opened(
@@ -205,12 +248,10 @@ def test_cells_are_texts_or_of_the_zoo_and_nothing_else_is_opened(
     path.write_text(to_text(ZOO["mut2"], "mine"))
     for source in (str(path), "mine", "runs/a:1", "-"):
         with pytest.raises(UserError, match=r"^references: unknown cell"):
-            from_document({"references": [source]})
+            make_config({"references": [source]})
     with pytest.raises(UserError, match="seeds: unknown cell 'gruu'; did you mean"):
-        from_document({"seeds": ["gruu"]})
-    config = from_document(
-        {"references": ["mine"], "cells": {"mine": path.read_text()}}
-    )
+        make_config({"seeds": ["gruu"]})
+    config = make_config({"references": ["mine"], "cells": {"mine": path.read_text()}})
     assert config.references == (("mine", ZOO["mut2"]),)
 
 
@@ -334,14 +375,16 @@ def test_a_value_of_any_type_anywhere_is_taken_or_refused_in_one_line(
 ) -> None:
     keys = [*leaves(whole()), *UNSAID, "plans", "plans.xml", "plans.xml.grid"]
     keys += ["filter", "training", "rules", "cells", "plans.xml.task", "own_ops"]
+    keys += ["candidates", "summary", "evaluate", "plans.*", "filter.task"]
+    keys += ["filter.first.scale", "filter.grid.clip", "plans.*.grid"]
     messages = []
     for key in keys:
         try:
-            config = from_document(replaced(whole(), key, value))
+            config = make_config(replaced(whole(), key, value))
         except (UserError, CellError, TaskError, JobError) as error:
             messages.append(str(error))
         else:
-            assert from_document(to_document(config)) == config, key
+            assert make_config(to_document(config)) == config, key
     assert len(messages) > 10
     assert not any("\n" in message for message in messages)
 

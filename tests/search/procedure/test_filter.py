@@ -16,16 +16,18 @@ from benchmarks.calibrate_filter import (
     stopped,
 )
 from cells import ZOO, dead, digest, parse
-from search.procedure.filter import FILTERS, Filter, passed
+from search.procedure.filter import Filter, passed
+from search.procedure.presets import search_names
+from search.procedure.reader import preset_filter
 from tests.support.jobs import TINY
 from workers import Evaluation, Evaluator, InlinePool, Point, Result, Setting, Status
 
-SMALL = FILTERS["small"]
+SMALL = preset_filter("small")
 
 
-@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("name", search_names())
 def test_every_attempt_has_another_setting_and_the_first_is_the_same_for_all(name):
-    known = FILTERS[name]
+    known = preset_filter(name)
     digests = [digest(ZOO[cell]) for cell in ("gru", "lstm", "mut1", "mut2", "mut3")]
     drawn = [[known.setting(d, n) for n in range(known.attempts)] for d in digests]
     for row in drawn:
@@ -37,9 +39,9 @@ def test_every_attempt_has_another_setting_and_the_first_is_the_same_for_all(nam
         assert known.setting(each, known.attempts + 1) == row[1]
 
 
-@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("name", search_names())
 def test_a_filters_job_has_one_setting_and_the_filters_budget(name):
-    known = FILTERS[name]
+    known = preset_filter(name)
     job = known.job(ZOO["gru"], seed=3)
     assert job.settings == (known.first,)
     assert (job.budget, job.seed, job.training) == (known.budget, 3, known.training)
@@ -48,7 +50,7 @@ def test_a_filters_job_has_one_setting_and_the_filters_budget(name):
 
 
 def test_the_order_of_attempts_depends_on_the_digest_and_the_grid_alone():
-    paper = FILTERS["paper"]
+    paper = preset_filter("paper")
     for attempt in range(SMALL.attempts):
         setting = SMALL.setting("0" * 32, attempt)
         assert setting == paper.setting("0" * 32, attempt)
@@ -56,12 +58,12 @@ def test_the_order_of_attempts_depends_on_the_digest_and_the_grid_alone():
 
 def test_a_first_setting_outside_of_the_grid_is_refused():
     with pytest.raises(ValueError, match="first must be a setting of the grid"):
-        Filter(SMALL.task, SMALL.grid, Setting(9, 9, 9, 1, 9), 10)
+        Filter("mine", SMALL.task, SMALL.grid, Setting(9, 9, 9, 1, 9), 10)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "mut1"])
 def test_published_cells_pass_the_demos_filter_at_every_setting(cell):
-    evaluator, demo = Evaluator(), FILTERS["demo"]
+    evaluator, demo = Evaluator(), preset_filter("demo")
     for attempt in range(demo.attempts):
         evaluation = evaluator.evaluate(demo.job(ZOO[cell], attempt))
         assert passed(evaluation.results), evaluation.results
@@ -69,7 +71,7 @@ def test_published_cells_pass_the_demos_filter_at_every_setting(cell):
 
 def test_a_cell_that_cannot_learn_does_not_pass_the_demos_filter():
     still = parse("def f(x, h):\n    return linear(x) + linear(h)")
-    evaluation = Evaluator().evaluate(FILTERS["demo"].job(still))
+    evaluation = Evaluator().evaluate(preset_filter("demo").job(still))
     assert not passed(evaluation.results)
 
 

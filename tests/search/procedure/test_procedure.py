@@ -10,15 +10,14 @@ import pytest
 from cells import TRANSFORMATIONS, ZOO, canonical, dead, digest, parse, to_text
 from search.errors import UserError
 from search.loop.tally import Tally
-from search.procedure.config import Config
-from search.procedure.moves import FILTER, Decision, Order, Reject
+from search.procedure.config import Config, Plan
+from search.procedure.moves import FILTER, Decision, Move, Order, Reject
 from search.procedure.population import Member
-from search.procedure.presets import CONSTANT, Plan
 from search.procedure.procedure import Procedure
 from search.procedure.racing import Racing
 from search.procedure.settings import Inheritance
-from tests.support.instant import GRID, config
-from workers import BUDGET, Result, Setting, Status
+from tests.support.instant import CONSTANT, GRID, config
+from workers import BUDGET, Result, Schedule, Setting, Status
 from workers.job.schedule import PASSED
 
 ONE_SHAPE = dataclasses.replace(GRID, num_layers=(1,))
@@ -86,7 +85,7 @@ class Play:
         text = "" if made_up else to_text(canonical(ZOO[str(cell)]))
         of = "" if kind == "reexamine" else named(parent)
         number = self.procedure.decisions
-        return self.start(Decision(number, kind, 0.0, own, of, text, (), ()))
+        return self.start(Decision(number, Move(kind), 0.0, own, of, text, (), ()))
 
     def due(self) -> list[Order]:
         found = []
@@ -264,7 +263,9 @@ def test_a_cell_whose_settings_all_miss_a_gate_ends_there() -> None:
 
 
 def test_settings_of_two_shapes_are_never_in_one_job() -> None:
-    play = Play(plans={task: Plan(GRID, 30) for task in PLANS}, baseline_settings=0)
+    play = Play(
+        plans={task: Plan(GRID, 30, Schedule()) for task in PLANS}, baseline_settings=0
+    )
     for order in play.open(tanh=0.5, gru=1.0):
         assert len(order.settings) == 12
         assert len({setting.shape for setting in order.settings}) == 1
@@ -279,7 +280,7 @@ def test_a_mutant_that_does_not_learn_the_filters_task_is_discarded() -> None:
 
 
 def test_without_a_filter_the_first_task_comes_first() -> None:
-    play = opened(filter_name="off")
+    play = opened(filter=None)
     assert [order.task for order in play.move("propose", "mut1")] == [0]
 
 
@@ -408,7 +409,7 @@ def test_what_was_not_trained_again_is_counted_at_most_a_round_a_task() -> None:
     reject = Reject("under way", named("gru"), named("mut1"))
     dead_one = Reject("ignores past", named("gru"), 32 * "0")
     none = Reject("no mutant", named("gru"), "")
-    again = Decision(3, "again", 0.0, named("mut1"), "", "", (), (reject,))
+    again = Decision(3, Move.AGAIN, 0.0, named("mut1"), "", "", (), (reject,))
     tally.decided(again, play.procedure)
     assert (tally.saved_filters, tally.saved_settings) == (2, 2 * 2 * 3)
     for order in play.move("reexamine", "mut1"):
@@ -613,7 +614,7 @@ def near(count: float, share: float, of: int = 600) -> bool:
 
 def test_a_third_comes_each_from_the_parent_the_seeds_and_all_settings() -> None:
     rule = Inheritance(many=4, best=1)
-    play = Play(settings=1, filter_name="off", inheritance=rule, baseline_settings=4)
+    play = Play(settings=1, filter=None, inheritance=rule, baseline_settings=4)
     tried = play.open(tanh=0.5, gru=1.0)[0].settings
     order, _ = play.move("reexamine", "tanh")
     play.tell(order, 2.0)
@@ -627,7 +628,7 @@ def test_a_third_comes_each_from_the_parent_the_seeds_and_all_settings() -> None
 
 def test_a_parent_with_more_settings_than_many_hands_on_its_best() -> None:
     rule = Inheritance(many=3, best=1)
-    play = Play(settings=1, filter_name="off", inheritance=rule, baseline_settings=4)
+    play = Play(settings=1, filter=None, inheritance=rule, baseline_settings=4)
     orders = [*play.opening()]
     best = orders[0].settings[2]
     for order in orders:
@@ -667,7 +668,7 @@ def test_without_a_race_all_settings_are_trained_to_the_end() -> None:
 def test_what_a_seed_reaches_at_the_end_of_a_race_decides_what_is_inherited() -> None:
     """Also when a candidate has asked in the middle of the race."""
     rules = {"racing": Racing(first=1 / 3), "inheritance": Inheritance(best=1)}
-    play = Play(filter_name="off", baseline_settings=1, **rules)
+    play = Play(filter=None, baseline_settings=1, **rules)
     play.open(tanh=0.5, gru=1.0)
     order, _ = play.move("reexamine", "tanh")
     first, *others = order.settings

@@ -1,5 +1,6 @@
 """Grids, draws and inheritance against the paper's numbers and hand-made cases."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -9,21 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.errors import UserError
-from search.procedure.presets import PRESETS, get_preset
+from search.procedure.reader import make_scoring
 from search.procedure.settings import (
-    MUSIC,
-    SYNTHETIC,
-    TREEBANK,
     Grid,
     Inheritance,
     Source,
     draw,
     inherit,
     inheritance_sources,
-    table_3,
 )
-from tasks import PACK
-from tasks.registry import task_names
 from workers import Setting
 
 SMALL = Grid(
@@ -35,16 +30,24 @@ SMALL = Grid(
 )
 
 
+def grid_of(preset: str, task: str) -> Grid:
+    return make_scoring({"preset": preset}).plan(task).grid
+
+
+SYNTHETIC = grid_of("paper", "arithmetic")
+
+
 def test_the_grids_have_as_many_settings_as_the_paper_says() -> None:
     assert len(SYNTHETIC) == 1680
-    assert len(MUSIC) == 1680
-    assert len(TREEBANK) == 840
+    assert len(grid_of("paper", "nottingham")) == 1680
+    assert len(grid_of("paper", "ptb")) == 840
     # Constant for {4, 7, 11} epochs, then {0.5, 0.65, 0.8}; dropout {0, .1, .3, .5}.
-    assert len(table_3(10_000_000)) == 840 * 9 * 4
-    assert len(table_3(5_000_000, dropout=(0.0,))) == 840 * 9
+    assert len(grid_of("table3_10m", "ptb")) == 840 * 9 * 4
+    assert len(grid_of("table3_20m", "ptb")) == 840 * 9 * 4
+    assert len(grid_of("table3_5m", "ptb")) == 840 * 9
 
 
-@pytest.mark.parametrize("grid", [SYNTHETIC, TREEBANK, table_3(20_000_000), SMALL])
+@pytest.mark.parametrize("grid", [SYNTHETIC, grid_of("table3_20m", "ptb"), SMALL])
 def test_a_grid_holds_each_of_its_settings_once(grid: Grid) -> None:
     settings = list(grid)
     assert len(settings) == len(set(settings)) == len(grid)
@@ -81,7 +84,7 @@ def test_a_grid_of_nothing_or_with_repeats_is_refused(
     values: tuple[float, ...], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        Grid(rate=values, parameters=(1,))
+        dataclasses.replace(SMALL, rate=values)
 
 
 @given(
@@ -225,38 +228,3 @@ def test_inherited_settings_never_repeat_and_never_run_out_early(
     assert len(found) == len(set(found)) == min(count, 12 - len(excluded))
     assert not excluded & set(found)
     assert found == inherit(parts, count, np.random.default_rng(seed), excluded)
-
-
-def test_small_and_paper_have_a_plan_for_every_task_of_the_box() -> None:
-    own = {kind.name for kind in PACK}  # no task of the paper, nor drawn as its are
-    for name, other in (("small", set()), ("paper", own)):
-        preset = get_preset(name)
-        assert set(task_names()) - other <= set(preset.plans)
-        assert preset.plan("somebody:Else") is preset.other
-
-
-@pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
-def test_every_grid_has_the_settings_that_its_preset_draws(preset: object) -> None:
-    found = get_preset(preset.name)  # type: ignore[attr-defined]
-    assert all(found.settings <= len(plan.grid) for plan in found.plans.values())
-
-
-def test_small_compiles_one_program_for_a_cell_and_a_task() -> None:
-    assert all(plan.grid.shapes == 1 for plan in get_preset("small").plans.values())
-
-
-def test_the_paper_does_not_race_and_searches_with_its_own_schedule() -> None:
-    paper = get_preset("paper")
-    assert paper.racing is None
-    assert paper.settings == 20
-    schedules = {task: plan.schedule.name for task, plan in paper.plans.items()}
-    assert schedules["arithmetic"] == schedules["xml"] == schedules["ptb"] == "search"
-    assert schedules["nottingham"] == schedules["piano_midi"] == "music"
-    assert get_preset("table3_10m").plan("ptb").schedule.name == "treebank"
-
-
-def test_unknown_presets_and_tasks_are_refused_by_name() -> None:
-    with pytest.raises(UserError, match="did you mean 'small'"):
-        get_preset("smal")
-    with pytest.raises(UserError, match="table3_10m is for ptb, not for 'xml'"):
-        get_preset("table3_10m").plan("xml")

@@ -31,7 +31,7 @@ NAMED = tuple((name, ZOO[name]) for name in NAMES)
 
 def paired(objective: Paired = OBJECTIVE, **changes: Any) -> Config:
     """A small search by common runs, in which a fourth of all moves examine again."""
-    options = {"seeds": NAMED, "filter_name": "off", "reexamine": 0.25, **changes}
+    options = {"seeds": NAMED, "filter": None, "reexamine": 0.25, **changes}
     return dataclasses.replace(config(**options), objective=objective)
 
 

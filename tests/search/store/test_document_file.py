@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from search.errors import UserError
-from search.procedure.document import Document, from_document, to_document
+from search.procedure.document import Document
+from search.procedure.reader import make_config
+from search.procedure.writer import to_document
 from search.store.document_file import read_document, write_document
 
 DOCUMENTS: tuple[Document, ...] = (
@@ -21,10 +23,10 @@ def test_a_document_in_a_file_is_the_same_configuration(
     document: Document, tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.toml"
-    config = from_document(document)
+    config = make_config(document)
     write_document(path, to_document(config))
     assert read_document(path) == to_document(config)
-    assert from_document(read_document(path)) == config
+    assert make_config(read_document(path)) == config
 
 
 def test_a_document_that_cannot_be_written_leaves_nothing(

@@ -1,0 +1,50 @@
+"""Presets: documents of the shape of a run's `config.toml`, to begin from.
+
+One with `tasks` is a search; all of them have in `[evaluate]` what scoring cells needs.
+"""
+
+import copy
+import functools
+import tomllib
+from importlib.resources import files
+from typing import Any, Final
+
+from search.errors import UserError, unknown
+
+NAMES: Final = ("demo", "small", "paper", "table3_5m", "table3_10m", "table3_20m")
+"""Of the files here, from the smallest search on."""
+
+
+def preset_names() -> tuple[str, ...]:
+    """All presets."""
+    return NAMES
+
+
+def search_names() -> tuple[str, ...]:
+    """The presets that are searches."""
+    return tuple(name for name in NAMES if "tasks" in _parsed(name))
+
+
+def preset_text(name: str) -> str:
+    """A preset as it was written, comments and all.
+
+    Raises:
+        UserError: There is none; the nearest is named.
+    """
+    if name not in NAMES:
+        raise UserError(unknown("preset", name, NAMES))
+    return files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
+def preset_document(name: str) -> dict[str, Any]:
+    """The tables of a preset, to be changed at will.
+
+    Raises:
+        UserError: There is none; the nearest is named.
+    """
+    return copy.deepcopy(_parsed(name))
+
+
+@functools.cache
+def _parsed(name: str) -> dict[str, Any]:
+    return tomllib.loads(preset_text(name))
