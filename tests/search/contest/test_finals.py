@@ -1,0 +1,89 @@
+"""The table of finals: values, intervals, ties and verdicts, against plain formulas."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from search.contest.finals import FinalRow, final_table
+
+NAMES = [
+    ("gru", "g", False),
+    ("good", "a", True),
+    ("alike", "b", True),
+    ("bad", "c", True),
+]
+TASKS = [("one", True), ("two", True), ("other", False)]
+TRUE = np.array([[0.0, 0.3, 0.29, -0.2], [0.0, 0.2, 0.21, 0.4], [0.0, -0.3, 0.0, 0.0]])
+"""By task and cell: how much better than the baseline."""
+
+
+def scores(noise: float = 0.05, seeds: int = 16, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    common = rng.normal(0, 1, (3, 1, 3, seeds))  # what a seed does to all alike
+    return common - TRUE[:, :, None, None] + rng.normal(0, noise, (3, 4, 3, seeds))
+
+
+def table(values: np.ndarray) -> dict[str, FinalRow]:
+    rows = final_table(NAMES, TASKS, values, np.exp(values), 0)
+    assert [row.fitness.value for row in rows] == sorted(
+        (row.fitness.value for row in rows), reverse=True
+    )
+    return {row.name: row for row in rows}
+
+
+def test_differences_and_intervals_are_those_of_pairs() -> None:
+    values = scores()
+    found = table(values)["good"].scores[0]
+    pairs = (values[0, 0] - values[0, 1]).mean(axis=0)
+    assert found.difference.value == pytest.approx(pairs.mean())
+    low, high = stats.t.interval(0.95, 15, pairs.mean(), stats.sem(pairs))
+    assert (found.difference.low, found.difference.high) == pytest.approx((low, high))
+    assert found.loss == pytest.approx(np.exp(values[0, 1]).mean())
+
+
+def test_fitness_is_the_least_over_the_tasks_of_the_search() -> None:
+    rows = table(scores())
+    assert rows["good"].fitness.value == pytest.approx(0.2, abs=0.03)
+    assert rows["bad"].fitness.value == pytest.approx(-0.2, abs=0.03)
+    assert rows["gru"].fitness.value == 0
+    assert all(
+        row.fitness.low <= row.fitness.value <= row.fitness.high
+        for row in rows.values()
+    )
+
+
+def test_who_beats_the_baseline_beats_it_on_every_task_of_the_search() -> None:
+    rows = table(scores())
+    assert rows["good"].beats
+    assert rows["alike"].beats
+    assert not rows["bad"].beats
+    assert not rows["gru"].beats
+    assert [score.verdict for score in rows["bad"].scores[:2]] == ["worse", "better"]
+    assert rows["good"].scores[2].verdict == "worse"  # and yet it beats: not searched
+    assert rows["good"].scores[0].ahead == 3
+
+
+def test_what_cannot_be_told_from_the_best_is_a_tie() -> None:
+    rows = table(scores())
+    assert rows["good"].tie
+    assert rows["alike"].tie
+    assert not rows["bad"].tie
+    assert not rows["gru"].tie
+
+
+def test_with_much_noise_nobody_beats_anybody() -> None:
+    rows = table(scores(noise=4.0, seeds=4))
+    assert not any(row.beats for row in rows.values())
+
+
+def test_a_row_is_json() -> None:
+    values = scores()
+    losses = np.full_like(values, np.nan)
+    [row] = [
+        r for r in final_table(NAMES, TASKS, values, losses, 0) if r.name == "good"
+    ]
+    found = row.to_dict()
+    assert found["beats_baseline"] is True
+    assert found["tasks"]["one"]["loss"] is None
+    assert found["tasks"]["one"]["verdict"] == "better"
+    assert found["tasks"]["other"]["searched"] is False
