@@ -18,7 +18,8 @@ from benchmarks.calibrate_filter import FILE as CURVES
 from benchmarks.calibrate_filter import WHOLE, Curve, read, stopped
 from search.loop.orders import FILTER_NAME
 from search.procedure.reader import preset_filter
-from search.store.database import RUN_FILE, read_database
+from search.store.database import RUN_FILE
+from search.store.opening import read_database
 from workers import COMPILE_S
 
 FILE: Final = Path(__file__).parent / "data" / "durations.json"

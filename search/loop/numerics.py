@@ -49,14 +49,18 @@ def admit(workers: Sequence[dict[str, Any]], history: History, *, mixed: bool) -
     Raises:
         UserError: A class is another than the run's; says in what they differ.
     """
+    # The first workers of a run decide which bits are its own.
     classes = [each["numerics"] for each in workers]
     own: dict[str, Any] | None = history.get("numerics")
     if own is None:
         own = classes[0]
         history.set("numerics", own)
+
     others = [each for each in classes if each["key"] != own["key"]]
     if not others:
         return
+
+    # A person is told in what they differ: a library, a flag, or the machine.
     if not mixed:
         fields = [
             f"{name} {own[name]!r} / {others[0][name]!r}"

@@ -92,6 +92,7 @@ def create_run(
     Raises:
         UserError: The folder takes no run.
     """
+    # What decides the search is in the store; `config.toml` is for people to read.
     document = to_document(config)
     store = Store.create(
         folder,

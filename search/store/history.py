@@ -154,6 +154,8 @@ class History:
                 decision.drain,
             ),
         )
+
+        # A digest is enough of a mutant that was dropped; its parent has a row.
         rows = [
             (
                 decision.number,

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from search.store.database import RESULTS_FILE, Database, open_database
+from search.store.database import RESULTS_FILE, Database
+from search.store.opening import open_database
 from search.store.reuse import Reused
 from search.store.rows import (
     COLUMNS,

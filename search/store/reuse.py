@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.errors import UserError
-from search.store.database import RESULTS_FILE, RUN_FILE, Database, read_database
+from search.store.database import RESULTS_FILE, RUN_FILE, Database
+from search.store.opening import read_database
 from search.store.rows import (
     FAULTS,
     UNREADABLE,
@@ -41,7 +42,7 @@ class Reused:
         Raises:
             UserError: There is no such file, or it is of another format.
         """
-        self._sources.append((read_database(_file_of(path), damaged=True), numerics))
+        self._sources.append((read_database(_file_of(path), partly=True), numerics))
 
     def take_over(self, run_ids: Sequence[str]) -> bool:
         """Copies what other files know of trainings; returns whether that was any."""
@@ -103,7 +104,7 @@ def classes_of(path: Path) -> set[str]:
     Raises:
         UserError: There is no such file, or it is of another format.
     """
-    file = read_database(_file_of(path), damaged=True)
+    file = read_database(_file_of(path), partly=True)
     query = "SELECT DISTINCT value FROM evaluations JOIN words ON words.id = numerics"
     try:
         return {name for (name,) in file.rows(query) if name}

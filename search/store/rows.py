@@ -161,6 +161,7 @@ def write(
         source: File that it is taken over from; None: it was made here.
         curves: Whether learning curves are stored.
     """
+    # What recurs is a number here, and is put into a table of its own if it is new.
     values = (
         cell_number(file, row.digest, row.text),
         file.number("tasks", row.task),

@@ -5,14 +5,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from search.errors import UserError, unknown
-from search.store.database import (
-    RUN_FILE,
-    Database,
-    EmptyError,
-    open_database,
-    read_database,
-)
+from search.store.database import RUN_FILE, Database
 from search.store.history import History
+from search.store.opening import EmptyError, open_database, read_database
 from search.store.results import Results
 from search.store.tables import RUN, VIEWS
 from workers import Evaluation, Job

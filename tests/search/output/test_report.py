@@ -24,7 +24,8 @@ from search.output.leaderboard import pareto
 from search.output.report.data import RankedCell, collect
 from search.output.report.page import inline_json
 from search.procedure.population import Member
-from search.store.database import FORMAT, RUN_FILE
+from search.store.database import RUN_FILE
+from search.store.opening import FORMAT
 from tests.support.browser import BROWSER, browser
 from tests.support.fake_search import Fake, query
 from tests.support.searches import (

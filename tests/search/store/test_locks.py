@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search.errors import UserError
-from search.store import database
+from search.store import opening
 from search.store.locks import LOCK_FILE, RunLock, holder, on_network
 from search.store.store import Store
 from tests.search.store.test_faults import fill, finish, known, start
@@ -54,7 +54,7 @@ def test_the_journal_is_one_that_the_file_system_can_have(
     synchronous: int,
 ) -> None:
     fill(tmp_path, 1)  # with WAL
-    monkeypatch.setattr(database, "read_mounts", lambda: f"some / {kind} rw 0 0")
+    monkeypatch.setattr(opening, "read_mounts", lambda: f"some / {kind} rw 0 0")
     with Store.open(tmp_path) as store, Store.read(tmp_path) as reader:
         assert store.results._file.rows("PRAGMA journal_mode") == [(mode,)]
         assert store.results._file.rows("PRAGMA synchronous") == [(synchronous,)]
