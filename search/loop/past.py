@@ -1,4 +1,4 @@
-"""What earlier processes of a run decided and issued; is this the same search?"""
+"""What earlier processes of a run decided and issued, held against this search."""
 
 from collections.abc import Callable
 from typing import Final
