@@ -144,7 +144,7 @@ class Config:
             raise UserError(f"tasks has {twice!r} twice")
         for stage in self.tasks:
             _check_settings(stage.name, stage.task, stage.plan.grid)
-            if self.rules.settings > len(stage.plan.grid):
+            if self.objective is None and self.rules.settings > len(stage.plan.grid):
                 raise UserError(
                     f"settings must be at most {len(stage.plan.grid)}, the size of the "
                     f"grid of {stage.name}, got {self.rules.settings}"

@@ -8,7 +8,7 @@ from search.errors import UserError
 Document = dict[str, Any]
 """Tables, lists and values of TOML."""
 
-NAMED: Final = ("schedule", "filter")
+NAMED: Final = ("schedule", "filter", "objective")
 """Tables whose `name` says what their other keys mean."""
 
 

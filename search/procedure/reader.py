@@ -19,6 +19,7 @@ from search.procedure.config import (
 )
 from search.procedure.document import Document, overlay
 from search.procedure.filter import Filter
+from search.procedure.objective_table import read_objective
 from search.procedure.presets import preset_document, search_names
 from search.procedure.racing import Racing
 from search.procedure.rules import Rules, default_in_flight, default_slots
@@ -49,6 +50,7 @@ KEYS: Final = (
     "tasks",
     "size",
     "own_ops",
+    "objective",
     "rules",
     "training",
     "filter",
@@ -114,6 +116,7 @@ def make_config(document: Document) -> Config:
         rules=_rules(subtable(whole, "rules"), planned(whole)),
         training=training,
         own_ops=own_ops,
+        objective=read_objective(subtable(whole, "objective")),
     )
 
 

@@ -8,6 +8,7 @@ from cells import to_text
 from search.procedure.config import Config, Plan
 from search.procedure.document import Document
 from search.procedure.filter import Filter
+from search.procedure.objective_table import objective_table
 from search.procedure.presets import preset_document
 from search.procedure.reader import OF_JOBS, preset_filter
 from search.procedure.rules import Rules
@@ -34,6 +35,8 @@ def to_document(config: Config) -> Document:
         "plans": {stage.name: _plan_table(stage.plan) for stage in config.tasks},
         "cells": {name: to_text(cell, name) for name, cell in cells},
     }
+    if config.objective is not None:
+        document["objective"] = objective_table(config.objective)
     size = config.tasks[0].task.size
     if size != preset_document(config.preset)["size"]:
         document["size"] = size

@@ -11,7 +11,15 @@ from typing import Any, Final
 
 from search.errors import UserError, unknown
 
-NAMES: Final = ("demo", "small", "paper", "table3_5m", "table3_10m", "table3_20m")
+NAMES: Final = (
+    "demo",
+    "quick",
+    "small",
+    "paper",
+    "table3_5m",
+    "table3_10m",
+    "table3_20m",
+)
 """Of the files here, from the smallest search on."""
 
 
