@@ -15,12 +15,19 @@ import pytest
 from tests.support.fake_search import history, query, results
 from tests.support.searches import evaluations, finish, shown, start, table, wait_for
 
+OPTIONS = (
+    'tasks=["xml"]',
+    'seeds=["gru"]',
+    "plans.xml.budget=40",
+    "plans.xml.task.train_tokens=14000",
+    "filter.budget=100",
+    "filter.target=0.0",
+    "rules.baseline_settings=2",
+    "rules.gate=0.0",
+)
 REAL = (
-    *("--preset", "demo", "--candidates", "3", "--set", 'tasks=["xml"]'),
-    *("--set", 'seeds=["gru"]', "--seed", "2"),
-    *("--set", "plans.xml.budget=40", "--set", "filter.budget=100"),
-    *("--set", "filter.target=0.0", "--set", "rules.baseline_settings=2"),
-    *("--set", "rules.gate=0.0", "--set", "plans.xml.task.train_tokens=14000"),
+    *("--preset", "demo", "--candidates", "3", "--seed", "2"),
+    *(word for option in OPTIONS for word in ("--set", option)),
 )
 """A search of seconds: all of its time is compilation."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cells import ZOO, Cell, canonical, dead, digest, mutate, to_text
-from search.procedure.moves import Decision, Issued, Reject
+from search.procedure.moves import Decision, Issued, Move, Reject
 from search.store.database import RUN_FILE
 from search.store.store import Store
 from tests.search.store.test_store import GRU, SETTINGS, evaluation, ids, job, query
@@ -36,7 +36,14 @@ def test_a_candidate_takes_less_than_four_kilobytes(tmp_path: Path) -> None:
             at, text = 1e5 * rng.random(), to_text(cell)
             store.history.record(
                 Decision(
-                    *(number, "propose", at, digest(cell), parent, text, rules, drawn)
+                    number=number,
+                    kind=Move.PROPOSE,
+                    at=at,
+                    digest=digest(cell),
+                    parent=parent,
+                    text=text,
+                    rules=rules,
+                    rejects=drawn,
                 )
             )
             for part in range(6):
@@ -48,8 +55,14 @@ def test_a_candidate_takes_less_than_four_kilobytes(tmp_path: Path) -> None:
                 )
                 store.history.issue(
                     Issued(
-                        *(6 * number + part, number, one.digest, "xml", part // 3, 3),
-                        *(at, at + rng.random()),
+                        number=6 * number + part,
+                        decision=number,
+                        digest=one.digest,
+                        task="xml",
+                        stage=part // 3,
+                        settings=3,
+                        start=at,
+                        end=at + rng.random(),
                     )
                 )
                 store.commit(one, times)

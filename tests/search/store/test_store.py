@@ -9,7 +9,7 @@ import pytest
 
 from cells import ZOO, Cell, digest, to_text
 from search.errors import UserError
-from search.procedure.moves import Decision, Issued, Reject
+from search.procedure.moves import Decision, Issued, Move, Reject
 from search.store import history, tables
 from search.store.database import RUN_FILE
 from search.store.results import Results
@@ -42,7 +42,7 @@ def ids(one: Job) -> list[str]:
 
 
 def seed_decision(number: int = 0) -> Decision:
-    return Decision(number, "seed", 0.0, GRU, "", to_text(ZOO["gru"]), (), ())
+    return Decision(number, Move.SEED, 0.0, GRU, "", to_text(ZOO["gru"]), (), ())
 
 
 def proposal(number: int, rejects: int = 2, drain: bool = False) -> Decision:
@@ -52,7 +52,7 @@ def proposal(number: int, rejects: int = 2, drain: bool = False) -> Decision:
     )
     return Decision(
         number=number,
-        kind="propose",
+        kind=Move.PROPOSE,
         at=number * 1.5,
         digest=f"{number:032x}",
         parent=GRU,
@@ -85,8 +85,8 @@ def test_decisions_and_jobs_are_the_same_when_read_again(tmp_path: Path) -> None
     decisions = [
         seed_decision(),
         proposal(1),
-        Decision(2, "reexamine", 3.5, GRU, "", to_text(ZOO["gru"]), (), ()),
-        Decision(3, "none", 4.0, "", "", "", (), (unknown, unknown), drain=True),
+        Decision(2, Move.REEXAMINE, 3.5, GRU, "", to_text(ZOO["gru"]), (), ()),
+        Decision(3, Move.NONE, 4.0, "", "", "", (), (unknown, unknown), drain=True),
     ]
     jobs = [issued(0, 0), issued(1, 1, drain=True)]
     with Store.create(tmp_path / "run", {}) as store:
