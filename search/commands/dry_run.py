@@ -76,11 +76,15 @@ def dry_run(config: Config, candidates: int, options: argparse.Namespace) -> int
 def estimate(config: Config, pool: Pool) -> Estimate:
     """Times probes on a pool and projects them."""
     cells, rules, tasks = probes(config), config.rules, range(len(config.tasks))
+
+    # Filters of all probes, tasks of a few: jobs are evaluated in any order.
     filters = [] if config.filter is None else [_filter_job(config, c) for c in cells]
     trained = [[_task_job(config, c, task) for c in cells[:TRAINED]] for task in tasks]
     answers = carry_out(pool, [*filters, *(job for row in trained for job in row)])
     filter_s = _mean([_total(answers[job.id]) for job in filters])
     setting_s = [_setting_s(config, [answers[j.id] for j in row]) for row in trained]
+
+    # Shares of cells that pass make the cost of a candidate of those of its parts.
     given = [GATED**task for task in tasks]
     counts = [rules.baseline_settings or len(one.plan.grid) for one in config.tasks]
     named = len(config.seeds) + len(config.references)

@@ -136,12 +136,16 @@ class Config:
         """
         at_least("seed", self.seed, 0)
         _check_cells(self.seeds, self.references, self.baseline)
+
+        # What is known of a cell is kept by the name of the task.
         if not self.tasks:
             raise UserError("tasks needs at least one task")
         names = [stage.name for stage in self.tasks]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise UserError(f"tasks has {twice!r} twice")
+
+        # What no training can have would only be known when a worker has it.
         for stage in self.tasks:
             _check_settings(stage.name, stage.task, stage.plan.grid)
             if self.objective is None and self.rules.settings > len(stage.plan.grid):

@@ -86,6 +86,8 @@ def due(
         metric: The task's.
     """
     running = tuple(dict.fromkeys(settings))
+
+    # Rung after rung: the first that lacks a result says what is to be trained.
     for count, updates in rungs(racing, len(running), budget):
         results = [_result(setting, updates, runs) for setting in running[:count]]
         missing = tuple(

@@ -98,6 +98,7 @@ def make_config(document: Document) -> Config:
     check_keys(table, _TRAINING, "training.")
     training: Training = fields(Training(), table, "training")
 
+    # Plans of tasks that are not searched are no mistake: a preset has some of all.
     seed, size = like(whole["seed"], 0, "seed"), like(whole["size"], "", "size")
     tasks = names(whole, "tasks")
     named = preset_document(whole["preset"])["plans"]
@@ -177,6 +178,8 @@ def read_filter(table: Document) -> Filter | None:
     check_keys(table, keys, "filter.")
     if name == "off":
         return None
+
+    # All of it is checked before a cell is trained, as of the tasks.
     whole = overlay(preset_document(name)["filter"], table)
     budget = like(whole["budget"], 1, "filter.budget")
     at_least("filter.budget", budget, 1)
@@ -253,6 +256,8 @@ def _rules(table: Document, candidates: int) -> Rules:
     rules = Rules(in_flight=in_flight, slots=default_slots(in_flight))
     table = dict(table)
     changes: dict[str, Any] = {}
+
+    # Tables in the table are values of their own; all else is numbers and names.
     if "racing" in table:
         changes["racing"] = _racing(table.pop("racing"), "rules.racing")
     if "inheritance" in table:
@@ -291,6 +296,8 @@ def _plan(document: Document, task: str) -> Plan:
     check_table(own, path)
     table = overlay(common, own)
     check_keys(table, ("budget", "schedule", "task", "grid"), f"{path}.")
+
+    # A preset may be for some tasks alone.
     missing = [key for key in ("budget", "schedule", "grid") if key not in table]
     if missing:
         preset = document["preset"]

@@ -14,10 +14,10 @@ from search.procedure.moves import FILTER
 from search.procedure.population import Member, Population, best_first
 from search.procedure.settings import (
     Grids,
-    Source,
+    Part,
     draw,
     inherit,
-    inheritance_sources,
+    inheritance_parts,
 )
 from search.procedure.visits import Round
 from workers import Setting
@@ -59,7 +59,7 @@ class Rounds:
         words = [SETTINGS, self._config.seed, int(member.digest, 16), task]
         rng = np.random.default_rng([*words, trials.rounds])
         chosen = inherit(
-            self._sources(member, task),
+            self._parts(member, task),
             self._config.rules.settings,
             rng,
             set(trials.indices),
@@ -82,10 +82,10 @@ class Rounds:
         stage, racing = self._config.tasks[task], self._config.rules.racing
         return Round(task, settings, stage.plan.budget, racing, stage.metric)
 
-    def _sources(self, member: Member, task: int) -> tuple[Source[int], ...]:
+    def _parts(self, member: Member, task: int) -> tuple[Part[int], ...]:
         """Section 3.4: from the parent, from the seeds, at random; by index."""
         parent = self._population.members.get(member.parent, member)
-        return inheritance_sources(
+        return inheritance_parts(
             range(len(self._grids.settings[task])),
             self._best_first([parent], task),
             self._seeds_best(task),

@@ -1,5 +1,6 @@
 """The numbers of the search's procedure; their defaults are the paper's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,19 +62,10 @@ class Rules:
         Raises:
             UserError: Names the option, what came and what is allowed.
         """
-        least = {
-            "list_size": 1,
-            "settings": 1,
-            "baseline_settings": 0,
-            "max_nodes": 3,
-            "max_redraws": 1,
-            "settings_per_job": 1,
-            "slots": 1,
-            "in_flight": 1,
-            "gate": 0,
-        }
-        for name, bound in least.items():
+        for name, bound in _LEAST.items():
             at_least(name, getattr(self, name), bound)
+        at_least("inheritance.many", self.inheritance.many, 0)
+        at_least("inheritance.best", self.inheritance.best, 1)
         if self.max_nodes > MAX_NODES:
             raise UserError(
                 f"max_nodes must be at most {MAX_NODES}, got {self.max_nodes}"
@@ -84,19 +76,36 @@ class Rules:
             raise UserError(
                 f"rounds must be two numbers, 1 or more, in order, got {self.rounds}"
             )
-        for name, weight in self.weights:
-            if name not in TRANSFORMATIONS:
-                raise UserError(unknown("transformation", name, TRANSFORMATIONS))
-            at_least(f"weight of {name}", weight, 0)
-        own = dict(self.weights)
-        if not any(own.get(name, row.weight) for name, row in TRANSFORMATIONS.items()):
-            raise UserError("weights: at least one must be above 0")
-        at_least("inheritance.many", self.inheritance.many, 0)
-        at_least("inheritance.best", self.inheritance.best, 1)
+
+        # What a mutation does: ops that there are, and some transformation at least.
+        _check_weights(dict(self.weights))
         try:
             op_names(self.ops)
         except CellError as error:
             raise UserError(f"ops: {error}") from None
+
+
+_LEAST: Final = {
+    "list_size": 1,
+    "settings": 1,
+    "baseline_settings": 0,
+    "max_nodes": 3,
+    "max_redraws": 1,
+    "settings_per_job": 1,
+    "slots": 1,
+    "in_flight": 1,
+    "gate": 0,
+}
+"""What these numbers must be at least."""
+
+
+def _check_weights(own: Mapping[str, float]) -> None:
+    for name, weight in own.items():
+        if name not in TRANSFORMATIONS:
+            raise UserError(unknown("transformation", name, TRANSFORMATIONS))
+        at_least(f"weight of {name}", weight, 0)
+    if not any(own.get(name, row.weight) for name, row in TRANSFORMATIONS.items()):
+        raise UserError("weights: at least one must be above 0")
 
 
 def default_in_flight(candidates: int) -> int:

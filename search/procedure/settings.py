@@ -120,7 +120,7 @@ def draw(
     Args:
         grid: What is allowed.
         count: How many; fewer come if no more are left.
-        rng: Source of all randomness; it is advanced.
+        rng: Part of all randomness; it is advanced.
         exclude: What must not be drawn.
     """
     settings = grid.settings
@@ -144,7 +144,7 @@ class Inheritance:
     best: int = 100
 
 
-class Source(NamedTuple, Generic[T]):
+class Part(NamedTuple, Generic[T]):
     """One part of the inheritance distribution.
 
     Attributes:
@@ -158,15 +158,15 @@ class Source(NamedTuple, Generic[T]):
     settings: Sequence[T]
 
 
-def inheritance_sources(
+def inheritance_parts(
     allowed: Sequence[T],
     parent: Sequence[T],
     baselines: Sequence[T],
     rule: Inheritance = Inheritance(),
-) -> tuple[Source[T], ...]:
+) -> tuple[Part[T], ...]:
     """The distribution from which the settings of a cell are drawn on a task.
 
-    Jozefowicz et al. 2015, section 3.4. Each draw first picks a source, then one of
+    Jozefowicz et al. 2015, section 3.4. Each draw first picks a part, then one of
     its settings: a parent with many evaluated settings gives 80 % from its best and
     20 % fully random; otherwise a third each is random, from the best of LSTM and GRU,
     and from those tried on the parent.
@@ -181,42 +181,44 @@ def inheritance_sources(
     tried = tuple(dict.fromkeys(parent))
     if len(tried) > rule.many:
         return (
-            Source("parent", 0.8, tried[: rule.best]),
-            Source("random", 0.2, allowed),
+            Part("parent", 0.8, tried[: rule.best]),
+            Part("random", 0.2, allowed),
         )
     good = tuple(dict.fromkeys(baselines))[: rule.best]
     return (
-        Source("random", 1 / 3, allowed),
-        Source("baselines", 1 / 3, good),
-        Source("parent", 1 / 3, tried),
+        Part("random", 1 / 3, allowed),
+        Part("baselines", 1 / 3, good),
+        Part("parent", 1 / 3, tried),
     )
 
 
 def inherit(
-    parts: Sequence[Source[T]],
+    parts: Sequence[Part[T]],
     count: int,
     rng: np.random.Generator,
     exclude: AbstractSet[T] = frozenset(),
 ) -> tuple[T, ...]:
     """Draws settings from the inheritance distribution, none twice.
 
-    A source of which nothing is left gives its weight to the others, in proportion.
+    A part of which nothing is left gives its weight to the others, in proportion.
 
     Args:
-        parts: What `inheritance_sources` returned.
+        parts: What `inheritance_parts` returned.
         count: How many; fewer come if no more are left.
-        rng: Source of all randomness; it is advanced.
+        rng: Part of all randomness; it is advanced.
         exclude: What must not be drawn: the settings that the cell has had already.
     """
     taken = set(exclude)
     left = list(parts)
     ends = _ends(left)
     drawn: list[T] = []
+
+    # The probabilities of parts change only when one of them has run out.
     while left and len(drawn) < count:
-        part = bisect.bisect(ends, rng.random())
-        setting = _pick(left[part].settings, taken, rng)
+        index = bisect.bisect(ends, rng.random())
+        setting = _pick(left[index].settings, taken, rng)
         if setting is None:
-            del left[part]
+            del left[index]
             ends = _ends(left)
             continue
         taken.add(setting)
@@ -224,9 +226,9 @@ def inherit(
     return tuple(drawn)
 
 
-def _ends(parts: Sequence[Source[T]]) -> list[float]:
-    """Where each source's share of [0, 1) ends."""
-    ends = list(itertools.accumulate(source.weight for source in parts))
+def _ends(parts: Sequence[Part[T]]) -> list[float]:
+    """Where each part's share of [0, 1) ends."""
+    ends = list(itertools.accumulate(part.weight for part in parts))
     return [end / ends[-1] for end in ends]
 
 

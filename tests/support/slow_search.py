@@ -15,7 +15,7 @@ from cells import Cell, CellError, canonical, dead, digest, mutate, to_text
 from search.procedure.config import Config
 from search.procedure.filter import passed
 from search.procedure.racing import by_shape, due
-from search.procedure.settings import draw, inherit, inheritance_sources
+from search.procedure.settings import draw, inherit, inheritance_parts
 from workers import Job, Result, Setting, make_job, nominal_cost
 
 FILTER = -1
@@ -295,7 +295,7 @@ class SlowSearch:
     def more(self, known: Known, task: int) -> Track:
         """Settings that a cell has not had, by inheritance."""
         seeds = [one for one in self.known if one.origin == "seed"]
-        sources = inheritance_sources(
+        parts = inheritance_parts(
             self.grid(task),
             self.by_merit([self.find(known.parent) or known], task),
             self.by_merit(seeds, task),
@@ -306,9 +306,7 @@ class SlowSearch:
         words = [2, self.config.seed, int(known.digest, 16), task, number]
         rng = np.random.default_rng(words)
         had = set(known.had(task))
-        yield from self.race(
-            known, task, inherit(sources, self.rules.settings, rng, had)
-        )
+        yield from self.race(known, task, inherit(parts, self.rules.settings, rng, had))
 
     def race(self, known: Known, task: int, settings: Sequence[Setting]) -> Track:
         stage = self.config.tasks[task]

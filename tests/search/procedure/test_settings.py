@@ -14,10 +14,10 @@ from search.procedure.reader import make_scoring
 from search.procedure.settings import (
     Grid,
     Inheritance,
-    Source,
+    Part,
     draw,
     inherit,
-    inheritance_sources,
+    inheritance_parts,
 )
 from workers import Setting
 
@@ -120,7 +120,7 @@ def chi_square(
 
 def test_a_parent_with_more_than_420_settings_hands_on_its_100_best() -> None:
     tried = SYNTHETIC.settings[:421]
-    parent, random = inheritance_sources(
+    parent, random = inheritance_parts(
         SYNTHETIC.settings, tried, SYNTHETIC.settings[500:]
     )
     assert (parent.name, parent.weight) == ("parent", 0.8)
@@ -131,7 +131,7 @@ def test_a_parent_with_more_than_420_settings_hands_on_its_100_best() -> None:
 
 def test_exactly_420_settings_are_not_more() -> None:
     tried, good = SYNTHETIC.settings[:420], SYNTHETIC.settings[500:700]
-    random, baselines, parent = inheritance_sources(SYNTHETIC.settings, tried, good)
+    random, baselines, parent = inheritance_parts(SYNTHETIC.settings, tried, good)
     assert [random.weight, baselines.weight, parent.weight] == [1 / 3] * 3
     assert tuple(random.settings) == SYNTHETIC.settings
     assert tuple(baselines.settings) == good[:100]
@@ -141,16 +141,16 @@ def test_exactly_420_settings_are_not_more() -> None:
 def test_a_setting_counts_once_however_often_it_was_tried() -> None:
     one, two, three = SMALL.settings[:3]
     rule = Inheritance(many=2, best=2)
-    sources = inheritance_sources(
+    parts = inheritance_parts(
         SMALL.settings, [one, two, one], [three, one, three, two], rule
     )
-    assert [source.name for source in sources] == ["random", "baselines", "parent"]
-    assert sources[1].settings == (three, one)
-    assert sources[2].settings == (one, two)
+    assert [part.name for part in parts] == ["random", "baselines", "parent"]
+    assert parts[1].settings == (three, one)
+    assert parts[2].settings == (one, two)
 
 
 def probabilities(
-    parts: Sequence[Source[Setting]], exclude: Collection[Setting] = ()
+    parts: Sequence[Part[Setting]], exclude: Collection[Setting] = ()
 ) -> Mapping[Setting, float]:
     """The probability of each setting in the first draw of `inherit`."""
     free = [
@@ -169,7 +169,7 @@ def probabilities(
 
 def test_probabilities_are_those_computed_by_hand() -> None:
     settings = SMALL.settings
-    parts = inheritance_sources(SMALL.settings, settings[:2], settings[1:4])
+    parts = inheritance_parts(SMALL.settings, settings[:2], settings[1:4])
     found = probabilities(parts)
     third = 1 / 3
     assert found[settings[0]] == pytest.approx(third / 12 + third / 2)
@@ -181,7 +181,7 @@ def test_probabilities_are_those_computed_by_hand() -> None:
 
 def test_an_exhausted_source_gives_its_weight_to_the_others() -> None:
     settings = SMALL.settings
-    parts = inheritance_sources(SMALL.settings, settings[:2], settings[1:4])
+    parts = inheritance_parts(SMALL.settings, settings[:2], settings[1:4])
     found = probabilities(parts, exclude=settings[:2])
     assert set(found) == set(settings[2:])
     assert found[settings[2]] == pytest.approx(1 / 2 / 10 + 1 / 2 / 2)
@@ -191,7 +191,7 @@ def test_an_exhausted_source_gives_its_weight_to_the_others() -> None:
 @pytest.mark.parametrize("excluded", [0, 2, 5])
 def test_first_draws_follow_the_probabilities(excluded: int) -> None:
     settings = SMALL.settings
-    parts = inheritance_sources(SMALL.settings, settings[:2], settings[1:8])
+    parts = inheritance_parts(SMALL.settings, settings[:2], settings[1:8])
     exclude = frozenset(settings[:excluded])
     rng = np.random.default_rng(1)
     counts = Counter(inherit(parts, 1, rng, exclude)[0] for _ in range(6000))
@@ -202,7 +202,7 @@ def test_first_draws_follow_the_probabilities(excluded: int) -> None:
 def test_eighty_percent_come_from_the_best_of_a_well_known_parent() -> None:
     rule = Inheritance(many=3, best=2)
     settings = SMALL.settings
-    parts = inheritance_sources(SMALL.settings, settings[:4], (), rule)
+    parts = inheritance_parts(SMALL.settings, settings[:4], (), rule)
     rng = np.random.default_rng(2)
     draws = [inherit(parts, 1, rng)[0] for _ in range(4000)]
     share = sum(setting in settings[:2] for setting in draws) / len(draws)
@@ -223,7 +223,7 @@ def test_inherited_settings_never_repeat_and_never_run_out_early(
     baselines: list[Setting],
     excluded: set[Setting],
 ) -> None:
-    parts = inheritance_sources(SMALL.settings, parent, baselines)
+    parts = inheritance_parts(SMALL.settings, parent, baselines)
     found = inherit(parts, count, np.random.default_rng(seed), excluded)
     assert len(found) == len(set(found)) == min(count, 12 - len(excluded))
     assert not excluded & set(found)
