@@ -21,6 +21,7 @@ def check_ray(options: PoolOptions) -> Iterator[Finding]:
     if options.workers == INLINE:
         yield ok("not tried: workers inline need no Ray")
         return
+    # In a process of its own: Ray may hang while it starts or joins.
     where = "on this machine" if options.address is None else f"at {options.address}"
     try:
         head, *answers = processes.ask(
@@ -38,6 +39,7 @@ def check_ray(options: PoolOptions) -> Iterator[Finding]:
             else "is it running (ray status), of this version, and is the port open?",
         )
         return
+    # First the cluster as a whole, then node by node, then whether they go together.
     yield _size(f"Ray {head['versions']['ray']} {where}", options, head["nodes"])
     names = {node["id"]: node["name"] for node in head["nodes"]}
     for answer in answers:

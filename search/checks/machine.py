@@ -29,6 +29,7 @@ def check_cores(options: PoolOptions) -> Iterator[Finding]:
     text = f"{cores.machine} cores"
     if cores.allowed < cores.machine:
         text += f", {cores.allowed} of them allowed to this process"
+    # A container may show all cores of its machine, and have the time of a few.
     if cores.quota is not None and cores.quota < workers - 0.01:
         yield warning(
             f"{text}, and time for {cores.quota:g} by a control group: "
@@ -88,6 +89,7 @@ def judge_maps(number: int) -> Finding:
 
 def check_disk(options: PoolOptions) -> Iterator[Finding]:
     """Room for run folders and for Ray's own files, and leave to write them."""
+    # Runs are written where a person stands, Ray writes where temporary files are.
     places = (
         (Path.cwd(), "run folders", "go to a folder of your own, or name one by --out"),
         (Path(tempfile.gettempdir()), "temporary files", "set TMPDIR to a folder"),

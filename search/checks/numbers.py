@@ -41,6 +41,7 @@ def check_environment(options: PoolOptions) -> Iterator[Finding]:
 
 def check_numbers(options: PoolOptions) -> Iterator[Finding]:
     """Programs that a wrong compiler is known by, and what decides their bits."""
+    # JAX keeps the threads it has started with, and a wrong one may crash: not in here.
     try:
         (facts,) = processes.ask("workers.machine.probe", "probe")
     except processes.ProcessError as reason:

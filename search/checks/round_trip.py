@@ -52,6 +52,7 @@ def round_trip() -> Iterator[dict[str, str]]:
     _hold(digest(parse(to_text(cell))) == digest(cell), "its text has another digest")
     yield {"part": "identified"}
 
+    # One update is enough: the program is lowered, compiled, run and validated.
     pool = InlinePool(platforms="cpu")
     pool.submit(make_job(cell, TASK, (SETTING,), budget=1))
     answer = pool.next()
@@ -61,6 +62,7 @@ def round_trip() -> Iterator[dict[str, str]]:
     _hold(result.status == Status.OK, f"training ended {result.status}: {result.ended}")
     yield {"part": "trained"}
 
+    # The second store opens the file anew, as another process would.
     with tempfile.TemporaryDirectory() as folder:
         with Store.create(Path(folder), {}) as store:
             store.commit(job, evaluation)

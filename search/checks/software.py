@@ -47,6 +47,7 @@ def check_data(options: PoolOptions) -> Iterator[Finding]:
                 f"{FOLDER_VARIABLE} to it",
             )
             continue
+        # By digest: an altered file would make results that nobody can compare.
         try:
             data.check(path)
         except TaskError as reason:
@@ -66,6 +67,7 @@ def _unmet() -> Iterator[Finding]:
         text = "cellsearch is not installed, so that versions cannot be compared"
         yield warning(text, "pip install -e . in the checkout")
         return
+    # An extra is for those who asked for it: pip has held its versions already.
     for need in required:
         if need.marker is not None and not need.marker.evaluate({"extra": ""}):
             continue

@@ -34,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
         for name, check in CHECKS.items()
         if not (options.quick and name == RAY)
     }
+    # A line at a time: the later checks take seconds, and a cluster may hang.
     rows, counts = [], Counter[Severity]()
     for name, finding in diagnose(pool_options(options), checks):
         rows.append({"check": name, **finding._asdict()})

@@ -8,7 +8,7 @@ from typing import Final
 
 from cells import Cell, draw_png, draw_svg, load_op
 from search.commands.sources import read_cell
-from search.errors import UserError
+from search.errors import UserError, at_least
 from search.output.cell import cell_facts, render_cell
 from search.output.words import render_rows
 
@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the cell; returns the exit status."""
-    if options.width < 1:
-        raise UserError(f"--width must be at least 1, got {options.width}")
+    at_least("`width`", options.width, 1)
     if options.out is not None:
         check_picture(options.out, overwrite=options.force)
+    # Before the text is read, which may use them.
     for spec in options.op:
         load_op(spec)
     name, cell = read_cell(options.cell)

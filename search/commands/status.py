@@ -37,6 +37,7 @@ def render(facts: dict[str, Any]) -> str:
     state = f"running: {user}" if user else "not running"
     if not user and candidates["proposed"] >= candidates["limit"]:
         state += ", all candidates done" if not facts["under_way"] else ", stopped"
+    # A run under way says by its last result whether it hangs.
     idle = seconds["since_last_result"]
     spent = seconds["compilation"] + seconds["training"]
     rows = [
@@ -65,6 +66,7 @@ def render(facts: dict[str, Any]) -> str:
             f"{seconds['compilation'] / spent if spent else 0:.0%} of it compiling",
         ),
     ]
+    # What only some runs have comes last, so that all others look alike.
     rows += node_rows(facts["machine"])
     if facts["faults"]:
         rows.append(

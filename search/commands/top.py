@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search.commands.display import LEGEND
 from search.commands.run import print_table
-from search.errors import UserError
+from search.errors import at_least
 from search.loop.runs import open_run, replay
 from search.output.leaderboard import Leaderboard
 
@@ -23,11 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the table; returns the exit status."""
-    if options.k < 1:
-        raise UserError(f"-k must be at least 1, got {options.k}")
+    at_least("`k`", options.k, 1)
     with open_run(options.run, reading=True) as run:
         board = Leaderboard(replay(run).procedure)
         mixed = run.store.history.get("mixed")
+    # JSON has the rows alone: legend and notes are for people.
     rows = board.rows(options.k)
     if options.json:
         print(json.dumps([row.to_dict() for row in rows], indent=2))

@@ -192,6 +192,7 @@ def _rank(card: Card) -> str:
 
 def _scores(card: Card) -> Iterator[str]:
     """The table of tasks, and what it does not say."""
+    # Scores with fresh seeds, if somebody has made them, stand beside the draws.
     fresh = card["fresh"]
     titles = ["task", "metric", "best", "ratio", "draws", "quartiles of draws"]
     titles.append("setting")
@@ -212,6 +213,7 @@ def _scores(card: Card) -> Iterator[str]:
         if fresh:
             values.insert(5, _interval(fresh.get(task)))
         rows.append(values)
+    # A best of many draws looks better than it is: say so wherever it is shown.
     yield _table(titles, rows)
     yield "`best` is the best of the draws, and so optimistic" + (
         "; fresh seeds: mean and 95 % confidence interval of the best setting."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cells import Cell, draw_png, draw_svg, forms
-from search.errors import UserError
+from search.errors import UserError, at_least
 from search.loop.runs import open_run, replay
 from search.output.card import (
     Card,
@@ -78,8 +78,7 @@ def export_run(
     Raises:
         UserError: There is no run, its table is shorter than that, or `out` is taken.
     """
-    if k is not None and k < 1:
-        raise UserError(f"`k` must be at least 1, got {k}")
+    at_least("`k`", k, 1)
     _check_free(out, force=force)
     exports = _best_of(run, k, scores or {})
     _write(out, exports)
@@ -175,6 +174,7 @@ def _write(out: Path, exports: Sequence[Export]) -> None:
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        # Beside its place, so that the last step is a rename on one disk.
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as place:
             made = Path(place) / "made"
             for export in exports:

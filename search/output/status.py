@@ -19,6 +19,7 @@ def run_facts(run: Run, engine: Engine) -> dict[str, Any]:
         engine: Its search, replayed.
     """
     procedure, tally = engine.procedure, engine.tally
+    # Before the baseline has been trained there is no fitness, and so no best.
     ranked = procedure.population.ranked
     best = {"name": ranked[0].name, "fitness": ranked[0].fitness} if ranked else None
     return {

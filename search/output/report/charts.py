@@ -62,6 +62,7 @@ def _fitness() -> "alt.LayerChart":
     fitness = alt.Y("fitness:Q").title("fitness (baseline = 1)")
     fitness = fitness.scale(zero=False, padding=8)
     tips = ["name:N", alt.Tooltip("fitness:Q", format=".4f"), "born:Q", "rank:N"]
+    # Lines below dots, so that every dot can be pointed at; their names above all.
     dots = _base("cells").mark_circle(size=34, opacity=0.65).encode(born, fitness)
     record = _base("record").mark_line(
         interpolate="step-after", color=INK, strokeWidth=1.5
@@ -101,6 +102,7 @@ def _sizes(size: str, field: str) -> "alt.LayerChart":
             "rank:N",
         ],
     )
+    # The front is a data set of its own: a chart could not find it among the cells.
     front = _base(f"front_{size}")
     front_x = alt.X("size:Q").title(title)
     tips = [
@@ -127,6 +129,7 @@ def _descent_chart() -> "alt.LayerChart":
     base = _base("descent")
     born = alt.X("born:Q").title("candidate (seeds at 0)").axis(tickMinStep=1)
     fitness = alt.Y("fitness:Q").title("fitness").scale(zero=False, padding=10)
+    # A row has its parent's place, so that a link needs no second data set.
     links = base.mark_rule(color=GREY, strokeWidth=1.2).encode(
         born, fitness, x2="from_born:Q", y2="from_fitness:Q"
     )
@@ -164,6 +167,7 @@ def _box(data: str, field: str) -> "alt.LayerChart":
         alt.Tooltip("best:Q", format=".4f"),
         alt.Tooltip("cell:N", title="best by"),
     ]
+    # Drawn by hand: Vega's own box plot wants every training, not five numbers of them.
     metric = alt.Y("low:Q").title(None).scale(zero=False, padding=4)
     return _wide(
         alt.layer(

@@ -185,6 +185,7 @@ def _funnel(engine: Engine) -> Iterator[tuple[str, int]]:
         for member in procedure.population.members.values()
         if member.origin == "mutant"
     ]
+    # What was rejected was drawn, too, and never became a member.
     yield "mutants drawn", drawn + sum(tally.rejects.values())
     yield "taken", drawn
     yield "new cells", procedure.proposed
@@ -197,6 +198,7 @@ def _funnel(engine: Engine) -> Iterator[tuple[str, int]]:
             sum(len(member.trials_on(task)) > 0 for member in mutants),
         )
     yield "passed all gates", sum(member.complete for member in mutants)
+    # The list is short: whoever passed may have been overtaken since.
     best = procedure.population.best
     yield "in the list now", sum(member.origin == "mutant" for member in best)
 

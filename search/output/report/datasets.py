@@ -23,6 +23,7 @@ LABELS: Final = 3
 
 def datasets(report: Report) -> dict[str, Columns]:
     """Column arrays by name: each number is there once, rounded."""
+    # What is infinite or no number has no place on an axis.
     cells = [cell for cell in report.cells if math.isfinite(cell.fitness)]
     columns: dict[str, Columns] = {
         "cells": {
@@ -38,6 +39,7 @@ def datasets(report: Report) -> dict[str, Columns]:
         "record": _columns(("born", "fitness", "name"), _rounded(report.record)),
         "descent": _descent(report),
     }
+    # Fronts are lines of their own, in the order in which they are drawn.
     for size in ("parameters", "flops"):
         front = list(pareto(cells, operator.attrgetter(size)))
         columns[f"front_{size}"] = {

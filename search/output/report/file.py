@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from search.errors import UserError
+from search.errors import UserError, at_least
 from search.loop.runs import open_run, replay
 from search.output.report.data import collect
 from search.output.report.page import render
@@ -43,8 +43,7 @@ def write_report(
     Raises:
         UserError: There is no run, or the page cannot be written.
     """
-    if k < 1:
-        raise UserError(f"`k` must be at least 1, got {k}")
+    at_least("`k`", k, 1)
     path = run / FILE if out is None else out
     _check_path(path, force=force)
     with open_run(run, reading=True) as opened:

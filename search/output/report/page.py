@@ -40,6 +40,7 @@ def render(report: Report) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["duration"] = duration
+    # The two scripts are texts here, so that the policy can name their digests.
     specs = charts(report)
     values = {"config": CONFIG, "charts": specs, "data": datasets(report)}
     scripts = [_library(), _own("page.js")]

@@ -80,6 +80,7 @@ class _TaskTrials:
         self, field: str, value: Any, chosen: NDArray[np.bool_], metric: Metric
     ) -> BoxPlot:
         """Of the settings of a grid that are chosen."""
+        # A failed training counts as tried, and has no value to be drawn.
         places = np.flatnonzero(chosen[self._indices.astype(np.int64)])
         worked = places[np.isfinite(self._values[places])]
         metrics = self._values[worked]
@@ -90,6 +91,7 @@ class _TaskTrials:
             pick = np.argmax if metric.higher_is_better else np.argmin
             place = int(pick(metrics))
             best = float(metrics[place])
+            # Trials lie member after member: sums of their counts say whose it is.
             owner = np.searchsorted(np.cumsum(self._counts), worked[place], "right")
             cell = self._members[int(owner)].name
         return BoxPlot(

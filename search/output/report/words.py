@@ -60,6 +60,7 @@ def _sentences(report: Report) -> Iterator[str]:
         f"This search (preset {facts['preset']}, seed {facts['seed']}) has proposed "
         f"{proposed:,} of {limit:,} candidates on {tasks}."
     )
+    # What came out; a search that has just begun has nothing to say of it.
     if not report.cells:
         yield (
             "Nothing has been evaluated to the end yet: the cells that it starts from "
