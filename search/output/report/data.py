@@ -70,7 +70,6 @@ class Report:
         lineages: Of the best mutants: each from a seed on.
         boxes: What settings came to.
         work: What was carried out, by task and machine.
-        workers: Machines and how many workers each had when last heard of.
         document: The configuration.
         gate: Share of the baseline's best that opens the next task.
     """
@@ -89,7 +88,6 @@ class Report:
     lineages: tuple[tuple[LineageStep, ...], ...]
     boxes: tuple[BoxPlot, ...]
     work: tuple[Work, ...]
-    workers: Mapping[str, Any]
     document: Mapping[str, Any]
     gate: float
 
@@ -123,7 +121,6 @@ def collect(run: Run, engine: Engine, top: int) -> Report:
         lineages=tuple(_lineages(procedure, min(top, LINEAGES))),
         boxes=tuple(box_plots(procedure)),
         work=tuple(run.store.results.work()),
-        workers=_mapping(run.store.history.get("workers")),
         document=_mapping(run.store.history.get("config")),
         gate=config.rules.gate,
     )

@@ -13,7 +13,14 @@ from search.output.report.charts import CONFIG, charts
 from search.output.report.data import Report
 from search.output.report.datasets import datasets, grouped
 from search.output.report.table import columns, table_rows
-from search.output.report.words import clock_s, commands, last_result, state, summary
+from search.output.report.words import (
+    clock_s,
+    commands,
+    last_result,
+    state,
+    summary,
+    workers,
+)
 
 GLOBAL: Final = "window.vegaEmbed = vegaEmbed;"
 FOLDER: Final = Path(__file__).parent
@@ -57,6 +64,7 @@ def render(report: Report) -> str:
         clock_s=clock_s(report),
         last_result=last_result(report),
         commands=commands(report),
+        workers=workers(report),
         columns=columns(report),
         ranks={cell.member.digest: cell.rank for cell in report.cells},
         entries=list(table_rows(report)),

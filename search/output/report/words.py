@@ -41,6 +41,13 @@ def last_result(report: Report) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def workers(report: Report) -> str:
+    """How many workers each node had when last heard of; empty: nobody was."""
+    nodes = report.facts["machine"]["workers"]["nodes"]
+    counts = [f"{len(node['pids'])} on {node['machine']}" for node in nodes]
+    return _listed(counts) if counts else ""
+
+
 def commands(report: Report) -> tuple[str, ...]:
     """What to type to see more of the run, to go on with it, and to make it again."""
     run = shlex.quote(report.facts["run"])

@@ -271,6 +271,14 @@ def test_the_funnel_narrows_and_its_seconds_are_those_of_status(whole: Path) -> 
     assert [one.task for one in told.work if one.filter] == ["memorization"]
 
 
+def test_workers_are_those_of_status(whole: Path) -> None:
+    (node,) = json.loads(shown("status", whole, "--json"))["machine"]["workers"][
+        "nodes"
+    ]
+    line = f"Workers when last heard of: {len(node['pids'])} on {node['machine']}."
+    assert line in Page(report(whole)).texts["time"]
+
+
 def test_hyperparameters_are_those_of_the_trainings(whole: Path) -> None:
     page = Page(report(whole))
     charts, data = page.data["charts"], page.data["data"]
