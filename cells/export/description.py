@@ -61,6 +61,14 @@ def start(cell: Cell, matrices: str, width: str) -> str:
     return words + "."
 
 
+def projection(inputs: str, width: str, matrix: str) -> str:
+    """How the input becomes x."""
+    return (
+        f"Where {inputs} differs from {width}, x is the input times a {matrix} without "
+        "bias, the attribute `project`; where they are equal, x is the input itself."
+    )
+
+
 def old_states(names: Names) -> str:
     """What a step's last arguments are."""
     if len(names.states) == 1:

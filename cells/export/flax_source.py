@@ -1,23 +1,14 @@
 """A cell as a stand-alone Flax module: nnx and linen."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from string import Template
 from typing import Final
 
 from cells.export import description
+from cells.export.layer_source import Library, layer_source, weights_source
 from cells.export.names import Names
-from cells.export.step import (
-    Spelling,
-    attribute,
-    definitions,
-    indented,
-    signature,
-    step_source,
-)
+from cells.export.step import Spelling
 from cells.ir import Cell
 
-FLAX_OPS: Final = {
+_OPS: Final = {
     "tanh": Spelling("jax.numpy"),
     "sigmoid": Spelling("jax.nn"),
     "relu": Spelling("jax.nn"),
@@ -49,59 +40,7 @@ def rms_norm(a):
     ),
     "ones_like": Spelling("jax.numpy"),
 }
-"""Op name to how this file spells it; linear maps and operators need no row."""
-
-
-def flax_source(cell: Cell, names: Names, digest: str) -> str:
-    """The text of `flax_cell.py`.
-
-    Raises:
-        CellError: An op has no row in `FLAX_OPS`.
-    """
-    step = step_source(cell, names, FLAX_OPS)
-    imports, functions = definitions(
-        cell, step, FLAX_OPS, {"flax": ["linen as nn", "nnx"]}
-    )
-    single = len(names.states) == 1
-    new = description.packed(names, "_new")
-    file = Path(__file__).with_name("flax_cell.template")
-    text = Template(file.read_text("utf-8")).substitute(
-        title=names.title,
-        digest=digest,
-        nnx=names.classes["nnx"],
-        linen=names.classes["linen"],
-        equations=description.equations_text(cell, names),
-        text=description.cell_text(cell, names),
-        prose=_prose(cell, names),
-        old=description.old_states(names),
-        imports=imports,
-        definitions=functions and f"\n\n{functions}\n",
-        signature=signature(["cell", "x", *names.states]),
-        step=indented(step),
-        states=description.packed(names),
-        nnx_weights=indented(_weights(cell, _NNX_LINEAR, _NNX_SCALE), 8),
-        linen_weights=indented(_weights(cell, _LINEN_LINEAR, _LINEN_SCALE), 8),
-        unpack=f"{description.packed(names)} = carry",
-        packed=new,
-        result=f"{new}, {new}" if single else f"({new}), {names.states[0]}_new",
-        zeros=_zeros(names, "self.dtype"),
-        linen_zeros=_zeros(names, "self._dtype"),
-        table=description.weight_table(cell),
-    )
-    return description.spaced(text)
-
-
-def _prose(cell: Cell, names: Names) -> str:
-    carry = description.shapes(names, "hidden_features", "...")
-    return description.paragraph(
-        f"`{names.classes['nnx']}` runs in `nnx.RNN`, `{names.classes['linen']}` in "
-        f"`nn.RNN`. Inputs are [..., in_features]; the carry is {carry}. Where "
-        "in_features differs from hidden_features, x is the input times a kernel "
-        "without bias, the attribute `project`; where they are equal, x is the input "
-        "itself. Tokens go through an embedding of width hidden_features first. "
-        + description.start(cell, "kernels", "hidden_features")
-    )
-
+FLAX: Final = Library("flax_cell.template", _OPS, {"flax": ["linen as nn", "nnx"]})
 
 _NNX_LINEAR: Final = """\
 
@@ -132,20 +71,38 @@ _LINEN_SCALE: Final = (
 )
 
 
-def _weights(cell: Cell, linear: str, scale: str) -> str:
-    """The lines of a constructor that make the weights."""
-    return "\n".join(_weight_lines(cell, linear, scale)) + "\n"
+def flax_source(cell: Cell, names: Names, digest: str) -> str:
+    """The text of `flax_cell.py`.
+
+    Raises:
+        CellError: An op has no spelling in `FLAX`.
+    """
+    new = description.packed(names, "_new")
+    single = len(names.states) == 1
+    fields = {
+        "nnx": names.classes["nnx"],
+        "linen": names.classes["linen"],
+        "prose": _prose(cell, names),
+        "nnx_weights": weights_source(cell, _NNX_LINEAR, _NNX_SCALE),
+        "linen_weights": weights_source(cell, _LINEN_LINEAR, _LINEN_SCALE),
+        "unpack": f"{description.packed(names)} = carry",
+        "packed": new,
+        "result": f"{new}, {new}" if single else f"({new}), {names.states[0]}_new",
+        "zeros": _zeros(names, "self.dtype"),
+        "linen_zeros": _zeros(names, "self._dtype"),
+    }
+    return layer_source(FLAX, cell, names, digest, fields)
 
 
-def _weight_lines(cell: Cell, linear: str, scale: str) -> Iterator[str]:
-    if any(node.op == "linear" for node in cell.nodes):
-        yield linear
-    for index, node in enumerate(cell.nodes):
-        if node.op == "linear":
-            arguments = description.linear_arguments(cell, index)
-            yield f"self.{attribute(cell, index)} = linear({arguments})"
-        elif node.op == "scale":
-            yield scale.format(attribute(cell, index))
+def _prose(cell: Cell, names: Names) -> str:
+    carry = description.shapes(names, "hidden_features", "...")
+    return description.paragraph(
+        f"`{names.classes['nnx']}` runs in `nnx.RNN`, `{names.classes['linen']}` in "
+        f"`nn.RNN`. Inputs are [..., in_features]; the carry is {carry}. "
+        + description.projection("in_features", "hidden_features", "kernel")
+        + " Tokens go through an embedding of width hidden_features first. "
+        + description.start(cell, "kernels", "hidden_features")
+    )
 
 
 def _zeros(names: Names, dtype: str) -> str:

@@ -1,6 +1,5 @@
 """Names in exported files: of the cell, its classes, and its values."""
 
-import ast
 import json
 import keyword
 import re
@@ -12,7 +11,7 @@ from cells.ir import Cell, node_name
 from cells.notation.equations import equations, latex
 from cells.notation.layout import lay_out, state_names
 from cells.notation.symbols import find_gates
-from cells.notation.text import parse, to_text
+from cells.notation.text import parse, to_text, variables
 from cells.ops import OPS, CellError
 from cells.zoo import PUBLISHED
 from cells.zoo.nearest import borrowed_names
@@ -102,7 +101,7 @@ def name_values(cell: Cell, name: str, text: str | None = None) -> Names:
     if text is None:
         rows = (row.text for row in PUBLISHED.values() if row.cell == cell)
         text = next(rows, None)
-    written = borrowed_names(cell) if text is None else _written_names(text)
+    written = borrowed_names(cell) if text is None else variables(text)
     states = state_names(cell.num_states)
     new = {f"{state}_new" for state in states}
     taken = {*_RESERVED, *states, *new, *OPS}
@@ -128,27 +127,6 @@ def _usable(word: str, taken: set[str]) -> bool:
     if not _VALUE.fullmatch(word) or _NODE.fullmatch(word) or word in taken:
         return False
     return not (keyword.iskeyword(word) or keyword.issoftkeyword(word))
-
-
-def _written_names(text: str) -> dict[int, str]:
-    """Index of a node to the name that a valid text gives its value.
-
-    Nodes are numbered as the text is read; built-in ops are calls and binary operators.
-    """
-    found: dict[int, str] = {}
-    count = 0
-    function = ast.parse(text).body[0]
-    assert isinstance(function, ast.FunctionDef)
-    for statement in function.body:
-        match statement:
-            case ast.Assign([ast.Name(name)], value):
-                ops = [
-                    n for n in ast.walk(value) if isinstance(n, ast.Call | ast.BinOp)
-                ]
-                count += len(ops)
-                if ops:
-                    found[count - 1] = name
-    return found
 
 
 def _title(name: str) -> str:

@@ -1,5 +1,6 @@
 """The notation of cells: a Python function, read with `ast` and never executed."""
 
+import ast
 import keyword
 import textwrap
 from collections.abc import Sequence
@@ -62,6 +63,24 @@ def to_text(cell: Cell, name: str = "cell") -> str:
         lines.append(_wrapped(f"    {target} = ", expression))
     lines.append(_wrapped("    return ", ", ".join(layout.outputs)))
     return "\n".join(lines) + "\n"
+
+
+def variables(text: str) -> dict[int | None, str]:
+    """Index of a node to the variable that a valid text gives its value.
+
+    Nodes are numbered as the text is read, and built-in ops are calls and binary
+    operators: a statement's value is the last node that it makes.
+    """
+    function = ast.parse(text).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    names, count = dict[int | None, str](), 0
+    for statement in function.body:
+        made = sum(isinstance(n, ast.Call | ast.BinOp) for n in ast.walk(statement))
+        count += made
+        match statement:
+            case ast.Assign([ast.Name(name)]) if made:
+                names[count - 1] = name
+    return names
 
 
 def _wrapped(head: str, body: str, tail: str = "") -> str:

@@ -20,27 +20,32 @@ Map = list[int]
 
 
 class Parts:
-    """The parts of a cell, with what comparisons need."""
+    """The parts of a cell, as `make_terms` finds them, with what comparisons need.
+
+    Attributes:
+        vertices: The parts.
+        labels: Op and attributes of each.
+        families: The family of each.
+        counts: How many have each label.
+    """
 
     def __init__(self, vertices: Sequence[Vertex]) -> None:
-        """Of the parts that `make_terms` found."""
         self.vertices = vertices
         self.labels = [(v.op, v.attrs) for v in vertices]
         self.families = [v.family for v in vertices]
         self.counts = Counter(self.labels)
 
     def __len__(self) -> int:
-        """How many parts there are."""
         return len(self.vertices)
 
     @cached_property
     def matrix(self) -> np.ndarray:
         """How often the row's vertex reads the column's, less where it is negative."""
-        found = np.zeros((len(self), len(self)))
+        reads = np.zeros((len(self), len(self)))
         for index, vertex in enumerate(self.vertices):
             for slot, child in vertex.children:
-                found[index, child] += 1.0 if slot > 0 else 0.8
-        return found
+                reads[index, child] += 1.0 if slot > 0 else 0.8
+        return reads
 
 
 def bound(a: Parts, b: Parts) -> int:
@@ -56,8 +61,11 @@ def cost(a: Parts, b: Parts, mapped: Sequence[int]) -> int:
     part in one graph only has its children take its place, as in the edit distance of
     trees, so that an op between a value and its reader is one edit.
     """
+    # Parts in one graph only.
     back = _inverse(b, mapped)
     edits = mapped.count(-1) + back.count(-1)
+
+    # Of each pair, the labels and the children, those of lone parts in their place.
     above, below = _Spliced(a, mapped), _Spliced(b, back)
     for p, q in enumerate(mapped):
         if q < 0:
@@ -73,12 +81,17 @@ def align(a: Parts, b: Parts) -> Map:
     """A good alignment, by assignments of parts with like neighbours."""
     from scipy.optimize import linear_sum_assignment
 
+    # Likeness spreads: parts are alike if they are by themselves and their neighbours
+    # are, whose neighbours are, ...
     pairs = [[_likeness(a, b, p, q) for q in range(len(b))] for p in range(len(a))]
     alike = np.array(pairs)
     soft = np.clip(alike, 0.0, None)
     for _ in range(_ROUNDS):
         soft = np.clip(alike, 0, None) * (0.2 + _support(a, b, soft))
         soft /= max(soft.max(), 1e-9)
+
+    # An assignment decides which parts belong together, and so which neighbours agree:
+    # the next one goes by that, until nothing changes. The best met is taken.
     best: Map = []
     least = -1
     for _ in range(_ROUNDS):
@@ -92,9 +105,9 @@ def align(a: Parts, b: Parts) -> Map:
                 hard[p, q] = 1.0
         if mapped == best:
             break
-        found = cost(a, b, mapped)
-        if least < 0 or found < least:
-            best, least = mapped, found
+        edits = cost(a, b, mapped)
+        if least < 0 or edits < least:
+            best, least = mapped, edits
         soft = _support(a, b, hard)
     return best
 
@@ -104,8 +117,11 @@ def improve(a: Parts, b: Parts, mapped: Map) -> tuple[int, Map]:
 
     Parts that agree with their counterparts, as do all their neighbours, are left.
     """
+    # An evaluation takes time in proportion to the size; so many are as much for all.
     best, least = list(mapped), cost(a, b, mapped)
     left, again = MAX_EVALUATIONS * 20 // max(len(a), 20), True
+
+    # One part at a time is put on every other or on none, as long as that helps.
     while again and left > 0:
         again = False
         for p in _doubtful(a, b, best):
@@ -114,9 +130,9 @@ def improve(a: Parts, b: Parts, mapped: Map) -> tuple[int, Map]:
                 if tried is None:
                     continue
                 left -= 1
-                found = cost(a, b, tried)
-                if found < least:
-                    best, least, again = tried, found, True
+                edits = cost(a, b, tried)
+                if edits < least:
+                    best, least, again = tried, edits, True
                 if left <= 0:
                     return least, best
     return least, best
@@ -124,19 +140,22 @@ def improve(a: Parts, b: Parts, mapped: Map) -> tuple[int, Map]:
 
 def _doubtful(a: Parts, b: Parts, mapped: Map) -> list[int]:
     """Parts without a counterpart or that differ from it, and all near them."""
-    found = set[int]()
+    doubtful = set[int]()
     for p, q in enumerate(mapped):
+        # A part that agrees with its counterpart in everything is beyond doubt.
         children = [child for _, child in a.vertices[p].children]
         if q >= 0 and a.labels[p] == b.labels[q]:
             own = sorted((s, mapped[c]) for s, c in a.vertices[p].children)
             if own == sorted(b.vertices[q].children):
                 continue
-        found.update((p, *children))
+
+        # Its neighbours may be to blame, and what stands beside it.
+        doubtful.update((p, *children))
         for reader, vertex in enumerate(a.vertices):
             if any(child == p for _, child in vertex.children):
-                found.add(reader)
-                found.update(child for _, child in vertex.children)
-    return sorted(found)
+                doubtful.add(reader)
+                doubtful.update(child for _, child in vertex.children)
+    return sorted(doubtful)
 
 
 def _likeness(a: Parts, b: Parts, p: int, q: int) -> float:
@@ -154,8 +173,8 @@ def _support(a: Parts, b: Parts, alike: np.ndarray) -> np.ndarray:
     up = a.matrix.T @ alike @ b.matrix
     wide = np.maximum.outer(a.matrix.sum(1), b.matrix.sum(1))
     high = np.maximum.outer(a.matrix.sum(0), b.matrix.sum(0))
-    found: np.ndarray = down / np.maximum(wide, 1) + up / np.maximum(high, 1)
-    return found
+    shares: np.ndarray = down / np.maximum(wide, 1) + up / np.maximum(high, 1)
+    return shares
 
 
 def _moved(a: Parts, b: Parts, mapped: Map, p: int, q: int) -> Map | None:
@@ -192,24 +211,24 @@ class _Spliced:
         self, index: int, names: Sequence[int] | None
     ) -> Counter[tuple[int, int]]:
         """(slot, part) of all children; a part is named by the other graph's."""
-        found = Counter[tuple[int, int]]()
+        counts = Counter[tuple[int, int]]()
         for slot, child in self.vertices[index].children:
             if self.mapped[child] >= 0:
-                found[slot, names[child] if names else child] += 1
+                counts[slot, names[child] if names else child] += 1
                 continue
-            for part, times in self.lone(child).items():
-                found[slot, names[part] if names else part] += times
-        return found
+            for part, times in self.below_lone(child).items():
+                counts[slot, names[part] if names else part] += times
+        return counts
 
-    def lone(self, index: int) -> Counter[int]:
+    def below_lone(self, index: int) -> Counter[int]:
         """The nearest parts below a lone one that are not; many count as three."""
         if index not in self.below:
-            found = Counter[int]()
+            parts = Counter[int]()
             state = self.vertices[index].op == "state"  # may depend on itself
             for _, child in () if state else self.vertices[index].children:
                 if self.mapped[child] >= 0:
-                    found[child] += 1
+                    parts[child] += 1
                 else:
-                    found.update(self.lone(child))
-            self.below[index] = Counter({v: min(n, _MOST) for v, n in found.items()})
+                    parts.update(self.below_lone(child))
+            self.below[index] = Counter({v: min(n, _MOST) for v, n in parts.items()})
         return self.below[index]

@@ -52,14 +52,14 @@ def nearest(cell: Cell) -> Nearest:
     Raises:
         CellError: The cell is not valid, or too symmetric (see `digest`).
     """
-    found = canonicalize(cell)
-    for name, other in _zoo_digests().items():
-        if other == found.digest:
+    form = canonicalize(cell)
+    for name, digest in _zoo_digests().items():
+        if digest == form.digest:
             return Nearest(name, 0, f"equal to {name}")
-    own = Parts(make_terms(found.cell))
+    own = Parts(make_terms(form.cell))
     name, distance, mapped = _closest(own)
-    names = glossary_of(PUBLISHED[name])
-    edits = list_edits(own.vertices, names, mapped)
+    edits = list_edits(own.vertices, glossary_of(PUBLISHED[name]), mapped)
+    # Another digest is a difference, even where it is only in how sums are grouped.
     return Nearest(name, max(distance, 1), _sentence(name, distance, edits))
 
 
@@ -72,16 +72,16 @@ def borrowed_names(cell: Cell) -> dict[int, str]:
     Raises:
         CellError: The cell is not valid, or too symmetric (see `digest`).
     """
-    found = canonicalize(cell)
-    own = Parts(make_terms(found.cell))
+    form = canonicalize(cell)
+    own = Parts(make_terms(form.cell))
     name, distance, mapped = _closest(own)
     if distance > MOST_EDITS:
         return {}
     short = glossary_of(PUBLISHED[name]).short
     names = {}
     for vertex, other in zip(own.vertices, mapped, strict=True):
-        place = vertex.value - found.cell.num_inputs
-        node = found.nodes[place] if place >= 0 else None
+        place = vertex.value - form.cell.num_inputs
+        node = form.nodes[place] if place >= 0 else None
         if node is not None and other in short:
             names[node] = short[other]
     return names
@@ -89,6 +89,7 @@ def borrowed_names(cell: Cell) -> dict[int, str]:
 
 def _closest(own: Parts) -> tuple[str, int, Map]:
     """The zoo's cell of least distance, the distance, and the alignment."""
+    # In order of a lower bound, so that the rest can be left out once it is too far.
     zoo = _zoo_parts()
     rough = list[tuple[int, int, str, Map]]()
     for place, name in enumerate(sorted(zoo, key=lambda n: bound(own, zoo[n]))):
@@ -97,6 +98,8 @@ def _closest(own: Parts) -> tuple[str, int, Map]:
             break
         mapped = align(own, other)
         rough.append((cost(own, other, mapped), list(zoo).index(name), name, mapped))
+
+    # The first guesses may be poor: the best few are improved before they are compared.
     rough.sort()
     best = rough[0]
     for guess in rough[:_REFINED]:
@@ -124,14 +127,14 @@ def _sentence(name: str, distance: int, edits: Sequence[Edit]) -> str:
     if len(edits) > MOST_EDITS or distance > MOST_DISTANCE:
         first = "; ".join(_clause(edit) for edit in edits[:3])
         return f"{distance} edits from {name}: {first}; ..."
-    found = name
+    sentence = name
     for kind in ("without", "with", "but"):
         texts = [edit.text for edit in edits if edit.kind == kind]
         if texts:
             comma = ", " if kind == "but" else " "
-            found += f"{comma}{kind} {', '.join(texts[:-1])}"
-            found += f" and {texts[-1]}" if texts[:-1] else texts[-1]
-    return found
+            sentence += f"{comma}{kind} {', '.join(texts[:-1])}"
+            sentence += f" and {texts[-1]}" if texts[:-1] else texts[-1]
+    return sentence
 
 
 def _clause(edit: Edit) -> str:

@@ -4,11 +4,11 @@ import ast
 import functools
 from typing import Final, NamedTuple
 
-from cells.identity.canonical import canonicalize
+from cells.identity.canonical import Canonical, canonicalize
+from cells.notation.text import variables
 from cells.zoo.published import Published
-from cells.zoo.terms import PRODUCT, SUM, Vertex, make_terms
+from cells.zoo.terms import PRODUCT, STATES, SUM, Vertex, make_terms
 
-_STATES: Final = ("first", "state")
 _DEPTH: Final = 3
 
 
@@ -35,7 +35,7 @@ class Glossary(NamedTuple):
             vertex = self.vertices[part]
             if part in self.roles:
                 return self.roles[part]
-            if vertex.op in _STATES:
+            if vertex.op in STATES:
                 return f"the new {self.short[part]}"
             if part in self.short:
                 return self.short[part]
@@ -46,139 +46,151 @@ class Glossary(NamedTuple):
 @functools.cache
 def glossary_of(published: Published) -> Glossary:
     """The parts of a published cell, named as in its text."""
-    found = canonicalize(published.cell)
-    vertices = make_terms(found.cell)
-    function = ast.parse(published.text).body[0]
-    assert isinstance(function, ast.FunctionDef)
-    inputs = [argument.arg for argument in function.args.args]
-    variables = _variables(function)
-    short = {}
-    for part, vertex in enumerate(vertices):
-        if vertex.op == "x":
-            short[part] = inputs[0]
-        elif vertex.op in _STATES:
-            short[part] = inputs[1 + found.states[part - 1]]
-        else:
-            node = found.nodes[vertex.value - found.cell.num_inputs]
-            if node in variables:
-                short[part] = variables[node]
+    form = canonicalize(published.cell)
+    vertices = make_terms(form.cell)
     readers: list[list[int]] = [[] for _ in vertices]
     for part, vertex in enumerate(vertices):
         for _, child in vertex.children:
             readers[child].append(part)
-    names = Glossary(vertices, short, {}, tuple(map(tuple, readers)))
+    glossary = Glossary(
+        vertices,
+        _short_names(published, form, vertices),
+        {},
+        tuple(map(tuple, readers)),
+    )
+
+    # Roles are found by names and places, so the names come first.
     for part in range(len(vertices)):
-        if role := _role(names, part):
-            names.roles[part] = role
-    candidates = [p for p, role in names.roles.items() if role == "the candidate"]
+        if role := _role(glossary, part):
+            glossary.roles[part] = role
+
+    # Where there is but one candidate, it is called so, whatever its variable is.
+    candidates = [p for p, role in glossary.roles.items() if role == "the candidate"]
     for part in candidates if len(candidates) == 1 else ():
-        short[part] = "candidate"
-    return names
+        glossary.short[part] = "candidate"
+    return glossary
 
 
-def _variables(function: ast.FunctionDef) -> dict[int | None, str]:
-    """Node to variable: a statement's value is the last node that it makes."""
-    found, count = dict[int | None, str](), 0
-    for statement in function.body:
-        made = sum(isinstance(n, ast.Call | ast.BinOp) for n in ast.walk(statement))
-        count += made
-        if made and isinstance(statement, ast.Assign):
-            target = statement.targets[0]
-            assert isinstance(target, ast.Name)
-            found[count - 1] = target.id
-    return found
+def _short_names(
+    published: Published, form: Canonical, vertices: tuple[Vertex, ...]
+) -> dict[int, str]:
+    """The publication's own names of the parts of its canonical form."""
+    function = ast.parse(published.text).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    inputs = [argument.arg for argument in function.args.args]
+    written = variables(published.text)
+    short = {}
+    for part, vertex in enumerate(vertices):
+        if vertex.op == "x":
+            short[part] = inputs[0]
+        elif vertex.op in STATES:
+            short[part] = inputs[1 + form.states[part - 1]]
+        else:
+            node = form.nodes[vertex.value - form.cell.num_inputs]
+            if node in written:
+                short[part] = written[node]
+    return short
 
 
-def _role(names: Glossary, part: int) -> str:
+def _role(glossary: Glossary, part: int) -> str:
     """What a part does, by where it stands; empty if that is nothing usual."""
-    vertex = names.vertices[part]
+    vertex = glossary.vertices[part]
     if vertex.family != "one" or vertex.op == "linear":
         return ""
-    name = names.short.get(part, "")
+    name = glossary.short.get(part, "")
+
+    # A gate multiplies; one that does two different things is a gate, no more.
     if vertex.op == "sigmoid":
-        kinds = [_gate(names, part, r) for r in names.readers[part]]
+        kinds = [_gate(glossary, part, r) for r in glossary.readers[part]]
         kinds = [kind for kind in kinds if kind]
         if kinds:
             kind = kinds[0] if len(set(kinds)) == 1 else "gate"
             return f"the {kind}" if name in kind.split() else f"the {kind} {name}"
-    ops = {names.vertices[child].op for _, child in vertex.children}
+
+    # A candidate is an activation of linears that the publication calls nothing else.
+    ops = {glossary.vertices[child].op for _, child in vertex.children}
     if name in ("", "candidate") and "linear" in ops and vertex.op != "sigmoid":
         return "the candidate"
     return ""
 
 
-def _gate(names: Glossary, part: int, reader: int) -> str:
+def _gate(glossary: Glossary, part: int, reader: int) -> str:
     """What a sigmoid does to what it multiplies, if the reader is a product."""
-    product = names.vertices[reader]
+    vertices = glossary.vertices
+    product = vertices[reader]
     if product.op != PRODUCT:
         return ""
-    above = [names.vertices[r] for r in names.readers[reader]]
-    others = [names.vertices[c] for _, c in product.children if c != part]
-    held = [_is_old_state(names, other) for other in others]
-    summed = any(one.op in (*_STATES, SUM) for one in above)
-    if any(held) and any(one.op == "linear" for one in above):
+    above = [vertices[r] for r in glossary.readers[reader]]
+    others = [vertices[c] for _, c in product.children if c != part]
+    summed = any(vertex.op in (*STATES, SUM) for vertex in above)
+
+    # An old state, times the gate: reset if a linear reads it, kept if a sum does.
+    held = any(_is_old_state(vertices, other) for other in others)
+    if held and any(vertex.op == "linear" for vertex in above):
         return "reset gate"
-    if any(held):
+    if held:
         return "forget gate" if summed else "gate"
-    inner = [
-        names.vertices[c].op in _STATES
-        for other in others
-        if other.op == SUM
-        for _, c in other.children
-    ]
-    if any(inner):
+
+    # z * (h - candidate): a sum that holds an old state.
+    inner = [c for other in others if other.op == SUM for _, c in other.children]
+    if any(vertices[child].op in STATES for child in inner):
         return "update gate"
-    if any(one.op == "first" and len(one.children) == 1 for one in above):
+
+    # o * tanh(c) is all that is emitted; i * candidate is added to something.
+    if any(vertex.op == "first" and len(vertex.children) == 1 for vertex in above):
         return "output gate"
     plain = all(other.family == "one" for other in others)
     return "input gate" if summed and plain else "gate"
 
 
-def _is_old_state(names: Glossary, vertex: Vertex) -> bool:
+def _is_old_state(vertices: tuple[Vertex, ...], vertex: Vertex) -> bool:
     """Whether a part is an old state, or an activation of one."""
     while (
         vertex.family == "one" and vertex.op != "linear" and len(vertex.children) == 1
     ):
-        vertex = names.vertices[vertex.children[0][1]]
-    return vertex.op in _STATES
+        vertex = vertices[vertex.children[0][1]]
+    return vertex.op in STATES
 
 
 def expression(
-    vertices: tuple[Vertex, ...], part: int, known: dict[int, str], depth: int = _DEPTH
+    vertices: tuple[Vertex, ...], part: int, names: dict[int, str], depth: int = _DEPTH
 ) -> str:
     """A part in the notation of cell texts, with what has a name called by it."""
-    if part in known:
-        return known[part]
+    # A name ends the recursion, and so does a certain depth: cells go round.
+    if part in names:
+        return names[part]
     vertex = vertices[part]
     if vertex.op == "state":
         return "a further state"
     if depth == 0:
         return "..."
+
+    # Only a sum that is written out, in a product, needs parentheses.
     if vertex.op == PRODUCT:
         return " * ".join(
-            f"({text})" if vertices[child].op == SUM and child not in known else text
+            f"({text})" if vertices[child].op == SUM and child not in names else text
             for _, child in vertex.children
-            for text in (expression(vertices, child, known, depth - 1),)
+            for text in (expression(vertices, child, names, depth - 1),)
         )
     if vertex.op == SUM:
-        return joined(vertices, vertex.children, known, depth)
+        return _joined(vertices, vertex.children, names, depth)
     if vertex.family == "one":
-        return f"{vertex.op}({joined(vertices, vertex.children, known, depth)})"
+        return f"{vertex.op}({_joined(vertices, vertex.children, names, depth)})"
     children = [child for _, child in vertex.children]
-    args = [expression(vertices, child, known, depth - 1) for child in children]
+    args = [expression(vertices, child, names, depth - 1) for child in children]
     return f"{vertex.op}({', '.join(args)})"
 
 
-def joined(
+def _joined(
     vertices: tuple[Vertex, ...],
     terms: tuple[tuple[int, int], ...],
-    known: dict[int, str],
-    depth: int = _DEPTH,
+    names: dict[int, str],
+    depth: int,
 ) -> str:
-    """A sum of terms in the notation of cell texts."""
+    """A sum of terms in the notation of cell texts: what is added comes first."""
     text = ""
     for slot, child in sorted(terms, key=lambda term: -term[0]):
-        inner = expression(vertices, child, known, depth - 1)
+        inner = expression(vertices, child, names, depth - 1)
         sign = " - " if slot < 0 else " + " if text else ""
         text += sign + inner
     return text.strip()

@@ -9,6 +9,12 @@ from cells.ops import get_op
 SUM: Final = "sum"
 PRODUCT: Final = "product"
 
+STATES: Final = ("first", "state")
+"""The op of a part that is a state: the one that is emitted, or another."""
+
+Child = tuple[int, int]
+"""A slot, which is the sign in a sum, and what is there."""
+
 
 class Vertex(NamedTuple):
     """A part of a cell.
@@ -25,13 +31,13 @@ class Vertex(NamedTuple):
 
     op: str
     attrs: tuple[float, ...]
-    children: tuple[tuple[int, int], ...]
+    children: tuple[Child, ...]
     value: int
 
     @property
     def family(self) -> str:
         """Vertices of one family may stand for each other."""
-        if self.op in ("x", "first", "state"):
+        if self.op in ("x", *STATES):
             return self.op
         if self.op in (SUM, PRODUCT):
             return "many"
@@ -43,68 +49,54 @@ def make_terms(cell: Cell) -> tuple[Vertex, ...]:
 
     A sum or product that is read once is part of the sum or product that reads it.
     """
-    return _Terms(cell).vertices
+    # From the outputs downwards: what a sum takes in is met by nobody else.
+    terms = _Terms(cell)
+    updates = [terms.terms(output, 1) for output in cell.outputs]
+    nodes: dict[int, Vertex] = {}
+    pending = [value for update in updates for _, value in update]
+    while pending:
+        value = pending.pop()
+        if value >= cell.num_inputs and value not in nodes:
+            nodes[value] = terms.vertex(value)
+            pending += [child for _, child in nodes[value].children]
+
+    inputs = [Vertex("x", (), (), 0)]
+    for state, update in enumerate(updates):
+        inputs.append(Vertex(STATES[state > 0], (), tuple(update), state + 1))
+
+    # Children are values so far, and become places in the list.
+    vertices = [*inputs, *(nodes[value] for value in sorted(nodes))]
+    place = {vertex.value: i for i, vertex in enumerate(vertices)}
+    return tuple(
+        vertex._replace(
+            children=tuple(sorted((slot, place[v]) for slot, v in vertex.children))
+        )
+        for vertex in vertices
+    )
 
 
 class _Terms:
-    """One cell while its parts are found."""
+    """A cell whose sums and products are taken apart; children are values."""
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
         self.uses = Counter(arg for node in cell.nodes for arg in node.args)
         self.uses.update(cell.outputs)
-        self.found: dict[int, Vertex] = {}
-        self.place = dict(enumerate(range(cell.num_inputs)))
-        updates = [self.terms(output, 1) for output in cell.outputs]
-        pending = [value for update in updates for _, value in update]
-        while pending:
-            value = pending.pop()
-            if value >= cell.num_inputs and value not in self.found:
-                self.found[value] = self.vertex(value)
-                pending += [child for _, child in self.found[value].children]
-        for value in sorted(self.found):
-            self.place[value] = len(self.place)
-        inputs = [Vertex("x", (), (), 0)]
-        for state, update in enumerate(updates):
-            op = "state" if state else "first"
-            inputs.append(Vertex(op, (), tuple(update), state + 1))
-        rest = [self.found[value] for value in sorted(self.found)]
-        self.vertices = tuple(
-            vertex._replace(
-                children=tuple(sorted((s, self.place[v]) for s, v in vertex.children))
-            )
-            for vertex in (*inputs, *rest)
-        )
 
-    def node(self, value: int) -> Node | None:
-        first = self.cell.num_inputs
-        return self.cell.nodes[value - first] if value >= first else None
-
-    def terms(self, value: int, sign: int) -> list[tuple[int, int]]:
+    def terms(self, value: int, sign: int) -> list[Child]:
         """The terms of a value that is read here only, else the value itself."""
-        node = self.node(value)
+        node = self._node(value)
         if node and node.op in ("add", "subtract") and self.uses[value] == 1:
-            return self.inner(node, sign)
+            return self._inner(node, sign)
         return [(sign, value)]
 
-    def inner(self, node: Node, sign: int) -> list[tuple[int, int]]:
-        """The terms of a sum or difference."""
-        second = -sign if node.op == "subtract" else sign
-        return self.terms(node.args[0], sign) + self.terms(node.args[1], second)
-
-    def factors(self, value: int) -> list[int]:
-        node = self.node(value)
-        if node and node.op == "multiply" and self.uses[value] == 1:
-            return [factor for arg in node.args for factor in self.factors(arg)]
-        return [value]
-
     def vertex(self, value: int) -> Vertex:
-        node = self.node(value)
-        assert node is not None
+        """The part that a node's value is."""
+        node = self.cell.node(value)
         if node.op in ("add", "subtract"):
-            return Vertex(SUM, (), tuple(self.inner(node, 1)), value)
+            return Vertex(SUM, (), tuple(self._inner(node, 1)), value)
         if node.op == "multiply":
-            factors = [f for arg in node.args for f in self.factors(arg)]
+            factors = [f for arg in node.args for f in self._factors(arg)]
             return Vertex(PRODUCT, (), tuple((1, f) for f in factors), value)
         op = get_op(node.op)
         if op.arity == 1:
@@ -113,3 +105,17 @@ class _Terms:
         slots = [1 if op.commutative else i for i in range(1, op.arity + 1)]
         children = tuple(zip(slots, node.args, strict=True))
         return Vertex(op.name, node.attrs, children, value)
+
+    def _inner(self, node: Node, sign: int) -> list[Child]:
+        """The terms of a sum or difference: s (a - b) = s a - s b."""
+        second = -sign if node.op == "subtract" else sign
+        return self.terms(node.args[0], sign) + self.terms(node.args[1], second)
+
+    def _factors(self, value: int) -> list[int]:
+        node = self._node(value)
+        if node and node.op == "multiply" and self.uses[value] == 1:
+            return [factor for arg in node.args for factor in self._factors(arg)]
+        return [value]
+
+    def _node(self, value: int) -> Node | None:
+        return self.cell.node(value) if value >= self.cell.num_inputs else None

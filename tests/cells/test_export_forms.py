@@ -26,10 +26,10 @@ from cells import (
     parse_named,
 )
 from cells.export import forms
-from cells.export.flax_source import FLAX_OPS, flax_source
+from cells.export.flax_source import FLAX, flax_source
 from cells.export.names import Names, name_values
 from cells.export.step import called_ops
-from cells.export.torch_source import TORCH_OPS, torch_source
+from cells.export.torch_source import TORCH, torch_source
 from tests.support import exports
 from tests.support.interpreter import FUNCTIONS
 from tests.support.strategies import Builder, gru
@@ -184,7 +184,7 @@ def test_every_op_is_exported_in_value_and_gradient(
 
 def test_every_op_that_is_called_has_a_row_for_each_library() -> None:
     called = {*called_ops(exports.every_op()), "ones_like"} - {"one"}
-    assert called == set(FLAX_OPS) == set(TORCH_OPS)
+    assert called == set(FLAX.spellings) == set(TORCH.spellings)
 
 
 @pytest.mark.parametrize("name", ODD)
