@@ -86,7 +86,7 @@ _LATER: Final = {
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        found = getattr(importlib.import_module(_LATER[name]), name)
-        globals()[name] = found
-        return found
+        value = getattr(importlib.import_module(_LATER[name]), name)
+        globals()[name] = value  # found at once from now on
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

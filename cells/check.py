@@ -23,6 +23,7 @@ def check(cell: Cell) -> None:
     Raises:
         CellError: The first fault, with the node's name.
     """
+    # Sizes first: they bound all that follows.
     if not 1 <= cell.num_states <= MAX_STATES:
         raise CellError(f"a cell has 1 to {MAX_STATES} states, got {cell.num_states}")
     if len(cell.outputs) != cell.num_states:
@@ -32,12 +33,16 @@ def check(cell: Cell) -> None:
         )
     if len(cell.nodes) > MAX_NODES:
         raise CellError(f"a cell has at most {MAX_NODES} nodes, got {len(cell.nodes)}")
+
+    # Nodes read only what comes before them, so values may be followed without care.
     for index, node in enumerate(cell.nodes):
         _check_node(cell, index, node)
     size = cell.num_inputs + len(cell.nodes)
     for position, output in enumerate(cell.outputs):
         if not 0 <= output < size:
             raise CellError(f"output {position}: no value {output}, there are {size}")
+
+    # A node that nothing depends on would be trained for nothing, and have no text.
     used = reachable(cell)
     for index in range(len(cell.nodes)):
         if cell.num_inputs + index not in used:
@@ -45,6 +50,7 @@ def check(cell: Cell) -> None:
 
 
 def _check_node(cell: Cell, index: int, node: Node) -> None:
+    # The op decides how many arguments and attributes are right.
     where = f"node {node_name(index)}"
     try:
         op = get_op(node.op)
@@ -60,6 +66,8 @@ def _check_node(cell: Cell, index: int, node: Node) -> None:
             f"{where}: {op.name} has {plural(len(op.attributes), 'attribute')}, "
             f"got {len(node.attrs)}"
         )
+
+    # What is left is right or wrong for any op.
     if not all(math.isfinite(value) for value in node.attrs):
         raise CellError(f"{where}: attributes must be finite, got {node.attrs}")
     for arg in node.args:

@@ -21,16 +21,15 @@ def ordered(cell: Cell) -> Cell:
     node once. Nodes that no output depends on are dropped.
     """
     ops, args, attrs = zip(*cell.nodes, strict=True) if cell.nodes else ((), (), ())
-    found = _in_order(cell.num_states, ops, args, attrs, cell.outputs)
-    assert found is not None, "a cell's nodes read only earlier values"
-    return found
+    in_order = _in_order(cell.num_states, ops, args, attrs, cell.outputs)
+    assert in_order is not None, "a cell's nodes read only earlier values"
+    return in_order
 
 
 class Draws:
-    """Random numbers, taken from a generator many at a time."""
+    """Random numbers, taken from a generator 64 at a time, which is faster."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        """Advances `rng` by 64 numbers at a time."""
         self.rng = rng
         self.block: list[float] = []
 
@@ -87,7 +86,6 @@ class Graph:
     """
 
     def __init__(self, cell: Cell, choices: Choices, draws: Draws) -> None:
-        """Copies a valid cell."""
         self.choices = choices
         self.draws = draws
         self.num_states = cell.num_states
@@ -96,11 +94,11 @@ class Graph:
         self.args = [list(node.args) for node in cell.nodes]
         self.attrs = [node.attrs for node in cell.nodes]
         self.outputs = list(cell.outputs)
-        self.found: dict[int, None] | None = None
+        self.reached: dict[int, None] | None = None
 
     def add(self, op: str, args: list[int], attrs: tuple[float, ...] = ()) -> int:
         """Appends a node; returns its value."""
-        self.found = None
+        self.reached = None
         self.ops.append(op)
         self.args.append(args)
         self.attrs.append(attrs)
@@ -108,7 +106,7 @@ class Graph:
 
     def replace(self, old: int, new: int) -> None:
         """Lets all that read one value read another."""
-        self.found = None
+        self.reached = None
         for args in self.args:
             for i, arg in enumerate(args):
                 if arg == old:
@@ -123,14 +121,14 @@ class Graph:
 
     def become(self, index: int, op: str, args: list[int]) -> None:
         """Makes another op of a node, one without attributes."""
-        self.found = None
+        self.reached = None
         self.ops[index], self.args[index], self.attrs[index] = op, args, ()
 
     def live(self) -> Mapping[int, None]:
         """The nodes that outputs depend on, in order: the keys of a mapping."""
-        if self.found is None:
-            self.found = dict.fromkeys(self.closure(self.outputs, set()))
-        return self.found
+        if self.reached is None:
+            self.reached = dict.fromkeys(self.closure(self.outputs, set()))
+        return self.reached
 
     def ancestors(self, index: int) -> list[int]:
         """The values that a node is computed from, near and far, inputs included."""
@@ -141,7 +139,8 @@ class Graph:
 
     def closure(self, values: Sequence[int], inputs: set[int]) -> list[int]:
         """The nodes among these values and all they depend on; collects the inputs."""
-        found = list[int]()
+        # A walk, in any order; sorted, so that draws from it depend on nothing else.
+        nodes = list[int]()
         seen = set(values)
         pending = list(seen)
         first, args = self.first, self.args
@@ -150,13 +149,13 @@ class Graph:
             if value < first:
                 inputs.add(value)
                 continue
-            found.append(value - first)
+            nodes.append(value - first)
             for arg in args[value - first]:
                 if arg not in seen:
                     seen.add(arg)
                     pending.append(arg)
-        found.sort()
-        return found
+        nodes.sort()
+        return nodes
 
     def cell(self) -> Cell | None:
         """The graph as a cell in order of evaluation, or None if it has a cycle."""
@@ -170,8 +169,9 @@ def _in_order(
     attrs: Sequence[tuple[float, ...]],
     outputs: Sequence[int],
 ) -> Cell | None:
+    # Depth first, with a stack. 0: not yet met; 1: met, its arguments are under way;
+    # 2: done. What is met again while it is under way depends on itself.
     first = num_states + 1
-    # 0: not yet met; 1: met, its arguments are under way; 2: done.
     mark, order = [0] * len(ops), list[int]()
     stack = [output - first for output in reversed(outputs)]
     while stack:
@@ -188,6 +188,8 @@ def _in_order(
                 if mark[arg - first] == 1:
                     return None
                 stack.append(arg - first)
+
+    # What was not met is dropped, and the rest numbered as it was met.
     place = list(range(first)) + [0] * len(ops)
     for new, old in enumerate(order):
         place[first + old] = first + new

@@ -72,26 +72,31 @@ def response(cell: Cell, *, biases: bool = True) -> Literal["past", "input"] | N
         biases: Draw the biases (and scale vectors) too, instead of taking them as they
             are when training starts.
     """
+    # Nearly all cells that respond do so at once.
     quick = _Trial(2, 1, biases)
-    found = _run(cell, quick, "dssds", _zeros(cell, quick))
-    if found.seen == "past":
-        return found.seen
+    run = _run(cell, quick, "dssds", _zeros(cell, quick))
+    if run.seen == "past":
+        return run.seen
+
+    # A difference may have to pass through all states, one a step.
     slow, wait = _Trial(16, 4, biases), cell.num_states + 1
     steps = "ds" * 2 + "d" * wait + "s" * wait + ("d" + "s" * wait) * 2
-    found = _run(cell, slow, steps, _zeros(cell, slow))
-    if found.seen == "past" or not any(found.moves):
-        return found.seen
+    run = _run(cell, slow, steps, _zeros(cell, slow))
+    if run.seen == "past" or not any(run.moves):
+        return run.seen
+
+    # And a state that still moves may get anywhere.
     carry = [
         _noise(state, slow) if moves else rests
-        for state, (rests, moves) in enumerate(
-            zip(found.carry, found.moves, strict=True)
-        )
+        for state, (rests, moves) in enumerate(zip(run.carry, run.moves, strict=True))
     ]
-    return _run(cell, slow, steps, carry).seen or found.seen
+    return _run(cell, slow, steps, carry).seen or run.seen
 
 
 def _missing_path(cell: Cell) -> Literal["input", "past"] | None:
     """What no path through the graph leads from to the output, if there is such."""
+    # Forwards: what varies with the input, this step's or, through a state, an earlier
+    # one's. It goes on until no further state varies.
     zero = _always_zero(cell)
     varies, old = [], [False] * cell.num_states
     while True:
@@ -104,6 +109,8 @@ def _missing_path(cell: Cell) -> Literal["input", "past"] | None:
         old = new
     if not varies[cell.outputs[0]]:
         return "input"
+
+    # Backwards: whether the output reads a state that does, by a way that does.
     seen, pending = set(zero), [cell.outputs[0]]
     while pending:
         value = pending.pop()
@@ -174,10 +181,13 @@ class _Response(NamedTuple):
 
 def _run(cell: Cell, trial: _Trial, steps: str, carry: list[Array]) -> _Response:
     """Runs a cell for steps of different (d) or the same (s) inputs."""
+    # Constants have no argument, but need to know the shape: x has it.
     program = [
         (_function(node.op, node.attrs, index, trial), node.args or (0,))
         for index, node in enumerate(cell.nodes)
     ]
+
+    # A run that leaves the range of numbers tells nothing: the cell gets the benefit.
     seen: Literal["input"] | None = None
     moves = [False] * cell.num_states
     responded = _Response("past", carry, moves)
@@ -189,12 +199,17 @@ def _run(cell: Cell, trial: _Trial, steps: str, carry: list[Array]) -> _Response
                     values.append(function(*[values[arg] for arg in args]))
             except FloatingPointError:
                 return responded
+
+            # Pairs differ in their inputs only, so a difference comes from those: in a
+            # step of equal inputs, from earlier ones.
             old, carry = carry, [values[output] for output in cell.outputs]
             output = carry[0]
             if (output[0] != output[1]).any():
                 if kind == "s":
                     return responded
                 seen = "input"
+
+            # Only the second half counts: by then, what comes to rest has.
             if not all(np.isfinite(state).all() for state in carry):
                 return responded
             if 2 * time >= len(steps):

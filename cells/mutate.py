@@ -67,6 +67,7 @@ def mutate(
         CellError: An unknown op or transformation, a bad number, or no valid mutant
             within `max_redraws` redraws.
     """
+    # A person's numbers are checked before anything is drawn.
     table = _weighted(weights or {})
     if not 1 <= rounds[0] <= rounds[1]:
         raise CellError(f"rounds are at least 1 and in order, got {rounds}")
@@ -74,6 +75,8 @@ def mutate(
         raise CellError(f"max_nodes is 1 to {MAX_NODES}, got {max_nodes}")
     if max_redraws < 0:
         raise CellError(f"max_redraws is at least 0, got {max_redraws}")
+
+    # Rounds may undo each other, close a cycle or grow too much: then it draws again.
     parent, choices, draws = ordered(cell), Choices.from_ops(op_names(ops)), Draws(rng)
     redraws: list[str] = []
     while len(redraws) <= max_redraws:

@@ -19,18 +19,18 @@ def op_names(names: str | Sequence[str]) -> tuple[str, ...]:
     Raises:
         CellError: One of them is unknown or cannot be loaded.
     """
-    found: dict[str, None] = {}
+    chosen: dict[str, None] = {}
     for name in (names,) if isinstance(names, str) else names:
         if name in OP_SETS:
-            found.update(dict.fromkeys(OP_SETS[name]))
+            chosen.update(dict.fromkeys(OP_SETS[name]))
         elif ":" in name:
-            found[load_op(name).name] = None
+            chosen[load_op(name).name] = None
         elif name in OPS:
-            found[name] = None
+            chosen[name] = None
         else:
             valid = [*OP_SETS, *OPS]
             raise CellError(unknown_name("op or op set", name, valid))
-    return tuple(found)
+    return tuple(chosen)
 
 
 def load_op(spec: str) -> Op:
@@ -43,6 +43,7 @@ def load_op(spec: str) -> Op:
         CellError: No such module or op, a name already taken, or an op that does not
             return an array of its argument's shape and type.
     """
+    # What a person's module does wrong on import is their mistake, not a crash.
     module_name, _, attribute = spec.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -58,6 +59,9 @@ def load_op(spec: str) -> Op:
             f"op {spec!r}: {module_name!r} has no Op {attribute!r}; "
             f"{nearest_name(attribute, rows) if rows else 'it has none at all'}"
         )
+
+    # Where it comes from is part of its identity: two ops may have one name in two
+    # programs, but not in one.
     op = Op(**{**vars(row), "origin": spec})
     taken = OPS.get(op.name)
     if taken is not None and taken.origin != spec:
@@ -69,6 +73,7 @@ def load_op(spec: str) -> Op:
 
 def _probe(op: Op) -> None:
     """Calls a person's op once and compares what comes back with what must."""
+    # It has to have a name in texts, and a place in equations.
     plain = op.name.isidentifier() and op.name.isascii() and len(op.name) <= 100
     if not plain or keyword.iskeyword(op.name):
         raise CellError(f"op {op.origin!r}: {op.name!r} is not an ASCII identifier")
@@ -79,12 +84,16 @@ def _probe(op: Op) -> None:
             f"op {op.origin!r}: latex {op.latex!r} is not a format string of "
             f"{op.arity} arguments"
         ) from None
+
+    # Weights and attributes would need a start, a text and an export of their own.
     allowed = {"activation": (1,), "elementwise": (2,)}
     if op.arity not in allowed.get(op.kind, ()) or op.attributes or op.weights:
         raise CellError(
             f"op {op.origin!r}: an own op is an activation of 1 argument or an "
             f"elementwise op of 2, without weights and attributes"
         )
+
+    # Any wrong row shows on one small call, before hours of training do.
     args = [np.linspace(-2 + i, 2, 6, dtype=np.float32).reshape(2, 3) for i in range(2)]
     try:
         output = op.function(np, *args[: op.arity])
@@ -103,17 +112,20 @@ def _probe(op: Op) -> None:
 def _probe_pullback(op: Op) -> None:
     """Compares a person's pullback with central differences, element by element."""
     assert op.pullback is not None
+    # It gets what it says it reads, and nothing else: as in a scan.
     rng = np.random.Generator(np.random.PCG64(0))
     args = [rng.uniform(-2, 2, (4, 5)) for _ in range(op.arity)]
-    known = args if "args" in op.reads else [None] * op.arity
+    given = args if "args" in op.reads else [None] * op.arity
     output = op.function(np, *args) if "output" in op.reads else None
     try:
-        pulled = op.pullback(np, np.ones((4, 5)), output, *known)
+        pulled = op.pullback(np, np.ones((4, 5)), output, *given)
     except Exception as error:  # noqa: BLE001 - a person's code may raise anything
         raise CellError(
             f"op {op.origin!r}: pullback: {type(error).__name__}: {error}; "
             "does `Op.reads` name what it reads?"
         ) from None
+
+    # f'(a) is about (f(a + e) - f(a - e)) / 2 e, by each argument in turn.
     step = 1e-6
     for place, cotangent in enumerate(pulled):
         ends = []

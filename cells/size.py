@@ -46,7 +46,7 @@ def width_for(
     Raises:
         CellError: Not even width 1 fits.
     """
-
+    # n(H) = L m H^2 + (L v + inputs + outputs) H + outputs, which rises with H.
     matrices, vectors = _weights(cell)
     square = num_layers * matrices
     straight = num_layers * vectors + num_inputs + num_outputs

@@ -10,6 +10,7 @@ from cells.ir import Cell
 
 def equations_text(cell: Cell, names: Names) -> str:
     """The equations with a legend, indented for a docstring."""
+    # The legend explains what occurs, and nothing else.
     kinds = {node.op for node in cell.nodes}
     legend = ["every value is a vector of the hidden width H"]
     if "linear" in kinds:

@@ -32,12 +32,15 @@ def forms(cell: Cell, name: str, text: str | None = None) -> dict[str, str]:
             of numbers within one step, or is not what `text` says.
     """
     check(cell)
+    # A person's own op is Python of their own: no other library can know it.
     for index, node in enumerate(cell.nodes):
         if origin := get_op(node.op).origin:
             raise CellError(
                 f"node {node_name(index)}: {node.op} is an op of your own ({origin}); "
                 "only built-in ops can be exported"
             )
+
+    # All files speak of the same values by the same names.
     names = name_values(cell, name, text)
     identity = digest(cell)
     return {

@@ -134,6 +134,7 @@ def _draw(cell: Cell, steps: int, seed: int) -> _Instance:
         rounded: Array = np.round(moved * _GRID) / _GRID + 0.0
         return rounded
 
+    # W = U[-s, s] + a I and b = U[-s, s] + bias, so that no bias is zero.
     width = HIDDEN_FEATURES
     weights = {"embedding": {"kernel": draw(IN_FEATURES, width, scale=bound)}}
     for index, node in enumerate(cell.nodes):
@@ -157,6 +158,7 @@ def _course(cell: Cell, instance: _Instance) -> tuple[float, float]:
 
     A distance of exactly zero is no obstacle: it is zero in every precision.
     """
+    # Step by step in NumPy, which is faster here than to compile anything.
     top, margin = 0.0, math.inf
     carry = list(instance.states)
     with np.errstate(all="ignore"):
@@ -165,6 +167,7 @@ def _course(cell: Cell, instance: _Instance) -> tuple[float, float]:
             for index, node in enumerate(cell.nodes):
                 op = get_op(node.op)
                 args: list[Any] = [values[arg] for arg in node.args]
+                # max(a, b) has its kink where a = b, relu(a) where a = 0.
                 if node.op in _KINKS:
                     gaps = np.abs(args[0] - args[1] if op.arity == 2 else args[0])
                     margin = min(margin, float(np.min(gaps, initial=1, where=gaps > 0)))
@@ -187,6 +190,7 @@ def _reference(cell: Cell, instance: _Instance) -> dict[str, Any]:
 
     layer = lower(cell)
 
+    # Every output and last state is in the loss, so that every weight has a gradient.
     def loss(weights: Any, inputs: Any, states: Any) -> tuple[Any, Any]:
         carry, outputs = tuple(states), []
         for frame in inputs:
@@ -196,6 +200,7 @@ def _reference(cell: Cell, instance: _Instance) -> dict[str, Any]:
         emitted, after = jnp.stack(outputs), jnp.stack(carry)
         return jnp.sum((emitted - 1) ** 2) + jnp.sum((after - 1) ** 2), (emitted, after)
 
+    # All three arguments are differentiated by: a wrong sign anywhere shows.
     with _double_precision():
         arguments = jax.tree.map(jnp.asarray, tuple(instance))
         both = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)

@@ -51,8 +51,11 @@ def layer_source(
     Raises:
         CellError: The library has no spelling for an op.
     """
+    # What is imported depends on what the step calls, so the step is written first.
     step = step_source(cell, names, library.spellings)
     imports, functions = definitions(cell, step, library.spellings, library.always)
+
+    # Fields of every template; a library adds its own.
     common = {
         "title": names.title,
         "digest": digest,

@@ -96,16 +96,22 @@ def name_values(cell: Cell, name: str, text: str | None = None) -> Names:
     Raises:
         CellError: The text is not that of the cell.
     """
+    # The person's text, or the publication's if the cell is one, or what the nearest
+    # publication lends.
     if text is not None and parse(text) != cell:
         raise CellError("the text from which names are taken is that of another cell")
     if text is None:
         rows = (row.text for row in PUBLISHED.values() if row.cell == cell)
         text = next(rows, None)
     written = borrowed_names(cell) if text is None else variables(text)
+
+    # A value that is two new states is called by the first.
     states = state_names(cell.num_states)
     new = {f"{state}_new" for state in states}
     taken = {*_RESERVED, *states, *new, *OPS}
     outputs = dict(zip(reversed(cell.outputs), reversed(states), strict=True))
+
+    # Values with a line of their own have a name, and gates that somebody named.
     values = {}
     statements = {value for value, _ in lay_out(cell).statements}
     for value in sorted(statements | find_gates(cell)):

@@ -53,6 +53,7 @@ def step_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> str:
     Raises:
         CellError: The table has no spelling for an op.
     """
+    # All ops are looked up before anything is written.
     for index, node in enumerate(cell.nodes):
         plain = get_op(node.op).kind in ("linear", "constant")
         if not plain and rank_of(get_op(node.op)) == ATOM and node.op not in table:
@@ -60,6 +61,8 @@ def step_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> str:
                 f"node {node_name(index)}: {node.op} cannot be exported; "
                 "its row is missing in the table of cells.export"
             )
+
+    # A value stands where it is read, unless it has a name.
     pieces = {value: Piece(word) for value, word in enumerate(("x", *names.states))}
     lines = []
     for index in range(len(cell.nodes)):
@@ -69,6 +72,8 @@ def step_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> str:
             lines.append(_assignment(names.values[index], piece.text))
             piece = Piece(names.values[index])
         pieces[value] = piece
+
+    # New states all have one, too; a value that is two of them is assigned twice.
     new = [f"{state}_new" for state in names.states]
     for word, output in zip(new, cell.outputs, strict=True):
         if pieces[output].text != word:
@@ -79,6 +84,7 @@ def step_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> str:
 
 
 def _expression(cell: Cell, index: int, pieces: Mapping[int, Piece]) -> Piece:
+    # What is no operator is a call: of a constant, a linear map, or a function.
     node = cell.nodes[index]
     op = get_op(node.op)
     args = [pieces[arg] for arg in node.args]
@@ -91,12 +97,15 @@ def _expression(cell: Cell, index: int, pieces: Mapping[int, Piece]) -> Piece:
         words = [arg.text for arg in args]
         words += [f"cell.{attribute(cell, index)}"] if op.weights else []
         return Piece(f"{op.name}({', '.join(words)})")
+
     # A vector of ones beside another vector is written as a number.
     ones = [arg.text == _ONES for arg in args]
     if ones[1]:
         args[1] = Piece("1.0")
     elif ones[0]:
         args[0] = Piece("1.0")
+
+    # Operators group to the left, so that an equal one on the right is parenthesised.
     left, right = args[0].bracketed(rank), args[1].bracketed(rank + 1)
     return Piece(f"{left} {op.symbol} {right}", rank)
 
@@ -139,11 +148,11 @@ def definitions(
     used = sorted({*called_ops(cell), "ones_like"} - {"one"})
     if _ONES not in body:
         used.remove("ones_like")
-    found = {module: list(words) for module, words in always.items()}
+    wanted = {module: list(words) for module, words in always.items()}
     for name in used:
         if table[name].module:
-            found.setdefault(table[name].module, []).append(name)
-    imports = [_import(module, words) for module, words in sorted(found.items())]
+            wanted.setdefault(table[name].module, []).append(name)
+    imports = [_import(module, words) for module, words in sorted(wanted.items())]
     sources = [table[name].source for name in used if table[name].source]
     return "\n".join(imports), "\n\n\n".join(sources)
 

@@ -69,6 +69,7 @@ def torch_source(cell: Cell, names: Names, digest: str) -> str:
     Raises:
         CellError: An op has no spelling in `TORCH`.
     """
+    # One state is a tensor, as of a GRU; several are a tuple, as of an LSTM.
     states = description.packed(names)
     count = len(names.states)
     fields = {

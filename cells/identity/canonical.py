@@ -99,10 +99,13 @@ def canonicalize(cell: Cell) -> Canonical:
         CellError: The cell is not valid, or too symmetric (see `canonical_order`).
     """
     check(cell)
+    # Sums and products as a whole: (a + b) + c is b + (c + a).
     flat = NewStates(cell, MAX_TERMS)
     written = Writer(flat)
+
+    # Parts of long sums may be needed by themselves too, and be shared as written:
+    # where a + b is needed, (a + b) + c shares it, and (a + c) + b does not.
     if flat.may_grow():
-        # Parts of long sums may be needed by themselves too, and be shared as written.
         binary = NewStates(cell, 1)
         if len(written.nodes) > binary.num_nodes():
             written = Writer(binary)

@@ -54,21 +54,24 @@ class _Labelling:
         self, vertices: Iterable[int], colours: _Colours, search: bool = True
     ) -> list[int]:
         """The canonical order of a part of the graph, or (not `search`) a first one."""
+        # What is alone in its class has its place; the rest falls apart without it.
         colours = self.refine(colours)
         classes: dict[int, list[int]] = {}
         for vertex in vertices:
             classes.setdefault(colours[vertex], []).append(vertex)
-        found = [classes[c][0] for c in sorted(classes) if len(classes[c]) == 1]
+        single = [classes[c][0] for c in sorted(classes) if len(classes[c]) == 1]
         rest = {v: c for v, c in colours.items() if len(classes[c]) > 1}
         parts = self.parts(rest)
-        if len(parts) == 1 and not found:
+        if len(parts) == 1 and not single:
             return self.branch(classes, colours, search)
+
+        # Parts do not touch: each is ordered by itself, then they are among each other.
         orders = []
         for part in parts:
             orders.append(self.order(part, {v: colours[v] for v in part}, search))
         if len(orders) > 1:
             orders.sort(key=lambda order: self.certificate(order, colours))
-        return found + [vertex for order in orders for vertex in order]
+        return single + [vertex for order in orders for vertex in order]
 
     def refine(self, colours: _Colours) -> _Colours:
         """Splits classes until equal colours have equal numbers of equal neighbours."""
@@ -79,6 +82,7 @@ class _Labelling:
                 raise CellError(
                     "this cell is too symmetric to be put in canonical form"
                 )
+            # The old colour comes first, so that classes are split but stay in order.
             signatures = {}
             for vertex, colour in colours.items():
                 near = [e + colours[u] for e, u in self.ends[vertex] if u in colours]
@@ -111,6 +115,7 @@ class _Labelling:
         self, classes: dict[int, list[int]], colours: _Colours, search: bool
     ) -> list[int]:
         """Sets each vertex of the smallest class apart; the smallest outcome wins."""
+        # The choice must not depend on how vertices are numbered: size, then colour.
         target = min(classes.items(), key=lambda item: (len(item[1]), item[0]))[1]
 
         def apart(vertex: int, search: bool) -> list[int]:
@@ -118,10 +123,14 @@ class _Labelling:
             split[vertex] -= 1
             return self.order(split, split, search)
 
+        # A first order is cheap: two of one certificate show an automorphism.
         first = apart(target[0], False)
         if not search:
             return first
         first_certificate = self.certificate(first, colours)
+
+        # The other vertices are tried in full, too, but those to which an automorphism
+        # carries one that was tried: their outcome is the same.
         best = apart(target[0], True)
         best_certificate = self.certificate(best, colours)
         orbits = _Orbits()

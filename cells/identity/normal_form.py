@@ -41,12 +41,15 @@ class Values:
     """A table of values in normal form: equal values have equal indices.
 
     Attributes:
+        max_terms: No sum, product or extreme is given more.
         forms: The normal form of each value.
         nonnegative: For each value, whether it is known never to be below zero.
+        index: The value of each form.
+        x: The input's value.
+        zero: The empty sum.
     """
 
     def __init__(self, max_terms: int) -> None:
-        """An empty table; no sum, product or extreme has more than `max_terms`."""
         self.max_terms = max_terms
         self.forms: list[Form] = []
         self.nonnegative: list[bool] = []
@@ -56,12 +59,12 @@ class Values:
 
     def intern(self, form: Form, nonnegative: bool) -> int:
         """The index of the value of this form, which is added if it is new."""
-        found = self.index.get(form)
-        if found is None:
-            found = self.index[form] = len(self.forms)
+        value = self.index.get(form)
+        if value is None:
+            value = self.index[form] = len(self.forms)
             self.forms.append(form)
             self.nonnegative.append(nonnegative)
-        return found
+        return value
 
     def state(self, group: int, nonnegative: bool) -> int:
         """The value of the old states of one class."""
@@ -98,11 +101,14 @@ class Values:
         return self._sum(a, b, -1)
 
     def _sum(self, a: int, b: int, sign: int) -> int:
+        # (2 u + v) - (u - w) = u + v + w; what cancels is gone: a + (b - a) = b.
         terms = dict(self._parts("sum", a))
         for value, coefficient in self._parts("sum", b):
             total = terms.pop(value, 0) + sign * coefficient
             if total:
                 terms[value] = total
+
+        # Too long a sum keeps its two arguments; a sum of one term is that term.
         nonnegative = all(c > 0 and self.nonnegative[v] for v, c in terms.items())
         if sum(map(abs, terms.values())) > self.max_terms:
             name = "add" if sign > 0 else "subtract"
@@ -115,10 +121,13 @@ class Values:
         """a * b."""
         if self.zero in (a, b):
             return self.zero
+        # u v * u w = u^2 v w, and u * 1 = u.
         factors = dict(self._parts("product", a))
         for value, exponent in self._parts("product", b):
             factors[value] = factors.get(value, 0) + exponent
         factors = {v: e for v, e in factors.items() if self.forms[v][1:2] != ("one",)}
+
+        # u^2 v is never negative if v is not; 1 * 1 is whichever of the two.
         nonnegative = all(e % 2 == 0 or self.nonnegative[v] for v, e in factors.items())
         if sum(factors.values()) > self.max_terms:
             return self.op("multiply", (a, b), True, nonnegative)
@@ -137,6 +146,7 @@ class Values:
         return self._extreme("minimum", a, b, all)
 
     def _extreme(self, name: str, a: int, b: int, some: Callable[..., bool]) -> int:
+        # max(max(a, b), a) = max(a, b), and max(a, a) = a.
         members: set[int] = set()
         for value in (a, b):
             form = self.forms[value]

@@ -18,15 +18,15 @@ class NewStates:
     """
 
     def __init__(self, cell: Cell, max_terms: int) -> None:
-        """Reads a valid cell; no sum or product is given more than `max_terms`."""
+        # All states start as zeros, so all are equal and stay zero (class 0) until two
+        # of a class have different updates: s = f(s) and t = f(t) are never told apart.
         states, nodes = _live(cell)
-        # Class 0 holds the states that stay zero; all are taken to, until they do not.
         group, nonnegative = dict.fromkeys(states, 0), [True]
         while True:
-            values, of = _evaluate(cell, nodes, group, nonnegative, max_terms)
+            values, form_of = _evaluate(cell, nodes, group, nonnegative, max_terms)
             keys, split, sign = {(0, values.zero): 0}, dict(group), [True]
             for state in states:
-                update = of[cell.outputs[state]]
+                update = form_of[cell.outputs[state]]
                 key = (group[state], update)
                 if key not in keys:
                     keys[key] = len(keys)
@@ -35,24 +35,31 @@ class NewStates:
             if split == group and sign == nonnegative:
                 break
             group, nonnegative = split, sign
+
+        # Several nodes may compute one value: the first of them is where it comes from.
         self.values = values
         self.origin: dict[int, int] = {}
         for index in nodes:
-            self.origin.setdefault(of[cell.num_inputs + index], index)
-        self._collect(cell, of, states)
+            self.origin.setdefault(form_of[cell.num_inputs + index], index)
+        self._collect(cell, form_of, states)
 
-    def _collect(self, cell: Cell, of: list[int], states: list[int]) -> None:
+    def _collect(self, cell: Cell, form_of: list[int], states: list[int]) -> None:
+        """Finds the classes and values that the first output needs, through time."""
+        # The first state of a class stands for all; those that stay zero are no class,
+        # but what the layer emits has to be a state.
         first: dict[int, int] = {}
         for state in states:
-            if state == 0 or of[1 + state] != self.values.zero:
-                first.setdefault(of[1 + state], state)
-        pending, self.groups = [of[1]], list[tuple[int, int, int]]()
-        seen = {of[1]}
+            if state == 0 or form_of[1 + state] != self.values.zero:
+                first.setdefault(form_of[1 + state], state)
+
+        # An old state needs its update; any other value needs what it is made of.
+        pending, self.groups = [form_of[1]], list[tuple[int, int, int]]()
+        seen = {form_of[1]}
         while pending:
             value = pending.pop()
             reads = self.values.args(value)
             if value in first:
-                update = of[cell.outputs[first[value]]]
+                update = form_of[cell.outputs[first[value]]]
                 self.groups.append((value, update, first[value]))
                 reads = (update,)
             for other in reads:
@@ -113,12 +120,13 @@ def _evaluate(
     """The normal forms of all live values, if states of one class are equal."""
     values = Values(max_terms)
     inputs = cell.num_inputs
-    of = [values.zero] * (inputs + len(cell.nodes))
-    of[0] = values.x
+    form_of = [values.zero] * (inputs + len(cell.nodes))
+    form_of[0] = values.x
     for state, c in group.items():
         if c:
-            of[1 + state] = values.state(c, nonnegative[c])
+            form_of[1 + state] = values.state(c, nonnegative[c])
     for index in nodes:
         node = cell.nodes[index]
-        of[inputs + index] = values.apply(index, node, [of[arg] for arg in node.args])
-    return values, of
+        args = [form_of[arg] for arg in node.args]
+        form_of[inputs + index] = values.apply(index, node, args)
+    return values, form_of

@@ -19,10 +19,11 @@ class Writer:
         groups: As in `NewStates`, in canonical order.
         nodes: The nodes, in order of evaluation as written.
         origin: For each node, a node of the original cell with the same value, or None.
+        rank: The canonical rank of each value.
+        place: The canonical cell's value for each that is written already.
     """
 
     def __init__(self, source: NewStates) -> None:
-        """Writes all that the new states need."""
         self.source = source
         self.values = source.values
         self.rank = _ranks(source)
@@ -45,8 +46,10 @@ class Writer:
 
     def write(self, root: int) -> None:
         """Appends the nodes that compute a value: what they read first, in order."""
+        # A stack of values under way: a cell may be a thousand operations deep.
         stack = [] if root in self.place else [(root, self.plan(root), 0, -1)]
         while stack:
+            # What an op reads is written just before it, not all before the first op.
             value, plan, step, result = stack.pop()
             name, reads = plan[step]
             missing = next((v for v in reads if v not in self.place), None)
@@ -54,11 +57,15 @@ class Writer:
                 stack.append((value, plan, step, result))
                 stack.append((missing, self.plan(missing), 0, -1))
                 continue
+
+            # a + b + c is two nodes, the second of which reads the first one's result.
             args = tuple(self.place[v] for v in reads)
             result = self.node(value, name, (result, *args) if step else args)
             if step + 1 < len(plan):
                 stack.append((value, plan, step + 1, result))
                 continue
+
+            # The last node is the value; those before it may come from no node.
             self.place[value] = result
             index = result - len(self.groups) - 1
             if self.origin[index] is None:
@@ -72,19 +79,23 @@ class Writer:
             if get_op(name).commutative:
                 args = tuple(sorted(args, key=self.rank.__getitem__))
             return [(name, args)]
+
         if tag == "sum":
-            steps = [("add", v) for v, c in self.ranked(rest[0]) for _ in range(c)]
-            steps += [
-                ("subtract", v) for v, c in self.ranked(rest[0]) for _ in range(-c)
-            ]
+            # 2 a - b = a + a - b; 0 = x - x; -a = (x - x) - a.
+            terms = self.ranked(rest[0])
+            steps = [("add", v) for v, c in terms for _ in range(c)]
+            steps += [("subtract", v) for v, c in terms for _ in range(-c)]
             if not steps:
                 return [("subtract", (self.values.x, self.values.x))]
             if steps[0][0] == "subtract":
                 steps.insert(0, ("add", self.values.zero))
         elif tag == "product":
+            # a^2 b = a * a * b.
             steps = [("multiply", v) for v, e in self.ranked(rest[0]) for _ in range(e)]
         else:
             steps = [(tag, v) for v in sorted(rest[0], key=self.rank.__getitem__)]
+
+        # The first op reads two values, each further one a value and the last result.
         (_, first), (name, second), *others = steps
         return [(name, (first, second)), *((name, (v,)) for name, v in others)]
 
@@ -97,20 +108,25 @@ class Writer:
         form = self.values.forms[value]
         op, attrs = get_op(name), form[2] if form[0] == "op" else ()
         key = (name, attrs, tuple(sorted(args)) if op.commutative else args)
-        found = None if op.weights else self.shared.get(key)
-        if found is None:
-            found = self.shared[key] = len(self.groups) + 1 + len(self.nodes)
+        place = None if op.weights else self.shared.get(key)
+        if place is None:
+            place = self.shared[key] = len(self.groups) + 1 + len(self.nodes)
             self.nodes.append(Node(name, args, attrs))
             self.origin.append(None)
-        return found
+        return place
 
 
 def _ranks(source: NewStates) -> dict[int, int]:
     """The canonical rank of each needed value: by height first, then as written."""
+    # The values as a graph: a sum has edges to its terms, labelled by coefficients, an
+    # old state one to its update. The ranks are a canonical labelling of it.
     values, needed = source.values, source.needed
     place = {value: i for i, value in enumerate(needed)}
     edges = [_edges(values, value, place) for value in needed]
     updates = {place[old]: place[new] for old, new, _ in source.groups}
+
+    # Vertices are told apart by height and kind, and by what hashing their surroundings
+    # adds to that; mostly that is enough, and the exact labelling has nothing to do.
     heights: list[int] = []
     for reads in edges:
         heights.append(1 + max((heights[i] for i, _ in reads), default=-1))
@@ -128,7 +144,9 @@ def _ranks(source: NewStates) -> dict[int, int]:
         order = canonical_order(colours, loops)
     else:
         order = sorted(range(len(colours)), key=colours.__getitem__)
-    # Sorting is stable: what looks alike keeps the order of the labelling.
+
+    # Ranks rise with height, so that arguments come before what reads them. Sorting is
+    # stable: what looks alike keeps the order of the labelling.
     rank = [0] * len(order)
     order.sort(key=heights.__getitem__)
     start = 0
@@ -171,6 +189,8 @@ def _spread(
     Numbers stand for what they were mixed from, so two values that could be told
     apart may keep one colour; the labelling, which is exact, comes after.
     """
+    # From below: a value's number mixes those of what it reads; a state's mixes its
+    # update's, once, or twice where there are many states that may feed each other.
     made_of = [_mix(colour) for colour in colours]
     for _ in range(2 if len(updates) > 2 else 1):
         made_of = [
@@ -183,6 +203,8 @@ def _spread(
                 for j, label in reads:
                     total += _mix(made_of[j] + label)
                 made_of[i] = _mix(total)
+
+    # From above: and those of what reads it.
     read_by = [0] * len(colours)
     for old, new in updates.items():
         read_by[new] += _mix(made_of[old] + 1)
@@ -190,6 +212,8 @@ def _spread(
         made_of[i] = total = _mix(made_of[i] + read_by[i])
         for j, label in edges[i]:
             read_by[j] += _mix(total + label)
+
+    # The old colour comes first, so that heights stay in order.
     pairs = list(zip(colours, made_of, strict=True))
     finest = {pair: i for i, pair in enumerate(sorted(set(pairs)))}
     return [finest[pair] for pair in pairs]

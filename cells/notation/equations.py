@@ -70,8 +70,8 @@ def latex(cell: Cell, also: Collection[int] = ()) -> str:
     Raises:
         CellError: The cell is not valid.
     """
-    found = _equations(cell, _LATEX, also)
-    rows = [f"{left} &{rel} {right}" for left, rel, right in found]
+    equations = _equations(cell, _LATEX, also)
+    rows = [f"{left} &{rel} {right}" for left, rel, right in equations]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
@@ -86,6 +86,8 @@ def _equations(
     # Backwards, so that a value which is two new states gets the first one's name.
     new = dict(zip(reversed(cell.outputs), reversed(states), strict=True))
     named = {value for value, _ in lay_out(cell).statements} | set(also)
+
+    # A line for each value with a name; the others stand where they are read.
     rows = []
     for index, node in enumerate(cell.nodes):
         value = cell.num_inputs + index
@@ -95,9 +97,13 @@ def _equations(
             rows.append((left, "=", piece.text))
             piece = Piece(left)
         pieces[value] = piece
+
+    # New states that have no line yet: expressions, or values with another name.
     for state, output in zip(states, cell.outputs, strict=True):
         if output not in named or new[output] != state:
             rows.append((style.new(state), "=", pieces[output].text))
+
+    # W + a I holds in every step, where a bias only starts.
     for index, node in enumerate(cell.nodes):
         if node.op == "linear" and node.attrs[1]:
             rows.append(style.start(style.weight("b", index), _number(node.attrs[1])))

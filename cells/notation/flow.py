@@ -17,6 +17,7 @@ def flow(cell: Cell) -> tuple[str, ...]:
         CellError: The cell is not valid.
     """
     check(cell)
+    # The values that are shown, by name; one that is a new state has that name.
     first, gates = cell.num_inputs, find_gates(cell)
     states = state_names(cell.num_states)
     shown = gates | {value for value, _ in lay_out(cell).statements}
@@ -25,6 +26,8 @@ def flow(cell: Cell) -> tuple[str, ...]:
     for state, output in reversed(list(zip(states, cell.outputs, strict=True))):
         if output >= first:
             names[output] = f"{state}'"
+
+    # A row each: what it is, what it reads, and who reads it.
     reads = {value: _read(cell, value, names) for value in names if value >= first}
     rows = []
     for value in sorted(reads):
@@ -35,6 +38,8 @@ def flow(cell: Cell) -> tuple[str, ...]:
     for state, output in zip(states, cell.outputs, strict=True):
         if names[output] != f"{state}'":
             rows.append((f"{state}'", "", f"← {names[output]}", ""))
+
+    # Aligned but for the last column, which may be missing.
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:3]]
     lines = []
     for row in rows:
@@ -45,13 +50,13 @@ def flow(cell: Cell) -> tuple[str, ...]:
 
 def _read(cell: Cell, value: int, names: dict[int, str]) -> list[int]:
     """The named values that a value is computed from, without others in between."""
-    found, met = set[int](), set[int]()
+    named, met = set[int](), set[int]()
     pending = list(cell.nodes[value - cell.num_inputs].args)
     while pending:
         arg = pending.pop()
         if arg in names:
-            found.add(arg)
+            named.add(arg)
         elif arg not in met:
             met.add(arg)
             pending += cell.nodes[arg - cell.num_inputs].args
-    return sorted(found)
+    return sorted(named)

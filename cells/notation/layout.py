@@ -69,8 +69,8 @@ def operator(symbol: str, arity: int) -> Op | None:
 
 def rank_of(op: Op) -> int:
     """How tightly the op's operator binds; `ATOM` for an op written as a call."""
-    found = operator(op.symbol, op.arity) if op.symbol else None
-    return RANKS[op.symbol, op.arity] if found is op else ATOM
+    is_operator = op.symbol and operator(op.symbol, op.arity) is op
+    return RANKS[op.symbol, op.arity] if is_operator else ATOM
 
 
 def lay_out(cell: Cell) -> Layout:
@@ -114,12 +114,16 @@ class _LayoutPass:
         self, args: Sequence[int], write: Callable[[Sequence[Piece]], Piece]
     ) -> Piece:
         """Writes with these arguments; the pending ones among them are used up."""
+        # As many arguments as end the stack in order stay where they are; others were
+        # computed too early for that, and get a name, with all before them.
         start = len(self.pending)
         for arg in reversed(args):
             start -= start > 0 and self.pending[start - 1] == arg
         for arg in args:
             if arg in self.pending[:start]:
                 start -= self._name_through(arg)
+
+        # Too long an expression is cut at its first argument.
         piece = write([self.pieces[arg] for arg in args])
         while len(piece.text) > MAX_EXPRESSION and start < len(self.pending):
             start -= self._name_through(self.pending[start]) - 1

@@ -116,6 +116,7 @@ class _Reader:
         return Cell(self.num_inputs - 1, tuple(self.nodes), outputs)
 
     def _inputs(self, function: ast.FunctionDef) -> None:
+        # Python allows much more between the parentheses than names.
         arguments = function.args
         plain = arguments.args
         others = [*arguments.posonlyargs, *arguments.kwonlyargs]
@@ -124,6 +125,8 @@ class _Reader:
         notes = [arg.annotation for arg in plain if arg.annotation]
         for place in (*others, *defaults, *notes):
             raise _error(place, "inputs are plain names: x and the old states")
+
+        # x and at least one state, which are values 0, 1, ...
         if len(plain) < 2:
             names = plural(len(plain), "name")
             raise _error(
@@ -208,6 +211,7 @@ class _Reader:
 
     def _operation(self, place: ast.expr) -> tuple[_Operation, list[ast.expr]]:
         """The op of an expression, and the expressions of its arguments."""
+        # What may stand in a cell comes first, then what people write instead.
         match place:
             case ast.BinOp(left, symbol, right):
                 return self._operator(symbol, place, [left, right])
@@ -242,6 +246,7 @@ class _Reader:
 
     def _call(self, call: ast.Call) -> tuple[_Operation, list[ast.expr]]:
         assert isinstance(call.func, ast.Name)
+        # Attributes are keywords, each at most once; arguments are what is left.
         op = self._permitted(call.func.id, call.func)
         attrs = dict.fromkeys(op.attributes, 0.0)
         given = set()

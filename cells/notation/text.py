@@ -65,7 +65,7 @@ def to_text(cell: Cell, name: str = "cell") -> str:
     return "\n".join(lines) + "\n"
 
 
-def variables(text: str) -> dict[int | None, str]:
+def variables(text: str) -> dict[int, str]:
     """Index of a node to the variable that a valid text gives its value.
 
     Nodes are numbered as the text is read, and built-in ops are calls and binary
@@ -73,7 +73,7 @@ def variables(text: str) -> dict[int | None, str]:
     """
     function = ast.parse(text).body[0]
     assert isinstance(function, ast.FunctionDef)
-    names, count = dict[int | None, str](), 0
+    names, count = dict[int, str](), 0
     for statement in function.body:
         made = sum(isinstance(n, ast.Call | ast.BinOp) for n in ast.walk(statement))
         count += made

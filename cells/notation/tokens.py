@@ -45,6 +45,8 @@ _HIDDEN = re.compile(r"\\(?!\n)|[^\\\n]")
 class CellSyntaxError(CellError):
     """A mistake in a cell's text, with its place.
 
+    All three are its arguments: it may cross a process border.
+
     Attributes:
         message: What is wrong.
         line: Line of the text, from 1.
@@ -52,12 +54,10 @@ class CellSyntaxError(CellError):
     """
 
     def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
-        """Keeps all three as arguments: the error may cross a process border."""
         super().__init__(message, line, column)
         self.message, self.line, self.column = message, line, column
 
     def __str__(self) -> str:
-        """Place and message on one line."""
         return f"line {self.line}, column {self.column}: {self.message}"
 
 
@@ -75,10 +75,13 @@ def screened(text: str, symbols: Collection[str]) -> str:
     Raises:
         CellSyntaxError: The first thing that has no place in a cell.
     """
+    # Line ends of all systems count as one character, so that places are right.
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > MAX_TEXT:
         message = f"a text has at most {MAX_TEXT:,} characters, got {len(text):,}"
         raise CellSyntaxError(message, *_place(text, MAX_TEXT))
+
+    # Token by token, with what Python's parser could choke on counted on the way.
     kept: list[str] = []
     opened: list[int] = []
     operations, before = 0, ""
@@ -116,12 +119,15 @@ def quoted(word: str) -> str:
 
 def _fault(kind: str, token: str, symbols: Collection[str]) -> str:
     """What is wrong with one token by itself; empty if nothing is."""
+    # Words and numbers: Python's own are none, and lengths are bounded.
     if kind == "name" and keyword.iskeyword(token) and token not in _KEYWORDS:
         return f"unexpected {token!r}: statements are name = expression and return"
     if kind in ("name", "number") and len(token) > MAX_WORD:
         return f"a {kind} has at most {MAX_WORD} characters, got {len(token)}"
     if kind == "number" and not _NUMBER.fullmatch(token):
         return f"{quoted(token)} is not a decimal number"
+
+    # Signs: an operator needs an op, and everything else has no place here.
     if kind == "operator" and token not in symbols:
         return f"unknown operator {token!r}; valid: {' '.join(sorted(symbols))}"
     if kind == "other" and token in "'\"":

@@ -84,16 +84,20 @@ def make_diagram(cell: Cell) -> Diagram:
         CellError: The cell is not valid.
     """
     check(cell)
+    # A value has a name here if it has one in the equations, and every gate has.
     states = state_names(cell.num_states)
     ones = {
         cell.num_inputs + i for i, node in enumerate(cell.nodes) if node.op == "one"
     }
     gates = find_gates(cell)
     named = {value for value, _ in lay_out(cell).statements}
+
+    # x and the old states, then a box for each node, with the wires that enter it.
     boxes = [_box("x", "", "input"), *(_box(name, "", "state") for name in states)]
     wires = list[Wire]()
     for index, node in enumerate(cell.nodes):
         value = cell.num_inputs + index
+        # 1 - z is one box that z enters, not two that a box of the constant feeds.
         places = [i for i, arg in enumerate(node.args) if arg in ones]
         label, kind = symbol(cell, value), _kind(node.op, value in gates)
         args = list(enumerate(node.args))
@@ -107,6 +111,8 @@ def make_diagram(cell: Cell) -> Diagram:
         for place, arg in args:
             negative = node.op == "subtract" and place == 1 and len(args) == 2
             wires.append(Wire(arg, value, negative))
+
+    # A new state is a box of its own, since one value may be several.
     for state, output in zip(states, cell.outputs, strict=True):
         wires.append(Wire(output, len(boxes)))
         boxes.append(_box(f"{state}'", "", "new"))

@@ -123,6 +123,7 @@ def _figure(cell: Cell, name: str) -> "Figure":
     """The picture, in a figure whose unit is the point."""
     from matplotlib.figure import Figure
 
+    # The figure is as large as what is on it, and y grows downwards, as in SVG.
     diagram = make_diagram(cell)
     placement = lay_boxes(diagram)
     title = "".join(c if c.isprintable() else "\ufffd" for c in name)
@@ -134,6 +135,8 @@ def _figure(cell: Cell, name: str) -> "Figure":
     axes.set_axis_off()
     axes.set_xlim(-MARGIN, width - MARGIN)
     axes.set_ylim(height - top - MARGIN, -top - MARGIN)
+
+    # Boxes cover the ends of wires.
     _draw_wires(axes, diagram, placement)
     for box, centre in zip(diagram.boxes, placement.centres, strict=False):
         _draw_box(axes, box, centre)
@@ -147,6 +150,7 @@ def _draw_wires(axes: Any, diagram: Diagram, placement: Placement) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
+    # The wires of a value share their way, so together they are one path.
     curves = dict[int, list[tuple[Any, _Point]]]()
     heads = dict[str, list[tuple[Any, _Point]]]()
     for link in placement.links:
@@ -155,7 +159,7 @@ def _draw_wires(axes: Any, diagram: Diagram, placement: Placement) -> None:
         points = _points(diagram, placement, link)
         codes = (Path.MOVETO, Path.LINETO, *[Path.CURVE4] * 3, Path.LINETO)
         curves.setdefault(source, []).extend(zip(codes, points, strict=True))
-        if link.wire < 0:
+        if link.wire < 0:  # it goes on behind the next layer
             continue
         x, y = points[-1]
         if diagram.wires[link.wire].negative:
@@ -165,6 +169,8 @@ def _draw_wires(axes: Any, diagram: Diagram, placement: Placement) -> None:
             corners = [(x, y), (x - back, y - half), (x - back, y + half), (x, y)]
             triangle = (Path.MOVETO, *[Path.LINETO] * 2, Path.CLOSEPOLY)
             heads.setdefault(colour, []).extend(zip(triangle, corners, strict=True))
+
+    # Ends lie above lines, so that no line of another colour crosses a head.
     for source, steps in curves.items():
         colour = _LOOKS[diagram.boxes[source].kind].wire
         path = Path([p for _, p in steps], [code for code, _ in steps])
@@ -212,6 +218,7 @@ def _draw_minus(axes: Any, centre: _Point, colour: str) -> None:
 def _draw_box(axes: Any, box: Box, centre: _Point) -> None:
     from matplotlib.patches import Circle, FancyBboxPatch
 
+    # The kind decides the colours, and with the size the shape.
     look = _LOOKS[box.kind]
     style: dict[str, Any] = {"facecolor": look.fill, "edgecolor": look.edge}
     style["zorder"] = 5

@@ -77,6 +77,7 @@ def place(
         first: Boxes of the first layer.
         last: Boxes of the last layer.
     """
+    # Layers, then the points where wires pass them, then orders, then heights.
     layers = _layers(len(sizes), wires, first, last)
     sources, links = list(range(len(sizes))), list[Link]()
     _route(wires, layers, sources, links)
@@ -84,6 +85,9 @@ def place(
     links = _with_ports(links, order)
     heights = [size[1] for size in sizes]
     ys = _heights(heights, links, order)
+
+    # A column is as wide as its widest box; the gap behind it grows with the rise of
+    # its steepest wire.
     columns, x = [], 0.0
     for layer, members in enumerate(order):
         width = max((sizes[v][0] for v in members if v < len(sizes)), default=0.0)
@@ -94,6 +98,8 @@ def place(
         ]
         columns.append((x, x + width))
         x += width + _COLUMN_GAP + _SLOPE * max(rises, default=0.0)
+
+    # Rounded, since the last bits of a solution may differ between machines.
     centres = tuple(
         (round(sum(columns[layers[v]]) / 2, 2), round(y, 2)) for v, y in enumerate(ys)
     )
@@ -119,6 +125,8 @@ def _layers(
     """The layer of each box: all wires together as short as can be."""
     import numpy as np
 
+    # Minimise the sum of weight * (layer[target] - layer[source]) where each is >= 1.
+    # The matrix is totally unimodular: the solution is whole numbers by itself.
     reads = [0] * count
     for _, target in wires:
         reads[target] += 1
@@ -129,12 +137,13 @@ def _layers(
         cost[target] += weight
         cost[source] -= weight
         rows.append((target, source, 1.0))
+
+    # Boxes of the last layer are on one layer (>= 0 both ways), behind the first.
     for box in last:
         rows += [(box, other, 0.0) for other in last if other != box]
         rows += [(box, other, 1.0) for other in first]
     fixed = [(0.0, 0.0) if box in first else (0.0, None) for box in range(count)]
-    found = _solve(cost, rows, fixed)
-    return [round(value) for value in found]
+    return [round(value) for value in _solve(cost, rows, fixed)]
 
 
 def _route(
@@ -163,13 +172,13 @@ def _with_ports(links: Sequence[Link], order: Sequence[Sequence[int]]) -> list[L
     entering = dict[int, list[int]]()
     for index, link in enumerate(links):
         entering.setdefault(link.target, []).append(index)
-    found = list(links)
+    ported = list(links)
     for indices in entering.values():
         indices.sort(key=lambda i: (rank[links[i].source], links[i].wire))
         for position, index in enumerate(indices):
             port = _PORT * (2 * position - len(indices) + 1)
-            found[index] = found[index]._replace(port=port)
-    return found
+            ported[index] = ported[index]._replace(port=port)
+    return ported
 
 
 def _heights(
@@ -178,6 +187,8 @@ def _heights(
     """The y of each vertex: wires as straight as can be, long ones above all."""
     import numpy as np
 
+    # Minimise the sum of weight * |y[source] - y[target] - port|. The weights are those
+    # of the paper: 1 between boxes, 2 at an end of a long wire, 8 within it.
     boxes, vertices = len(heights), sum(map(len, order))
     terms = list[tuple[float, list[tuple[int, float]], float]]()
     entering = dict[int, list[Link]]()
@@ -188,21 +199,24 @@ def _heights(
         terms.append((weight, [(link.source, 1.0), (link.target, -1.0)], link.port))
         entering.setdefault(link.target, []).append(link)
         leaving.setdefault(link.source, []).append(link)
-    for vertex, found in entering.items():  # ties: in the middle of what it reads
-        share = 1 / len(found)
-        mean = [(link.source, share) for link in found]
+
+    # Of equally straight ones: each in the middle of what it reads, and of its readers.
+    for vertex, into in entering.items():
+        mean = [(link.source, 1 / len(into)) for link in into]
         terms.append((0.3, [*mean, (vertex, -1.0)], 0.0))
-    for vertex, found in leaving.items():
-        share = 1 / len(found)
-        mean = [(link.target, share) for link in found]
+    for vertex, out in leaving.items():
+        mean = [(link.target, 1 / len(out)) for link in out]
         terms.append((0.2, [*mean, (vertex, -1.0)], 0.0))
-    # Each term is |sum of coefficients - constant|, bounded by a variable of its own.
+
+    # Neighbours keep their distance: y[below] - y[above] >= half of each + gap.
     rows = list[tuple[int, int, float]]()
     for members in order:
         for above, below in itertools.pairwise(members):
             both = [heights[v] / 2 for v in (above, below) if v < boxes]
             gap = ROW_GAP if len(both) == 2 else WIRE_GAP
             rows.append((below, above, sum(both) + gap))
+
+    # Nothing is above 0. Each term is bounded by a variable of its own, which costs.
     cost = np.concatenate([np.zeros(vertices), [weight for weight, _, _ in terms]])
     bounds: list[tuple[float, float | None]] = [
         (heights[v] / 2 if v < boxes else 0.0, None) for v in range(vertices)
@@ -217,16 +231,22 @@ def _solve(
     bounds: Sequence[tuple[float, float | None]],
     terms: Sequence[tuple[float, list[tuple[int, float]], float]] = (),
 ) -> list[float]:
-    """Minimises a linear cost where v[a] - v[b] >= gap for each row (a, b, gap)."""
+    """Minimises a linear cost where v[a] - v[b] >= gap for each row (a, b, gap).
+
+    The last variables are bounds of `terms`: |sum of coefficients * v - constant|.
+    """
     import numpy as np
     from scipy.optimize import linprog
     from scipy.sparse import csr_array
 
+    # v[a] - v[b] >= gap, as the solver wants it: -v[a] + v[b] <= -gap.
     entries = list[tuple[int, int, float]]()
     limits = list[float]()
     for a, b, gap in rows:
         entries += [(len(limits), a, -1.0), (len(limits), b, 1.0)]
         limits.append(-gap)
+
+    # |s - c| <= t is two rows: s - t <= c and -s - t <= -c.
     start = len(cost) - len(terms)
     for index, (_, coefficients, constant) in enumerate(terms):
         for sign in (1.0, -1.0):
@@ -234,9 +254,11 @@ def _solve(
             entries += [(row, v, sign * c) for v, c in coefficients]
             entries.append((row, start + index, -1.0))
             limits.append(sign * constant)
+
+    # The dual simplex is deterministic: the same numbers, the same corner.
     i, j, values = zip(*entries, strict=True)
     shape = (len(limits), len(cost))
     matrix = csr_array((np.array(values), (np.array(i), np.array(j))), shape=shape)
-    found = linprog(cost, matrix, limits, bounds=bounds, method="highs-ds")
-    assert found.status == 0, found.message
-    return [float(value) for value in found.x]
+    solution = linprog(cost, matrix, limits, bounds=bounds, method="highs-ds")
+    assert solution.status == 0, solution.message
+    return [float(value) for value in solution.x]

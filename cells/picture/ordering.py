@@ -35,13 +35,15 @@ class _Ordering:
 
     def best(self) -> list[list[int]]:
         """The best order met, from a walk from the left and one from the right."""
+        # Sweeps end in the nearest valley: two starts, and the better end.
         starts = [self.walk(near) for near in (self.after, self.before)]
         sweeps = max(min(SWEEPS, _MOST_STEPS // len(self.layers)), 1)
-        found = [self.swept(order, sweeps) for order in starts]
-        return min(found, key=self.crossings)
+        orders = [self.swept(order, sweeps) for order in starts]
+        return min(orders, key=self.crossings)
 
     def swept(self, order: list[list[int]], sweeps: int) -> list[list[int]]:
         """The best order met in sweeps that begin with this one."""
+        # To and fro: each layer goes by the one before it, then by the one behind it.
         forth, back = range(1, len(order)), range(len(order) - 2, -1, -1)
         self.exchange(order)
         best, least, since = [*map(list, order)], self.crossings(order), 0
@@ -51,8 +53,8 @@ class _Ordering:
                     self.sort(order, layer, near)
                 self.exchange(order)
                 since += 1
-                if (found := self.crossings(order)) < least:
-                    best, least, since = [*map(list, order)], found, 0
+                if (count := self.crossings(order)) < least:
+                    best, least, since = [*map(list, order)], count, 0
             if least == 0 or since >= _PATIENCE:
                 break
         return best

@@ -85,7 +85,7 @@ def replay(
     # What is cheap was not kept; instructions are in order, so all they read is there.
     for instruction in plan.instructions:
         if set(writes(instruction, plan.products)) <= set(plan.recomputed):
-            forward(instruction)
+            forward.run(instruction)
     return forward
 
 
@@ -147,7 +147,7 @@ class Backward:
             self.scales,
         )
 
-    def __call__(self, instruction: Instruction) -> None:
+    def pull(self, instruction: Instruction) -> None:
         """Pulls the cotangent of what an instruction computed back to what it read."""
         match instruction:
             case Multiply(index):

@@ -31,7 +31,7 @@ class Forward:
     products: dict[int, jax.Array]
     batches: dict[Batch, jax.Array]
 
-    def __call__(self, instruction: Instruction) -> None:
+    def run(self, instruction: Instruction) -> None:
         """Computes one instruction."""
         match instruction:
             case Multiply(index):

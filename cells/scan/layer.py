@@ -50,10 +50,13 @@ class Layer:
             scale: A number, or a scalar array inside a compiled function.
             dtype: Type of the weights.
         """
+        # All kernels are one draw: a compiled program of one random op, not of many.
         linears = [i for i, n in enumerate(self.cell.nodes) if n.op == "linear"]
         bound = jnp.asarray(scale, dtype) / jnp.asarray(width, dtype) ** 0.5
         shape = (len(linears), width, width)
         drawn = iter(bound * jax.random.uniform(key, shape, dtype, -1.0, 1.0))
+
+        # W = U[-s, s] + a I and b = bias, by the node's attributes.
         params: dict[str, dict[str, jax.Array]] = {}
         for index, node in enumerate(self.cell.nodes):
             if node.op == "linear":

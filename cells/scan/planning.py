@@ -241,12 +241,15 @@ def _known_at_once(cell: Cell, recurrent: set[int]) -> set[int]:
 
 def _batches(cell: Cell, products: tuple[Product, ...]) -> list[Batch]:
     """Runs of columns that the same activation alone reads."""
+    # A value has one reader here, so that the reader is found by what it reads.
     readers = _lone_activations(cell)
     computed = {
         cell.node(value).args[0]: value
         for value in _node_values(cell)
         if _op(cell, value).arity == 1
     }
+
+    # Columns are sorted by their readers already: equal ones are neighbours.
     batches = []
     for index, product in enumerate(products):
         names = [_activation(column, readers) for column in product.columns]

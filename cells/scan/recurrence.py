@@ -68,13 +68,15 @@ def _forward(
     keep: bool,
 ) -> tuple[Carry, jax.Array, Residuals | None]:
     """Final states, outputs, and, if they are to be kept, the residuals."""
+    # What is not kept costs nothing: a forward pass alone hands out outputs only.
     batches, values = residuals_of(plan)
 
     def body(carry: Carry, hoisted: Hoisted) -> tuple[Carry, Any]:
+        # Values 1 to M are the old states; x-only values come from before the scan.
         given = dict(enumerate(carry, 1)) | hoisted.frontier
         step = Forward(plan, weights, hoisted.addends, given, {}, {})
         for instruction in plan.instructions:
-            step(instruction)
+            step.run(instruction)
         new = tuple(step.values[output] for output in plan.cell.outputs)
         if not keep:
             return new, new[0]
@@ -129,7 +131,7 @@ def _core_backward(
         for output, cotangent in zip(plan.cell.outputs, d_carry, strict=True):
             backward.add(output, cotangent)
         for instruction in reversed(plan.instructions):
-            backward(instruction)
+            backward.pull(instruction)
         states = range(1, plan.cell.num_inputs)
         return tuple(backward.total(state) for state in states), backward.results()
 

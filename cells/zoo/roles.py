@@ -87,7 +87,7 @@ def _short_names(
             short[part] = inputs[1 + form.states[part - 1]]
         else:
             node = form.nodes[vertex.value - form.cell.num_inputs]
-            if node in written:
+            if node is not None and node in written:
                 short[part] = written[node]
     return short
 
