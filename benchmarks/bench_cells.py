@@ -101,6 +101,7 @@ def _alive(parents: Sequence[Cell], rng: np.random.Generator, ops: str) -> list[
 
 
 def _operations(cells: Sequence[Cell], rng: np.random.Generator, ops: str) -> None:
+    # Each takes a cell, so that what it needs besides is made before.
     texts = {cell: to_text(cell) for cell in cells}
     operations: dict[str, Callable[[Cell], object]] = {
         "parse": lambda cell: parse(texts[cell]),
@@ -115,6 +116,7 @@ def _operations(cells: Sequence[Cell], rng: np.random.Generator, ops: str) -> No
         f"\noperations on {len(cells)} living mutants of {min(sizes)} to {max(sizes)} "
         f"nodes, milliseconds\n{'':12}{'median':>10}{'10 %':>10}{'90 %':>10}"
     )
+
     times: dict[str, list[float]] = {name: [] for name in operations}
     for cell in cells:
         # Interleaved, and once unmeasured: the first call fills the caches.
@@ -135,12 +137,15 @@ def _row(name: str, seconds: Sequence[float]) -> str:
 
 def _proposals(parents: Sequence[Cell], mutants: int, ops: str) -> None:
     """Times proposals drawn until new and alive: of the seeds, then of 20 nodes."""
+    # The seeds are where a search begins; cells of 20 nodes are where it goes on.
     rng = np.random.default_rng(1)
     sized = _alive(parents, rng, ops)
     print(
         f"\none proposal, drawn until new and alive, milliseconds\n{'parents':12}"
         f"{'median':>10}{'10 %':>10}{'90 %':>10}{'mean':>10}{'draws':>10}"
     )
+
+    # Until enough mutants were drawn, so that both rows are of as many.
     for name, chosen in (("lstm, gru", parents), ("20 nodes", sized)):
         seconds, draws = [], 0
         proposals = propose(chosen, set(), rng, ops)
@@ -158,11 +163,13 @@ def _proposals(parents: Sequence[Cell], mutants: int, ops: str) -> None:
 
 def _shares(parents: Sequence[Cell], mutants: int, ops: str) -> None:
     """Prints what became of the mutants, in the order in which they are sorted out."""
+    # Parents are known from the start, as in a search.
     rng, seen = np.random.default_rng(2), set[str]()
     seen.update(digest(parent) for parent in parents)
     fates, redraws = Counter[str](), Counter[str]()
     dead_forms: dict[str, Dead] = {}
     sizes = []
+
     proposals = propose(parents, seen, rng, ops)
     for mutant, form, fate in (next(proposals) for _ in range(mutants)):
         redraws.update(mutant.redraws)
@@ -179,6 +186,7 @@ def _shares(parents: Sequence[Cell], mutants: int, ops: str) -> None:
             hidden = response(form.cell, biases=False) != "past"
             fates["new and alive"] += 1
             fates["  of these dead while biases are zero"] += hidden
+
     print(f"\nof {mutants} mutants of {', '.join(PARENTS)}, ops {ops}: percent")
     for name, count in sorted(fates.items(), key=lambda item: item[0].strip()):
         print(f"{name:40}{100 * count / mutants:8.2f}")

@@ -94,6 +94,7 @@ def compiled(name: str, apply: Callable[..., Any], params: Any, carry: Any) -> U
         grads, new = jax.grad(loss, has_aux=True)(params, carry)
         return descend(params, grads), new
 
+    # The state is donated, so it has to be a copy of its own.
     state = jax.tree.map(jnp.array, (params, carry))
     start = time.process_time()
     lowered = jax.jit(update, donate_argnums=0).lower(state, tokens, targets)
@@ -113,6 +114,7 @@ def ours(cell: Cell, width: int, layers: int, plain: bool = False) -> Update:
     """Our update: through `scan_tokens`, or through a plain scan over `step`."""
     layer = lower(cell)
 
+    # The first layer reads tokens, every other one what the layer below emits.
     def run(params: Any, carry: Any, tokens: jax.Array) -> Any:
         table, weights, (kernel, bias) = params
         below, new = table[tokens], []
@@ -127,6 +129,7 @@ def ours(cell: Cell, width: int, layers: int, plain: bool = False) -> Update:
             new.append(after)
         return tuple(new), below @ kernel + bias
 
+    # A table, weights for each layer, and a readout, as the model of a training has.
     keys = jax.random.split(jax.random.key(0), 3)
     table = jax.random.normal(keys[0], (V, width)) * 0.1
     kernel = jax.random.normal(keys[1], (width, V)) * width**-0.5
@@ -173,6 +176,7 @@ def torch_update(name: str, width: int, layers: int) -> Update:
     """PyTorch's update for `lstm` or `gru`."""
     import torch
 
+    # The same model, with PyTorch's own fused layer.
     torch.set_num_threads(1)
     rnn = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[name](width, width, layers)
     embedding, readout = torch.nn.Embedding(V, width), torch.nn.Linear(width, V)
@@ -180,6 +184,7 @@ def torch_update(name: str, width: int, layers: int) -> Update:
     optimizer = torch.optim.SGD(modules.parameters(), lr=RATE)
     tokens, targets = (torch.tensor(np.asarray(a)).long() for a in batch())
 
+    # Its state is the carry alone: weights are changed where they are.
     def run(carry: Any) -> Any:
         outputs, new = rnn(embedding(tokens), carry)
         logits = readout(outputs).reshape(-1, V)
@@ -234,6 +239,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--no-searched", action="store_true")
     options = parser.parse_args()
+
+    # Ours comes first: the others' ratios are to it.
     print(
         f"jax {jax.__version__}; one core; batch {B}, {T} steps, {V} symbols; float32"
     )

@@ -120,7 +120,7 @@ def _missing_path(cell: Cell) -> Literal["input", "past"] | None:
             return None
         seen.add(value)
         if value:
-            pending += cell.nodes[value - cell.num_inputs].args
+            pending += cell.node(value).args
     return "past"
 
 

@@ -51,12 +51,12 @@ def flow(cell: Cell) -> tuple[str, ...]:
 def _read(cell: Cell, value: int, names: dict[int, str]) -> list[int]:
     """The named values that a value is computed from, without others in between."""
     named, met = set[int](), set[int]()
-    pending = list(cell.nodes[value - cell.num_inputs].args)
+    pending = list(cell.node(value).args)
     while pending:
         arg = pending.pop()
         if arg in names:
             named.add(arg)
         elif arg not in met:
             met.add(arg)
-            pending += cell.nodes[arg - cell.num_inputs].args
+            pending += cell.node(arg).args
     return sorted(named)

@@ -34,16 +34,15 @@ def symbol(cell: Cell, value: int) -> str:
 
 def find_gates(cell: Cell) -> set[int]:
     """Sigmoids that multiply something, themselves or subtracted from one."""
-    first = cell.num_inputs
 
     def op(value: int) -> str:
-        return cell.nodes[value - first].op if value >= first else ""
+        return cell.node(value).op if value >= cell.num_inputs else ""
 
     gates = set[int]()
     for node in cell.nodes:
         for value in node.args if node.op == "multiply" else ():
             if op(value) == "subtract":
-                left, right = cell.nodes[value - first].args
+                left, right = cell.node(value).args
                 value = right if op(left) == "one" else value
             if op(value) == "sigmoid":
                 gates.add(value)
