@@ -28,7 +28,7 @@ from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 from search.store.database import RUN_FILE
 from search.store.store import Store
-from workers import BUDGET, Evaluation, Job, Node, Result, Setting, Status
+from workers import BUDGET, Evaluation, Job, PoolNode, Result, Setting, Status
 from workers.job.schedule import PASSED
 
 PASSING: Final = 0.1
@@ -157,7 +157,7 @@ class FormulaPool:
         """Nobody."""
         return []
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[PoolNode]:
         """Nowhere."""
         return []
 

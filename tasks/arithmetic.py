@@ -70,11 +70,14 @@ class Arithmetic(SyntheticTask):
 
     def draw(self, rng: np.random.Generator, count: int) -> Examples:
         """Draws `count` problems with their answers; `rng` is advanced."""
+        # The problems, as numbers: what decides which split one belongs to.
         left = draw_numbers(rng, count, self.digits)
         right = draw_numbers(rng, count, self.digits)
         minus = uniform_integers(rng, 0, 2, count).astype(np.bool_)
         answer = np.where(minus, left - right, left + right)
         operation = np.where(minus, MINUS, PLUS).astype(np.uint8)[:, None]
+        # All problems have the same slots, of which each fills those that it needs, so
+        # that a whole batch is written at once.
         always = np.ones((count, 1), np.bool_)
         question = beside(
             write(left, self.digits),
@@ -88,8 +91,11 @@ class Arithmetic(SyntheticTask):
         )
         equals = (np.full((count, 1), EQUALS, np.uint8), always)
         tokens, present = beside(question, equals, written)
+        # The answer can be known, the question cannot.
         scored = np.zeros(tokens.shape, np.bool_)
         scored[:, -written[0].shape[1] :] = True
+        # Unlike the text, a key has no distractors: the same problem among other
+        # letters is in the same split.
         offset = 10**9
         keys = ((left + offset) << 32) + ((right + offset) << 1) + minus
         return Examples(

@@ -122,6 +122,7 @@ def windows(stream: Stream, num_steps: int) -> Windows:
     batch, length = stream.scored.shape
     count = -(-length // num_steps)
 
+    # Time-major and contiguous, as a scan reads it.
     def cut(array: NDArray[Any]) -> NDArray[Any]:
         rest = array.shape[2:]
         padded = np.zeros((batch, count * num_steps, *rest), array.dtype)
@@ -129,6 +130,7 @@ def windows(stream: Stream, num_steps: int) -> Windows:
         blocks = padded.reshape(batch, count, num_steps, *rest)
         return np.ascontiguousarray(np.moveaxis(blocks, 0, 2))
 
+    # A state is carried or zeroed between windows, and a scan has no place for more.
     reset = cut(stream.reset)
     if reset[:, 1:].any():
         raise ValueError(f"a reset lies inside a window of {num_steps} steps")

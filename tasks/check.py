@@ -139,6 +139,7 @@ def check_stream(task: Task, split: Split) -> Stream:
         raise complaint(task, member, f"must give a tasks.Stream, got {stream!r:.60}")
     for field, words in stream_faults(task, stream):
         raise complaint(task, member, f"{field} {words}")
+    # Every worker draws the data for itself, and all of them have to agree.
     again = attempt(task, member, lambda: task.stream(split, 0, 0))
     if not all(map(np.array_equal, stream, again)):
         raise complaint(task, member, "gives other data when called again")
@@ -153,6 +154,7 @@ def check_stream(task: Task, split: Split) -> Stream:
 
 def stream_faults(task: Task, stream: Stream) -> Iterator[tuple[str, str]]:
     """What is wrong with the arrays of a stream: the field and the words for it."""
+    # Shapes and types first: all that follows counts on them.
     frames = np.ndim(stream.inputs) == 3
     dtype, highest = (np.uint8, 1) if frames else (np.int32, task.num_inputs - 1)
     rows = np.shape(stream.scored)
@@ -172,12 +174,15 @@ def stream_faults(task: Task, stream: Stream) -> Iterator[tuple[str, str]]:
             return
         if array.min() < 0 or array.max() > highest:
             yield field, f"must lie within 0 and {highest}"
+    # What goes in comes out: a target is the input of the next position.
     if task.readout == "sigmoid" and not frames:
         yield "inputs", "must be frames [B, N, F] for a sigmoid readout"
     if task.readout == "softmax" and frames:
         yield "inputs", "must be tokens [B, N] for a softmax readout"
     if task.num_outputs != task.num_inputs:
         yield "targets", "need num_outputs equal to num_inputs"
+    # Without a scored position there is no metric, and a state that nobody zeroes at
+    # the beginning would be that of another epoch.
     if not stream.scored.any():
         yield "scored", "is nowhere true"
     if not stream.reset[:, 0].all():

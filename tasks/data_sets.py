@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.download import Source, look
+from tasks.download import PublicFile, look
 from tasks.music import JsbChorales, Music, Nottingham, PianoMidi
 from tasks.music_files import load_music, music_candidates, music_source
 from tasks.ptb import ARCHIVES, SOURCE, PennTreebank, candidates, read_ptb
@@ -20,7 +20,7 @@ class DataSet(NamedTuple):
         read: reads and checks what `look` finds.
     """
 
-    source: Source
+    source: PublicFile
     candidates: Sequence[str]
     read: Callable[[Path], Any]
 

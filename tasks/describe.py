@@ -197,9 +197,11 @@ def render_task(description: dict[str, Any]) -> str:
         f"  epochs  {'repeat' if description['repeats'] else 'draw new'} training data",
         *settings_lines("config", description["config"]),
     ]
+    # Windows are updates of an epoch: what a budget is counted in.
     for split, sizes in description["splits"].items():
         windows, scored = f"{sizes['windows']:,}", f"{sizes['scored']:,}"
         lines.append(f"  {split:<8}{windows} windows, {scored} scored positions")
+    # Examples of a text have their answers in the text; those of a pack do not.
     answered = any("answers" in example for example in description["examples"])
     below = "below each: what is due" if answered else "^ marks what is scored"
     lines.append(f"  examples ({below})")
@@ -221,9 +223,11 @@ def mark(
     gap = "" if all(len(text) <= 1 for text in [*tokens, *(answers or ())]) else " "
     pairs, text, marks, shown = [], "", "", 0
     for position, (token, counts) in enumerate(zip(tokens, scored, strict=True)):
+        # A symbol is as wide as the sign below it, so that the two lines keep in step.
         word = token.translate(VISIBLE)
         sign = answers[position] if answers else "^" * len(word) * counts
         word = word.ljust(len(sign))
+        # An example of the paper's size has thousands of symbols.
         if shown + len(text) > LONGEST:
             left = len(tokens) - position
             pairs.append((text, marks))

@@ -15,7 +15,7 @@ TIMEOUT_S = 60.0
 BLOCK_BYTES = 1 << 16
 
 
-class Source(NamedTuple):
+class PublicFile(NamedTuple):
     """One public file of a data set.
 
     Attributes:
@@ -34,7 +34,7 @@ class Source(NamedTuple):
     needed: str
 
 
-def locate(source: Source, candidates: Sequence[str], folder: str | None) -> Path:
+def locate(source: PublicFile, candidates: Sequence[str], folder: str | None) -> Path:
     """Finds the first of several files or folders, or downloads the public one.
 
     Looks in `folder`, else in the folder named by the environment variable
@@ -55,7 +55,7 @@ def locate(source: Source, candidates: Sequence[str], folder: str | None) -> Pat
     return in_folder(source, candidates, folder) or fetch(source)
 
 
-def look(source: Source, candidates: Sequence[str]) -> Path | None:
+def look(source: PublicFile, candidates: Sequence[str]) -> Path | None:
     """What `locate` would find without a download; None: there is nothing.
 
     Raises:
@@ -74,7 +74,7 @@ def cache_folder() -> Path:
 
 
 def in_folder(
-    source: Source, candidates: Sequence[str], folder: str | None
+    source: PublicFile, candidates: Sequence[str], folder: str | None
 ) -> Path | None:
     """The first of `candidates` in the named folder; None: no folder has any.
 
@@ -97,7 +97,7 @@ def in_folder(
     return None
 
 
-def fetch(source: Source) -> Path:
+def fetch(source: PublicFile) -> Path:
     """The public file in the user's cache, downloaded if it is not there yet.
 
     Raises:
@@ -105,6 +105,7 @@ def fetch(source: Source) -> Path:
     """
     import pooch  # here: only downloads need it
 
+    # Whatever fails, a person can bring the file by other means: the message says how.
     try:
         path = pooch.retrieve(
             source.url,
@@ -157,6 +158,7 @@ def append(url: str, path: Path) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
+    # From where an earlier attempt stopped; a server may decline and send it all.
     have = path.stat().st_size if path.exists() else 0
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -178,6 +180,7 @@ def append(url: str, path: Path) -> None:
             while block := response.read(BLOCK_BYTES):
                 file.write(block)
                 progress.advance(shown, len(block))
+    # A connection that breaks looks like the end of the file.
     size = path.stat().st_size
     if total is not None and size != total:
         raise OSError(f"the connection broke after {size:,} of {total:,} bytes")

@@ -88,15 +88,19 @@ class Music(TaskBase):
 
     def stream(self, split: Split, epoch: int, seed: int) -> Stream:
         """The same rows in every epoch and for every seed, see the class."""
+        # Pieces begin at windows, where a state can be zeroed; rows share them out so
+        # that all are about as long.
         roll = self.rolls()[split]
         sizes = np.diff(roll.offsets)
         rows = assign(-(-(sizes - 1) // self.num_steps), self.batch_size)
         windows = max(sum(row.values()) for row in rows)
         length = windows * self.num_steps
+        # What no piece fills is silence that is not scored.
         frames = np.zeros((2, self.batch_size, length, NUM_NOTES), np.uint8)
         scored = np.zeros((self.batch_size, length), np.bool_)
         reset = np.zeros((self.batch_size, length), np.bool_)
         reset[:, 0] = True
+        # A piece of n frames has n - 1 predictions: each frame but the first.
         for b, row in enumerate(rows):
             start = 0
             for piece, num_windows in row.items():

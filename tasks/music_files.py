@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.base import SPLITS, Split, TaskError, reason_of
-from tasks.download import Source, locate
+from tasks.download import PublicFile, locate
 
 NUM_NOTES = 88  # the keys of a piano
 LOWEST_NOTE = 21  # MIDI number of column 0
@@ -99,9 +99,9 @@ def find_music(music: MusicSet, folder: str | None) -> Path:
     return locate(music_source(music), music_candidates(music), folder)
 
 
-def music_source(music: MusicSet) -> Source:
+def music_source(music: MusicSet) -> PublicFile:
     """Where the published file of a data set is; its content is checked, not it."""
-    return Source(
+    return PublicFile(
         title=music.title,
         url=ADDRESS + music.pickle.replace(" ", "%20"),
         file=music.pickle,
@@ -123,6 +123,7 @@ def load_music(path: Path, music: MusicSet) -> Mapping[Split, Roll]:
     Raises:
         TaskError: the file is cut short, altered or no such file; it is named.
     """
+    # A stranger's file: its size first, then its counts, then every note.
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise ValueError("it is far too large")
@@ -138,6 +139,7 @@ def load_music(path: Path, music: MusicSet) -> Mapping[Split, Roll]:
             f"({reason_of(error)}); replace it by the published {music.pickle} "
             f"or {music.npz}"
         ) from error
+    # One copy serves all tasks of the process: nobody may change it.
     for roll in rolls.values():
         roll.frames.setflags(write=False)
     return rolls
@@ -171,10 +173,12 @@ def check_counts(music: MusicSet, found: Sequence[int], kind: int) -> None:
 def read_npz(path: Path, music: MusicSet) -> dict[Split, Roll]:
     """Reads `{split}_roll`, bits packed to (frames, 11), and `{split}_offsets`."""
     rolls: dict[Split, Roll] = {}
+    # Read once, so that what is measured is what is unpacked.
     content = io.BytesIO(path.read_bytes())
     with zipfile.ZipFile(content) as archive:
         if sum(member.file_size for member in archive.infolist()) > LARGEST_BYTES:
             raise ValueError("it unpacks to far more than the published music")
+    # Never a pickle within: it could run code.
     with np.load(content, allow_pickle=False) as arrays:
         for split in SPLITS:
             packed = arrays[f"{split}_roll"]

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from tasks.base import SPLITS, Split, TaskError, Value, reason_of, require
 from tasks.corpus import END_OF_LINE, UNKNOWN, Corpus, CorpusTask, encode, words_of
-from tasks.download import Source, locate
+from tasks.download import PublicFile, locate
 
 FILES: Mapping[Split, str] = {split: f"ptb.{split}.txt" for split in SPLITS}
 SHA256: Mapping[Split, str] = {
@@ -23,7 +23,7 @@ ARCHIVE_FOLDER = "simple-examples/data"
 FOLDERS = (".", "ptb", "data", ARCHIVE_FOLDER)
 ARCHIVES = ("simple-examples.tgz", "ptb/simple-examples.tgz")
 LARGEST_BYTES = 10_000_000  # the longest file has 5.1 MB
-SOURCE = Source(
+SOURCE = PublicFile(
     title="Penn Treebank",
     url="http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz",
     file="simple-examples.tgz",
@@ -132,6 +132,7 @@ def read_folder(folder: Path) -> dict[Split, bytes]:
 
 def read_archive(path: Path) -> dict[Split, bytes]:
     """The bytes of the three text files of the archive; nothing is unpacked to disk."""
+    # The archive has much else, and is read once from end to end, as it is compressed.
     files: dict[Split, bytes] = {}
     try:
         with tarfile.open(path) as archive:
@@ -147,6 +148,7 @@ def read_archive(path: Path) -> dict[Split, bytes]:
             f"Penn Treebank: {path} is cut short or no archive "
             f"({reason_of(error)}); replace it"
         ) from error
+    # An archive that is cut short between two members is none the less an archive.
     for split, name in FILES.items():
         if split not in files:
             raise TaskError(f"Penn Treebank: {path} has no {ARCHIVE_FOLDER}/{name}")

@@ -140,6 +140,7 @@ def import_class(spec: str) -> Callable[..., Task]:
     Raises:
         TaskError: the module cannot be imported, or has no such class.
     """
+    # Importing runs a person's code, which may raise anything; they asked for it.
     module_name, _, class_name = spec.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -150,6 +151,7 @@ def import_class(spec: str) -> Callable[..., Task]:
             f"task {spec!r}: cannot import {module_name!r} ({type(error).__name__}: "
             f"{reason}); install it or put its folder on PYTHONPATH{hint}"
         ) from error
+    # A class may stand inside another one.
     maker: object = module
     for part in class_name.split("."):
         maker = getattr(maker, part, None)

@@ -99,19 +99,23 @@ class SyntheticTask(DrawnTask):
         Raises:
             TaskError: the rule knows too few examples to fill this split.
         """
+        # One token more than is predicted: the first of a row is only read.
         per_window = self.batch_size * self.num_steps
         tokens: int = getattr(self, f"{split}_tokens")
         length = -(-tokens // per_window) * self.num_steps
         drawn = self.examples(split, epoch, seed, self.batch_size, length + 1)
+        # Rows are cut from one long text; each starts where an example does, since no
+        # state could know what came before.
         ends = np.cumsum(drawn.lengths)
         starts = ends - drawn.lengths
         columns = np.arange(length + 1)
         chosen = np.empty((self.batch_size, length + 1), np.int64)
         position = 0
-        for row in range(self.batch_size):  # each row starts where an example does
+        for row in range(self.batch_size):
             first = starts[np.searchsorted(starts, position)]
             chosen[row] = first + columns
             position = first + length + 1
+        # A target is the token after its input.
         rows = drawn.tokens[chosen].astype(np.int32)
         reset = np.zeros((self.batch_size, length), np.bool_)
         reset[:, 0] = True
@@ -126,6 +130,7 @@ class SyntheticTask(DrawnTask):
         Raises:
             TaskError: none of very many examples drawn lies in this split.
         """
+        # Up to `longest` tokens of a row may be lost on the way to an example's start.
         rng = generator(self.name, split, epoch if self.fresh else 0, seed)
         parts: list[Examples] = []
         drawn, kept, tokens, longest, count = 0, 0, 0, 0, 256
@@ -141,6 +146,8 @@ class SyntheticTask(DrawnTask):
                     f"{self.name}: too few different examples for the {split} split: "
                     f"none among {drawn:,} drawn; allow longer or more varied ones"
                 )
+            # As many as are likely to be enough; but numbers drawn decide the data, so
+            # that this line can never change.
             missing = rows * (row_length + longest) - tokens
             wanted = 1.02 * missing * drawn / max(tokens, 1) if kept else drawn
             count = int(min(max(wanted, 256), 50_000))

@@ -56,6 +56,7 @@ class TextFile(CorpusTask):
                 f"{self.name}: valid_fraction + test_fraction must be at most 0.9, "
                 f"got {self.valid_fraction + self.test_fraction}"
             )
+        # Read at once, so that a mistake shows before anything is trained.
         for split, tokens in self.corpus().tokens.items():
             rows = self.batch_size if split == "train" else 1
             needed = rows * self.num_steps + 1
@@ -173,6 +174,7 @@ def load_text(
     Raises:
         TaskError: it is empty or has bytes that are not UTF-8.
     """
+    # Where a byte is wrong is what a person needs to find it in an editor.
     content, _ = load_bytes(file)
     try:
         text = content.decode("utf-8-sig")
@@ -183,6 +185,7 @@ def load_text(
             f"'{file.path}' is not UTF-8 text: byte 0x{byte:02x} at "
             f"offset {error.start:,}, line {line:,}; convert it to UTF-8"
         ) from error
+    # The ends are rounded down, and what is left over is trained on.
     symbols: Sequence[str] = words_of(text) if kind == "words" else text
     last = len(symbols) - int(fractions[1] * len(symbols))
     first = last - int(fractions[0] * len(symbols))

@@ -72,12 +72,15 @@ class Xml(SyntheticTask):
 
     def draw(self, rng: np.random.Generator, count: int) -> Examples:
         """Draws `count` documents; `rng` is advanced."""
+        # First which tags are opened and closed, then how long each is as text.
         document, tag, closes = draw_events(rng, count, self.iterations)
         name_sizes = uniform_integers(rng, 2, self.max_tag + 1, int(tag.max()) + 1)
         lengths = name_sizes[tag] + 2 + closes
         ends = np.cumsum(lengths)
         starts = ends - lengths
 
+        # A name is drawn once, and written where its tag is opened and where it is
+        # closed.
         tokens = np.empty(ends[-1], np.uint8)
         tokens[starts] = LEFT
         tokens[(starts + 1)[closes]] = SLASH
@@ -88,6 +91,7 @@ class Xml(SyntheticTask):
         source = ranges(name_starts[tag], name_sizes[tag])
         tokens[ranges(starts + 1 + closes, name_sizes[tag])] = names[source]
 
+        # The text itself is the key: equal documents are in one split.
         sizes = np.bincount(document, lengths, count).astype(np.int64)
         return Examples(
             tokens=tokens,
@@ -109,6 +113,8 @@ def draw_events(
     """
     coins = uniform_integers(rng, 0, 2, (iterations, count)).astype(np.bool_)
     coins[0] = False  # start by opening a tag
+    # All documents at once, one event a step: a coin for each iteration, then closing
+    # until the stack is empty.
     nothing, every = -1, np.arange(count)
     tag = np.full((count, 2 * iterations), nothing, np.int64)
     closes = np.zeros((count, 2 * iterations), np.bool_)
@@ -117,6 +123,7 @@ def draw_events(
     opened = np.zeros(count, np.int64)
     running = every
     for step in range(2 * iterations):
+        # A document that is to close with nothing open has ended.
         wanted = coins[step] if step < iterations else np.ones(count, np.bool_)
         running = running[~wanted[running] | (depth[running] > 0)]
         closing = running[wanted[running]]
@@ -128,6 +135,7 @@ def draw_events(
         depth[closing] -= 1
         tag[closing, step] = stack[closing, depth[closing]]
         closes[closing, step] = True
+    # Tags are numbered from 0 in each document; here through all of them.
     first = np.cumsum(opened) - opened
     document, step_of = np.nonzero(tag != nothing)
     return document, tag[document, step_of] + first[document], closes[document, step_of]

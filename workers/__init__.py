@@ -18,7 +18,7 @@ from workers.machine.runtime import available_cores, prepare
 from workers.machine.versions import installed, versions
 from workers.pools.factory import make_pool
 from workers.pools.inline import InlinePool
-from workers.pools.nodes import Node
+from workers.pools.nodes import PoolNode
 from workers.pools.options import INLINE, PoolOptions
 from workers.pools.pool import Pool
 from workers.pools.ray_pool import RayPool
@@ -41,9 +41,9 @@ __all__ = [
     "InlinePool",
     "Job",
     "JobError",
-    "Node",
     "Point",
     "Pool",
+    "PoolNode",
     "PoolOptions",
     "RayPool",
     "Result",

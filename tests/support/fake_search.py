@@ -22,7 +22,7 @@ from search.commands import cli, pools
 from search.store import store
 from search.store.database import RUN_FILE
 from tests.support.fake_pool import FakePool, noisy
-from workers import Evaluation, Job, Node, Result, Setting, Status
+from workers import Evaluation, Job, PoolNode, Result, Setting, Status
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,8 +85,8 @@ class Trained(FakePool):
         numerics = {"key": key, "platform": "cpu", "device": f"{key} abacus"}
         return [{"machine": "fake", "pid": 0, "numerics": numerics}]
 
-    def nodes(self) -> list[Node]:
-        return [Node("", "fake", pids=[0], busy=min(1, len(self._queue)))]
+    def nodes(self) -> list[PoolNode]:
+        return [PoolNode("", "fake", pids=[0], busy=min(1, len(self._queue)))]
 
     def submit(
         self, job: Job, *, priority: float = 0.0, deadline_s: float = 0.0

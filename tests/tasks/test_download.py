@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks import TaskError, make_task
-from tasks.download import Source, append, fetch, locate
+from tasks.download import PublicFile, append, fetch, locate
 
 CONTENT = bytes(range(256)) * 4_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -75,8 +75,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "cellsearch"
 
 
-def source(url: str, known: str | None = f"sha256:{SHA256}") -> Source:
-    return Source("Some Data", url, "data.bin", known, "data.bin")
+def source(url: str, known: str | None = f"sha256:{SHA256}") -> PublicFile:
+    return PublicFile("Some Data", url, "data.bin", known, "data.bin")
 
 
 def test_a_file_is_downloaded_once(server: Server, cache: Path) -> None:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import gc
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -137,6 +139,23 @@ def test_a_schedule_that_has_ended_is_not_trained_on():
     assert again.results == first.results
     assert first.results[0].over
     assert first.results[0].updates == 24
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_training_that_was_cut_short_by_its_deadline_can_be_repeated(
+    lanes, monkeypatch
+):
+    """Its state, from an earlier job, is consumed by then."""
+    evaluator = Evaluator(lanes=lanes)
+    evaluator.evaluate(job(budget=30, training=FIXED))
+    clock = SimpleNamespace(monotonic=iter([0.0, math.inf]).__next__)
+    monkeypatch.setattr("workers.training.trainer.time", clock)
+    [result] = evaluator.evaluate(job(budget=300, training=FIXED), deadline_s=1).results
+    assert result.status is Status.TIMEOUT
+    assert result.updates > 30
+    monkeypatch.undo()
+    whole = job(budget=300, training=FIXED)
+    assert evaluator.evaluate(whole).results == scratch(lanes).evaluate(whole).results
 
 
 def test_what_is_kept_changes_nothing_when_it_is_forgotten():

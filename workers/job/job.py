@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from cells import Cell, canonical, digest, from_json, load_op, to_json
+from cells import Cell, canonicalize, digest, from_json, load_op, to_json
 from workers.job.json_form import changed, dumps, hash_text
 from workers.job.setting import JobError, Setting, Shape
 from workers.job.spec import PLAIN, TaskSpec, Training
@@ -19,6 +19,7 @@ class Job:
 
     Attributes:
         cell: The canonical cell.
+        digest: The cell's.
         task: What it is trained on.
         settings: Settings of one shape, each trained on its own.
         budget: Most updates of a setting.
@@ -28,6 +29,7 @@ class Job:
     """
 
     cell: Cell
+    digest: str = field(compare=False)
     task: TaskSpec
     settings: tuple[Setting, ...]
     budget: int
@@ -44,12 +46,6 @@ class Job:
     def optimizer(self) -> str:
         """That of its settings, or else of its training."""
         return self.shape.optimizer or self.training.optimizer
-
-    @cached_property
-    def digest(self) -> str:
-        """The digest of the cell."""
-        text: str = digest(self.cell)
-        return text
 
     @cached_property
     def id(self) -> str:
@@ -100,12 +96,15 @@ class Job:
         """
         try:
             values = json.loads(text)
+            # First, since the cell may use them.
             ops = tuple(values["ops"])
             for spec in ops:
                 load_op(spec)
+            cell = from_json(values["cell"])
             overrides = tuple((k, v) for k, v in values["task"].pop("overrides", ()))
             return Job(
-                cell=from_json(values["cell"]),
+                cell=cell,
+                digest=digest(cell),
                 task=TaskSpec(**values["task"], overrides=overrides),
                 settings=tuple(Setting.from_dict(s) for s in values["settings"]),
                 budget=values["budget"],
@@ -150,11 +149,16 @@ def make_job(
         raise JobError(f"settings of one job share a shape, got {shapes}")
     if budget < 1:
         raise JobError(f"a budget is at least 1 update, got {budget}")
+    # One form of what is asked for: equal jobs have equal ids.
     overrides = tuple(sorted(task.overrides))
     if overrides != task.overrides:
         task = dataclasses.replace(task, overrides=overrides)
-    job = Job(
-        cell=cell if known else canonical(cell),
+    if known is None:
+        form = canonicalize(cell)
+        cell, known = form.cell, form.digest
+    return Job(
+        cell=cell,
+        digest=known,
         task=task,
         settings=tuple(sorted(set(settings), key=lambda s: s.text)),
         budget=budget,
@@ -162,9 +166,6 @@ def make_job(
         training=training,
         ops=ops,
     )
-    if known:
-        vars(job)["digest"] = known  # what the cached property would find
-    return job
 
 
 @lru_cache(maxsize=4_000)

@@ -164,7 +164,7 @@ GAVE_UP = "gave up"
 """Why a filter's training ended when its loss said that the target was out of reach."""
 
 
-class Row(NamedTuple):
+class ScheduleKind(NamedTuple):
     """One kind of schedule.
 
     Attributes:
@@ -179,27 +179,27 @@ class Row(NamedTuple):
     source: str
 
 
-SCHEDULES: Mapping[str, Row] = {
-    "search": Row(
+SCHEDULES: Mapping[str, ScheduleKind] = {
+    "search": ScheduleKind(
         _search,
         {"patience": 3, "halvings": 4, "factor": 0.5},
         "Jozefowicz et al. 2015, section 3.6: halved each epoch for four more epochs "
         "after three without improvement",
     ),
-    "music": Row(
+    "music": ScheduleKind(
         _music,
         {"patience": 10, "factor": 0.8, "lowest_rate": 1e-3, "max_epochs": 800},
         "Jozefowicz et al. 2015, section 3.7: times 0.8 after ten epochs without "
         "improvement, until the rate is below 1e-3",
     ),
-    "treebank": Row(
+    "treebank": ScheduleKind(
         _treebank,
         {"constant_epochs": 4, "decay": 0.5, "max_epochs": 30},
         "Jozefowicz et al. 2015, section 3.7, after Zaremba et al. 2014: constant, "
         "then lowered after each epoch; the setting's own numbers win",
     ),
-    "fixed": Row(_fixed, {}, "constant rate; the budget ends it"),
-    "filter": Row(
+    "fixed": ScheduleKind(_fixed, {}, "constant rate; the budget ends it"),
+    "filter": ScheduleKind(
         _filter,
         {"target": 0.95, "give_up": ()},
         "constant rate; ends when the metric reaches the target, or when the "

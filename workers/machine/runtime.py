@@ -117,9 +117,10 @@ def claim_core() -> Claim | None:
         import fcntl
     except ImportError:  # not on Windows, where processes are not kept to a core
         return None
-    user = os.getuid()
-    folder = Path(tempfile.gettempdir()) / f"cellsearch-cores-{user}"
+    # A person's own folder: nobody else can open the files that they have made.
+    folder = Path(tempfile.gettempdir()) / f"cellsearch-cores-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    # The system frees a lock with its process, so that no claim is ever stale.
     for core in available_cores():
         file = (folder / str(core)).open("a")
         try:
@@ -145,7 +146,7 @@ def limit_memory(limit_bytes: int | None = None) -> int | None:
     """
     try:
         import resource
-    except ImportError:
+    except ImportError:  # not on Windows
         return None
     held = [
         int(line.split()[1]) * 1024
@@ -154,6 +155,7 @@ def limit_memory(limit_bytes: int | None = None) -> int | None:
     ]
     if not held:
         return None
+    # The limit is on all data, and JAX holds some already: what counts is what comes.
     if limit_bytes is None:
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         limit_bytes = pages // (os.cpu_count() or 1)
@@ -240,10 +242,13 @@ def numerics_class(lanes: int | None = None) -> Numerics:
 
     import jax
 
+    # On CPU the model decides which code XLA writes, beside the instructions; of an
+    # accelerator its kind is all that there is to know.
     name = jax.default_backend()
     kind = jax.devices()[0].device_kind
     on_cpu = name == "cpu"
     model, instructions = cpu_model() if on_cpu else (kind, "")
+    # Flags in order, so that the same ones make the same class however they are set.
     options = " ".join(f"{k}={v}" for k, v in sorted(COMPILER_OPTIONS[name].items()))
     return Numerics(
         jax=jax.__version__,

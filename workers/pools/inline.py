@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workers.job.evaluation import Evaluation
 from workers.job.job import Job
 from workers.machine.runtime import numerics_class, prepare
-from workers.pools.nodes import Node
+from workers.pools.nodes import PoolNode
 
 if TYPE_CHECKING:
     from workers.training.evaluator import Evaluator
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 class InlinePool:
     """Carries out jobs in this process when `next` is called; see `Pool`.
 
-    The process is prepared when the pool is made, so make it before JAX starts.
+    The process is prepared when the pool is made, so make it before JAX starts; it
+    raises a `RuntimeError` if JAX has started already, and with several threads.
+
+    Args:
+        lanes: Settings in one program; None: what the platform has by default.
+        platforms: JAX's platforms, as in `JAX_PLATFORMS`.
     """
 
     def __init__(
@@ -28,15 +33,6 @@ class InlinePool:
         lanes: int | None = None,
         platforms: str | None = None,
     ) -> None:
-        """A pool of one.
-
-        Args:
-            lanes: Settings in one program; None: what the platform has by default.
-            platforms: JAX's platforms, as in `JAX_PLATFORMS`.
-
-        Raises:
-            RuntimeError: JAX has started already, and with several threads.
-        """
         prepare(platforms=platforms)
         self._lanes = lanes
         self._evaluator: Evaluator | None = None
@@ -81,10 +77,10 @@ class InlinePool:
         numerics = numerics_class(self._lanes).to_dict()
         return [{"machine": platform.node(), "pid": os.getpid(), "numerics": numerics}]
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[PoolNode]:
         """This process; see `Pool.nodes`."""
         busy = min(1, len(self._queue))
-        return [Node("", platform.node(), pids=[os.getpid()], busy=busy)]
+        return [PoolNode("", platform.node(), pids=[os.getpid()], busy=busy)]
 
     def news(self) -> list[str]:
         """Nothing ever happens here; see `Pool.news`."""

@@ -11,7 +11,7 @@ WORN: Final = "worn"
 
 
 @dataclass
-class Node:
+class PoolNode:
     """What is known of one node; all of it is of this process's pool.
 
     Attributes:
@@ -41,20 +41,19 @@ class Nodes:
     """The nodes that workers were ever ready on, in order of appearance."""
 
     def __init__(self) -> None:
-        """Knows none yet."""
-        self._nodes: dict[str, Node] = {}
+        self._nodes: dict[str, PoolNode] = {}
 
     def joined(self, about: dict[str, Any]) -> None:
         """A worker is ready; see `Worker.about`."""
         name = about["node"]
-        self._nodes.setdefault(name, Node(name, about["machine"], about["address"]))
+        self._nodes.setdefault(name, PoolNode(name, about["machine"], about["address"]))
 
     def left(self, about: dict[str, Any], why: str) -> None:
         """A worker is no more: `DIED`, `LOST`, `KILLED` or `WORN`."""
         losses = self._nodes[about["node"]].losses
         losses[why] = losses.get(why, 0) + 1
 
-    def rows(self, workers: Iterable[tuple[dict[str, Any], bool]]) -> list[Node]:
+    def rows(self, workers: Iterable[tuple[dict[str, Any], bool]]) -> list[PoolNode]:
         """All nodes, given what each worker says of itself and whether it is busy."""
         for node in self._nodes.values():
             node.pids, node.busy = [], 0

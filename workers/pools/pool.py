@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from workers.job.evaluation import Evaluation
 from workers.job.job import Job
-from workers.pools.nodes import Node
+from workers.pools.nodes import PoolNode
 
 
 class Pool(Protocol):
@@ -49,7 +49,7 @@ class Pool(Protocol):
     def workers(self) -> list[dict[str, Any]]:
         """What each worker that is ready says of itself; see `Worker.about`."""
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[PoolNode]:
         """Who works where, and what was lost there since the pool was made."""
 
     def news(self) -> list[str]:

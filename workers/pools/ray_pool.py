@@ -5,20 +5,21 @@ import itertools
 import json
 import math
 import time
+from collections import Counter
 from typing import Any, Final
 
 from tasks import TaskError
 from workers.job.evaluation import Evaluation, Status, failed
 from workers.job.job import Job
 from workers.job.setting import JobError
-from workers.pools.nodes import DIED, KILLED, LOST, WORN, Node, Nodes
+from workers.pools.nodes import DIED, KILLED, LOST, WORN, Nodes, PoolNode
 from workers.pools.options import PoolOptions
 from workers.pools.ray_start import start_ray
 from workers.pools.seats import (
     ATTEMPTS,
     LOSSES,
     ActorFactory,
-    Queued,
+    QueuedJob,
     Seat,
     final_status,
     last_line,
@@ -49,6 +50,17 @@ class RayPool:
     die or are worn, and follow the cluster as it grows and shrinks. A worker that has
     nothing to do carries out the oldest unfinished job a second time: jobs are pure,
     and the first answer wins.
+
+    Making one starts or joins Ray, and waits until a worker is ready; it raises a
+    `JobError` if none starts, or none may.
+
+    Args:
+        options: How many workers, and where; not `inline`.
+        numerics: Key of the numerics class that workers must have; None: that of the
+            first one.
+        lanes: Settings in one program; None: what the platform has by default.
+        platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX, as
+            workers that share a GPU always do.
     """
 
     def __init__(
@@ -59,19 +71,6 @@ class RayPool:
         lanes: int | None = None,
         platforms: str | None = "cpu",
     ) -> None:
-        """Starts or joins Ray, and waits until a worker is ready.
-
-        Args:
-            options: How many workers, and where; not `inline`.
-            numerics: Key of the numerics class that workers must have; None: that of
-                the first one.
-            lanes: Settings in one program; None: what the platform has by default.
-            platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX.
-                Workers that share a GPU leave it to JAX in any case.
-
-        Raises:
-            JobError: No worker starts, or none may.
-        """
         self._count = options.count
         self._ray, self._owns_ray = start_ray(self._count, options.address)
         self._factory = ActorFactory(
@@ -82,13 +81,14 @@ class RayPool:
             memory_bytes=options.memory_bytes,
         )
         self._numerics, self._mixed = numerics, options.mixed
-        self._queue: list[Queued] = []
+        self._queue: list[QueuedJob] = []
         self._numbers = itertools.count()
         self._seats: list[Seat] = []
         self._refused, self._failure = 0, ""
         self._looked = self._last_ready = time.monotonic()
         self._news: list[str] = []
         self._nodes = Nodes()
+        # Whatever goes wrong now, no actor and no Ray of ours may be left behind.
         try:
             self._grow()
             self._await_first()
@@ -103,13 +103,13 @@ class RayPool:
 
     def __len__(self) -> int:
         """Jobs submitted and not yet returned."""
-        return len(self._queue) + len({seat.queued.number for seat in self._busy()})
+        return len(self._queue) + len({queued.number for _, queued in self._busy()})
 
     def submit(
         self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
     ) -> None:
         """Adds a job; see `Pool.submit`."""
-        queued = Queued(priority, next(self._numbers), job, deadline_s)
+        queued = QueuedJob(priority, next(self._numbers), job, deadline_s)
         heapq.heappush(self._queue, queued)
         self._assign()
 
@@ -135,7 +135,7 @@ class RayPool:
         """What each worker that is ready says of itself; see `Worker.about`."""
         return [seat.about for seat in self._seats if seat.about is not None]
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[PoolNode]:
         """Who works where, and what was lost there; see `Pool.nodes`."""
         ready = [seat for seat in self._seats if seat.about is not None]
         return self._nodes.rows((s.about or {}, s.queued is not None) for s in ready)
@@ -185,17 +185,16 @@ class RayPool:
         seat.free()
         if seat.worn(reply["process"]):
             self._replace(seat, WORN)
-        return self._first(queued, Evaluation.from_json(reply["evaluation"]))
+        return self._answer(queued, Evaluation.from_json(reply["evaluation"]))
 
-    def _first(self, queued: Queued, evaluation: Evaluation) -> Answer | None:
-        """The answer, if its job has had none: a repeat that is later is dropped."""
-        others = [
-            seat
-            for seat in self._busy()
-            if seat.queued is not None and seat.queued.number == queued.number
-        ]
-        for seat in others:  # their answers will be the same, and nobody waits for them
-            self._replace(seat)
+    def _answer(self, queued: QueuedJob, evaluation: Evaluation) -> Answer:
+        """The answer, for which nobody else need work any more.
+
+        Actors that have the same job are replaced: their answer would be the same.
+        """
+        for seat, other in self._busy():
+            if other.number == queued.number:
+                self._replace(seat)
         return queued.job, evaluation
 
     def _raised(self, seat: Seat, error: Any) -> Answer | None:
@@ -207,7 +206,7 @@ class RayPool:
         if isinstance(cause, (TaskError, JobError)):
             raise cause from None
         reason = f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}"
-        return self._first(queued, failed(queued.job, Status.CRASHED, reason))
+        return self._answer(queued, failed(queued.job, Status.CRASHED, reason))
 
     def _died(self, seat: Seat, error: Exception) -> Answer | None:
         """Replaces an actor that has died; its job is repeated, or has failed."""
@@ -215,11 +214,11 @@ class RayPool:
         assert queued is not None
         gone = lost(self._ray, error)
         self._replace(seat, LOST if gone else DIED)
-        if any(
-            one.queued and one.queued.number == queued.number for one in self._seats
-        ):
+        # Who repeats the job will answer, or die, too: no death is counted twice.
+        if any(other.number == queued.number for _, other in self._busy()):
             self._tell(seat, gone, "another has its job, too")
             return None
+        # A death may be the job's fault, a loss is not: each has a count of its own.
         queued = queued._replace(
             attempts=queued.attempts + (not gone), losses=queued.losses + gone
         )
@@ -227,6 +226,7 @@ class RayPool:
             self._tell(seat, gone, "its job is repeated")
             heapq.heappush(self._queue, queued)
             return None
+        # It has killed too many: it is the cell's failure, and the search goes on.
         self._tell(seat, gone, "its job has failed")
         times = queued.attempts + queued.losses
         cause = f"the worker's process died {times} times ({type(error).__name__})"
@@ -240,20 +240,20 @@ class RayPool:
     def _late(self) -> Answer | None:
         """Kills an actor that is past its deadline."""
         now = time.monotonic()
-        late = next((seat for seat in self._busy() if seat.kill_at <= now), None)
-        if late is None:
+        late = [pair for pair in self._busy() if pair[0].kill_at <= now]
+        if not late:
             return None
-        queued = late.queued
-        assert queued is not None
-        self._replace(late, KILLED)
+        seat, queued = late[0]
+        self._replace(seat, KILLED)
         cause = f"killed {GRACE_S:g} s after its deadline of {queued.deadline_s:g} s"
-        self._news.append(f"a worker{_where(late)} was {cause}; its job has failed")
-        return self._first(queued, failed(queued.job, Status.TIMEOUT, cause))
+        self._news.append(f"a worker{_where(seat)} was {cause}; its job has failed")
+        return self._answer(queued, failed(queued.job, Status.TIMEOUT, cause))
 
     # Seats
 
-    def _busy(self) -> list[Any]:
-        return [seat for seat in self._seats if seat.queued is not None]
+    def _busy(self) -> list[tuple[Seat, QueuedJob]]:
+        """Actors that have a job, and the job."""
+        return [(seat, seat.queued) for seat in self._seats if seat.queued is not None]
 
     def _assign(self) -> None:
         """Gives waiting jobs to idle actors, if possible to one that knows the cell."""
@@ -270,16 +270,15 @@ class RayPool:
                 return
             seat.give(again, GRACE_S)
 
-    def _oldest_alone(self) -> Queued | None:
+    def _oldest_alone(self) -> QueuedJob | None:
         """The most urgent job that a single worker has had for a while."""
-        counts: dict[int, int] = {}
-        for seat in self._busy():
-            counts[seat.queued.number] = counts.get(seat.queued.number, 0) + 1
+        busy = self._busy()
+        counts = Counter(queued.number for _, queued in busy)
         now = time.monotonic()
         alone = [
-            seat.queued
-            for seat in self._busy()
-            if counts[seat.queued.number] == 1 and now - seat.started >= TWICE_S
+            queued
+            for seat, queued in busy
+            if counts[queued.number] == 1 and now - seat.started >= TWICE_S
         ]
         return min(alone, default=None)
 
@@ -314,6 +313,7 @@ class RayPool:
             self._failure = last_line(error)
             self._seats.remove(seat)  # it died before it began; `_grow` makes another
             return
+        # Results of another class would differ in their last bits from those there are.
         key = about["numerics"]["key"]
         self._numerics = self._numerics or key
         if key != self._numerics and not self._mixed:

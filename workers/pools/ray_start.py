@@ -36,6 +36,7 @@ def start_ray(workers: int | None, address: str | None) -> tuple[Any, bool]:
     import ray
     import ray.exceptions
 
+    # Whoever started Ray in this process also stops it.
     if ray.is_initialized():
         return ray, False
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -45,6 +46,7 @@ def start_ray(workers: int | None, address: str | None) -> tuple[Any, bool]:
         with _own_signals():
             ray.init("local", num_cpus=cores, include_dashboard=False, **options)
         return ray, True
+    # Nodes of a cluster have the libraries, and are sent our code.
     modules = {"py_modules": _packages()}
     try:
         with _own_signals():

@@ -24,7 +24,7 @@ RECYCLE_MAPS: Final = 40_000
 (Linux allows 65,530) gives way to a new one."""
 
 
-class Queued(NamedTuple):
+class QueuedJob(NamedTuple):
     """A job that waits, in the order in which jobs are started.
 
     Attributes:
@@ -63,7 +63,7 @@ class Seat:
     handle: Any
     reference: Any
     about: dict[str, Any] | None = None
-    queued: Queued | None = None
+    queued: QueuedJob | None = None
     started: float = field(default_factory=time.monotonic)
     kill_at: float = math.inf
     digest: str = ""
@@ -79,7 +79,7 @@ class Seat:
         """Ray's id of its node; empty until it is ready."""
         return "" if self.about is None else str(self.about["node"])
 
-    def give(self, queued: Queued, grace_s: float) -> None:
+    def give(self, queued: QueuedJob, grace_s: float) -> None:
         """Has it carry out a job."""
         self.queued, self.digest = queued, queued.job.digest
         self.started = time.monotonic()

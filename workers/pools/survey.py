@@ -56,11 +56,14 @@ def _ask(ray: Any, nodes: list[str]) -> Iterator[dict[str, Any]]:
     """The answers; a process of its own on each node, beside what may run there."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    # No CPU, so that it runs beside workers that have them all; one call a process,
+    # so that the next survey finds the node as it is then.
     remote = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(node_facts)
     asked = {}
     for node in nodes:
         there = NodeAffinitySchedulingStrategy(node, soft=False)
         asked[remote.options(scheduling_strategy=there).remote()] = node
+    # One at a time, as they come: a person sees the first while the last is asked.
     until = time.monotonic() + ANSWER_S
     while asked:
         left = max(0.0, until - time.monotonic())
@@ -74,6 +77,7 @@ def _ask(ray: Any, nodes: list[str]) -> Iterator[dict[str, Any]]:
             lines = str(error).strip().splitlines()
             facts = {"error": lines[-1] if lines else type(error).__name__}
         yield {"id": asked.pop(reference), **facts}
+    # A node that hangs is a finding, too.
     for node in asked.values():
         yield {"id": node, "error": f"no answer in {ANSWER_S:g} s"}
 

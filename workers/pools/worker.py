@@ -8,7 +8,17 @@ from typing import Any
 
 
 class Worker:
-    """One long-lived process that carries out jobs one at a time."""
+    """One long-lived process that carries out jobs one at a time.
+
+    Making one prepares the process, then starts JAX.
+
+    Args:
+        own_core: Whether it claims a core; see `claim_core`.
+        memory_bytes: See `limit_memory`; on CPU only.
+        platforms: See `prepare`.
+        memory_share: See `prepare`.
+        lanes: See `Evaluator`.
+    """
 
     def __init__(
         self,
@@ -18,7 +28,6 @@ class Worker:
         memory_share: float | None = None,
         lanes: int | None = None,
     ) -> None:
-        """Prepares the process, then starts JAX; see `prepare`, `Evaluator`."""
         from workers.machine.runtime import claim_core, limit_memory, prepare
 
         self._claim = claim_core() if own_core else None
@@ -48,8 +57,6 @@ class Worker:
         """Machine, Ray's node, its address, process id, core and numerics class."""
         import ray
 
-        import workers
-
         return {
             "machine": platform.node(),
             "node": ray.get_runtime_context().get_node_id(),
@@ -57,5 +64,5 @@ class Worker:
             "pid": os.getpid(),
             "core": None if self._claim is None else self._claim.core,
             "numerics": self._evaluator.numerics.to_dict(),
-            "code": os.path.dirname(os.path.abspath(str(workers.__file__))),
+            "code": os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
         }

@@ -1,17 +1,17 @@
 """Windows of a task on the device, made once and kept while there is room."""
 
 import json
-from collections import OrderedDict
 from typing import NamedTuple
 
 import jax
 import numpy as np
+from cachetools import LRUCache
 
 from tasks import Split, TaskError, Windows, windows
 from workers.job.spec import TaskSpec
 
 
-class Data(NamedTuple):
+class Epoch(NamedTuple):
     """One epoch of one split on the device.
 
     Attributes:
@@ -28,19 +28,21 @@ class DataCache:
 
     Splits of a task are padded to the longest that was asked for so far, in classes of
     training and scoring, so that a compiled program fits them all.
+
+    Args:
+        limit_bytes: The newest epoch is kept even if it is larger.
     """
 
     def __init__(self, limit_bytes: int) -> None:
-        """An empty cache.
+        limit = max(1, limit_bytes)
 
-        Args:
-            limit_bytes: The newest epoch is kept even if it is larger.
-        """
-        self._limit_bytes = limit_bytes
-        self._kept: OrderedDict[tuple[str, Split, int], Data] = OrderedDict()
+        def size(epoch: Epoch) -> int:
+            return min(limit, sum(array.nbytes for array in epoch.windows))
+
+        self._kept: LRUCache[tuple[str, Split, int], Epoch] = LRUCache(limit, size)
         self._capacity: dict[tuple[str, bool], int] = {}
 
-    def get(self, spec: TaskSpec, split: Split, epoch: int = 0) -> Data:
+    def get(self, spec: TaskSpec, split: Split, epoch: int = 0) -> Epoch:
         """One epoch of a split.
 
         Raises:
@@ -51,25 +53,19 @@ class DataCache:
             epoch = 0
         name = json.dumps(spec.identity, sort_keys=True)
         key = (name, split, epoch)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        if key not in self._kept:
+            self._kept[key] = self._load(spec, split, epoch, name)
+        kept: Epoch = self._kept[key]
+        return kept
+
+    def _load(self, spec: TaskSpec, split: Split, epoch: int, name: str) -> Epoch:
+        """An epoch from the task, as long as the longest of its kind so far."""
         cut = _windows(spec, split, epoch)
         length = len(cut.reset)
         capacity = max(length, self._capacity.get((name, split == "train"), 0))
         self._capacity[name, split == "train"] = capacity
         padded = jax.tree.map(lambda array: _pad(array, capacity), cut)
-        self._kept[key] = Data(jax.device_put(padded), length)
-        self._shrink()
-        return self._kept[key]
-
-    def _shrink(self) -> None:
-        def size(data: Data) -> int:
-            return sum(array.nbytes for array in data.windows)
-
-        total = sum(map(size, self._kept.values()))
-        while total > self._limit_bytes and len(self._kept) > 1:
-            total -= size(self._kept.popitem(last=False)[1])
+        return Epoch(jax.device_put(padded), length)
 
 
 def _windows(spec: TaskSpec, split: Split, epoch: int) -> Windows:

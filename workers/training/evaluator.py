@@ -6,12 +6,12 @@ import json
 import math
 import platform
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 import jax
+from cachetools import LRUCache
 
 from tasks import Task, TaskError
 from workers.job.evaluation import Evaluation, Result, Status
@@ -25,6 +25,7 @@ from workers.machine.runtime import (
     prepare,
 )
 from workers.training.data import DataCache
+from workers.training.lanes import Lanes
 from workers.training.model import make_model
 from workers.training.program import Program
 from workers.training.progress import Progress
@@ -57,6 +58,21 @@ class Evaluator:
 
     What is kept decides no result, only how soon it is there: a job of which the same
     settings were trained on a smaller budget goes on from there, with the same bits.
+
+    Making one prepares the process and starts JAX, and so raises a `RuntimeError` if
+    JAX has started already, and with several threads.
+
+    Args:
+        lanes: Settings in one program; None: what the platform has by default.
+        programs: Models whose compiled programs are kept.
+        state_bytes: Limit on the kept states of training.
+        data_bytes: Limit on the kept windows.
+
+    Attributes:
+        platform: What it computes on: `cpu`, `gpu` or `tpu`.
+        lanes: Settings in one program.
+        vectorized: See `Lanes`.
+        numerics: The class of its results.
     """
 
     def __init__(
@@ -67,17 +83,6 @@ class Evaluator:
         state_bytes: int = 256 * MEGABYTE,
         data_bytes: int = 128 * MEGABYTE,
     ) -> None:
-        """An evaluator that has seen nothing yet; prepares the process, starts JAX.
-
-        Args:
-            lanes: Settings in one program; None: what the platform has by default.
-            programs: Models whose compiled programs are kept.
-            state_bytes: Limit on the kept states of training.
-            data_bytes: Limit on the kept windows.
-
-        Raises:
-            RuntimeError: JAX has started already, and with several threads.
-        """
         prepare()
         self.platform = jax.default_backend()
         self.vectorized = self.platform != "cpu"
@@ -85,17 +90,17 @@ class Evaluator:
         self.numerics = numerics_class(self.lanes)
         self._machine = platform.node()
         self._data = DataCache(data_bytes)
-        self._programs: OrderedDict[str, Program] = OrderedDict()
-        self._max_programs = programs
+        self._programs: LRUCache[str, Program] = LRUCache(programs)
         self._dropped = 0
-        self._progress: OrderedDict[str, Progress] = OrderedDict()
-        self._state_bytes = state_bytes
+        self._progress: LRUCache[str, Progress] = LRUCache(state_bytes, _size)
 
     def evaluate(self, job: Job, *, deadline_s: float = math.inf) -> Evaluation:
         """Carries out a job; see the function of the same name."""
         start = time.monotonic()
         self._check(job)
         program = None
+        # What the cell does wrong, or its own size, is its result. What the machine or
+        # a person's task lacks would fail the next cell too, and goes to the caller.
         try:
             program = self._program(job)
             program.reset_meter()
@@ -105,8 +110,9 @@ class Evaluator:
         except Exception as error:  # noqa: BLE001 - a candidate's failure is data
             status, cause = classify(error)
             results = tuple(Result(s, status, ended=cause) for s in job.settings)
-        compile_s = program.compile_s if program else 0.0
         self._tidy()
+        # Compilation is told apart: it takes as long whatever the budget.
+        compile_s = program.compile_s if program else 0.0
         return Evaluation(
             job_id=job.id,
             results=results,
@@ -154,23 +160,26 @@ class Evaluator:
         training = replace(job.training, optimizer=job.optimizer)
         key = _program_key(job, task)
         if key not in self._programs:
+            full = self._programs.currsize == self._programs.maxsize
+            self._dropped += full  # the one used least lately gives way
             self._programs[key] = Program(
                 model=make_model(job.cell, job.shape, task),
                 readout=task.readout,
                 batch=task.batch_size,
                 training=training,
                 divergence_loss=training.divergence * task.uniform_loss,
-                lanes=self.lanes,
-                vectorized=self.vectorized,
+                lanes=Lanes(self.lanes, self.vectorized),
                 options=dict(COMPILER_OPTIONS[self.platform]),
             )
-        self._programs.move_to_end(key)
-        return self._programs[key]
+        program: Program = self._programs[key]
+        return program
 
     def _results(
         self, job: Job, program: Program, deadline: float
     ) -> tuple[Result, ...]:
+        """Trains what no earlier job has brought to its end."""
         trainer = Trainer(job, program, self._data, deadline)
+        # Before anything is trained: what does not fit takes its neighbours along.
         if (limit := job.training.memory_limit_bytes) is not None:
             needed = trainer.needs_bytes()
             if needed > limit:
@@ -178,13 +187,17 @@ class Evaluator:
                 return tuple(
                     Result(setting, Status.OOM, ended=cause) for setting in job.settings
                 )
+        # What an earlier job has brought to its end, whatever the budget, is done.
         lanes = [self._resumed(job, setting) for setting in job.settings]
-        found = {ln.setting: trainer.result(ln) for ln in lanes if ln.ended}
-        for group in _groups([ln for ln in lanes if not ln.ended], program.lanes):
+        done = [lane for lane in lanes if lane.ended]
+        found = {lane.setting: trainer.result(lane) for lane in done}
+        # Training consumes a state: where it was cut short there is none to keep.
+        waiting = [lane for lane in lanes if not lane.ended]
+        for group in _groups(waiting, program.lanes.count):
             results, kept = trainer.train(group)
             found.update((result.setting, result) for result in results)
-            lanes += kept
-        for lane in lanes:
+            done += kept
+        for lane in done:
             self._keep(job, lane)
         return tuple(found[setting] for setting in job.settings)
 
@@ -197,28 +210,19 @@ class Evaluator:
         return self._progress.pop(run_id)
 
     def _keep(self, job: Job, lane: Progress) -> None:
+        """Keeps where a setting stands, unless nothing that large may be kept."""
         run_id = job.run_id(lane.setting)
         kept = self._progress.get(run_id)
-        if kept is None or kept.position.updates <= lane.position.updates:
+        further = kept is None or kept.position.updates <= lane.position.updates
+        if further and _size(lane) <= self._progress.maxsize:
             self._progress[run_id] = lane
-            self._progress.move_to_end(run_id)
 
     def _tidy(self) -> None:
-        """Forgets the oldest of what is kept, down to the limits."""
-        while len(self._programs) > self._max_programs:
-            self._programs.popitem(last=False)
-            self._dropped += 1
+        """Gives back the memory of dropped programs, now and then."""
         if self._dropped >= CLEAR_AFTER:
             self._dropped = 0
             jax.clear_caches()  # type: ignore[no-untyped-call]
             gc.collect()
-        sizes = {run_id: _size(lane) for run_id, lane in self._progress.items()}
-        total = sum(sizes.values())
-        for run_id, size in sizes.items():
-            if total <= self._state_bytes:
-                break
-            del self._progress[run_id]
-            total -= size
 
 
 def _program_key(job: Job, task: Task) -> str:
@@ -252,6 +256,7 @@ def _groups(lanes: Sequence[Progress], size: int) -> Iterator[list[Progress]]:
 
 
 def _size(lane: Progress) -> int:
+    """Bytes that it keeps, about."""
     leaves = jax.tree.leaves((lane.state, lane.weights))
     return 1000 + sum(int(leaf.nbytes) for leaf in leaves)
 

@@ -78,11 +78,13 @@ class Model:
         bits = np.random.PCG64(seed)
         bound = np.float32(scale / self.width**0.5)
 
+        # 24 bits are what a float32 holds: U[-1, 1) without rounding, then scaled.
         def draw(*shape: int) -> NDArray[np.float32]:
             raw = bits.random_raw(int(np.prod(shape))) >> np.uint64(40)
             unit = raw.astype(np.float32) * np.float32(2.0**-23) - np.float32(1)
             return (unit * bound).reshape(shape)
 
+        # The order decides which bits are whose: part of what a seed means.
         embedding = draw(self.num_inputs, self.width)
         layers = tuple(
             {
@@ -121,11 +123,14 @@ class Model:
         Returns:
             The states after the window, and the logits [T, B, num_outputs].
         """
+        # Without a key nothing is dropped, and the program has no random numbers.
         rate = 0.0
         keys: Iterator[jax.Array] = iter(())
         if self.dropout and key is not None:
             rate = self.dropout
             keys = iter(jax.random.split(key, self.num_layers + 1))
+        # Tokens that reach the first layer as they are: its work on x alone is done
+        # once for each row of the table, and not at each position.
         carries = []
         if inputs.ndim == 2 and not rate:
             new, values = self.layer.scan_tokens(
@@ -136,6 +141,7 @@ class Model:
             values = params["embedding"][inputs]
         else:
             values = inputs.astype(jnp.float32) @ params["embedding"]
+        # Dropout is on the way up only, never from one time step to the next.
         for index in range(len(carries), self.num_layers):
             values = _drop(values, rate, keys)
             new, values = self.layer.scan(params["layers"][index], carry[index], values)

@@ -12,6 +12,7 @@ import optax
 
 from tasks import Windows
 from workers.job.spec import Training
+from workers.training.lanes import Lanes
 from workers.training.losses import READOUTS
 from workers.training.model import Carry, Model, Params
 
@@ -74,8 +75,7 @@ class Totals(NamedTuple):
 class Program:
     """The compiled functions of one model for windows of any shape, until dropped.
 
-    With `lanes` above 1 every argument and result that belongs to a setting has a
-    leading axis of that length, and the same update runs for all lanes at once.
+    Every argument and result that belongs to a setting is as `lanes` has it.
 
     Attributes:
         model: The model.
@@ -84,8 +84,6 @@ class Program:
         training: How it trains.
         divergence_loss: Mean loss in nats above which a setting has diverged.
         lanes: Settings in one program.
-        vectorized: Whether lanes are computed at once, as accelerators need it, or one
-            after the other, as gives the bits of a lone lane on CPU.
         options: XLA's options.
         compile_s: Seconds spent tracing and compiling so far.
         compiled: Programs compiled so far.
@@ -96,8 +94,7 @@ class Program:
     batch: int
     training: Training
     divergence_loss: float
-    lanes: int = 1
-    vectorized: bool = False
+    lanes: Lanes = field(default_factory=Lanes)
     options: dict[str, str | bool] = field(default_factory=dict)
     compile_s: float = 0.0
     compiled: int = 0
@@ -108,15 +105,12 @@ class Program:
         self.compile_s, self.compiled = 0.0, 0
 
     def initial(self, seeds: list[int], scales: list[float]) -> TrainState:
-        """The state before the first update, one seed and scale a lane."""
-        states = [self._initial_lane(*lane) for lane in zip(seeds, scales, strict=True)]
-        stacked = states[0]
-        if self.lanes > 1:
-            stacked = jax.tree.map(lambda *rows: np.stack(rows), *states)
-        state: TrainState = jax.device_put(stacked)
+        """The state before the first update, from a seed and a scale a setting."""
+        rows = [self._initial_row(*row) for row in zip(seeds, scales, strict=True)]
+        state: TrainState = jax.device_put(self.lanes.stack(rows))
         return state
 
-    def _initial_lane(self, seed: int, scale: float) -> TrainState:
+    def _initial_row(self, seed: int, scale: float) -> TrainState:
         params = self.model.init(seed, scale)
         optimizer = self._optimizer(np.float32(0), np.float32(1))
         shapes = jax.eval_shape(optimizer.init, params)
@@ -186,6 +180,7 @@ class Program:
     def _train(
         self, state: TrainState, data: Windows, start: Any, stop: Any, hyper: Hyper
     ) -> TrainState:
+        # The mean loss is that of an epoch: a call that begins one begins the sum.
         first = start == 0
         zero = jnp.zeros_like(state.positions)
         state = state._replace(
@@ -193,6 +188,8 @@ class Program:
             positions=jnp.where(first, zero, state.positions),
         )
 
+        # Windows are read inside the loop, whose length is a runtime value: one program
+        # serves blocks and epochs of any length.
         def unfinished(loop: tuple[Any, TrainState]) -> Any:
             return (loop[0] < stop) & jnp.any(loop[1].alive)
 
@@ -203,27 +200,21 @@ class Program:
             def update(lane: tuple[TrainState, Hyper]) -> TrainState:
                 return self._update(*lane, window, index)
 
-            return index + 1, self._each_lane(update, (state, hyper))
+            return index + 1, self.lanes.each(update, (state, hyper))
 
         return jax.lax.while_loop(unfinished, body, (start, state))[1]
-
-    def _each_lane(self, function: Callable[[Any], Any], argument: Any) -> Any:
-        """Applies a function to each lane of its argument."""
-        if self.lanes == 1:
-            return function(argument)
-        if self.vectorized:
-            return jax.vmap(function)(argument)
-        return jax.lax.map(function, argument)
 
     def _update(
         self, state: TrainState, hyper: Hyper, window: Windows, index: Any
     ) -> TrainState:
         """One update: the paper's loss, clipped by global norm (section 3.6)."""
+        # A key of its own for each update, which does not depend on where a call began.
         key = None
         if self.model.dropout:
             key = jax.random.fold_in(hyper.key, state.updates)
         carry = _reset(state.carry, window.reset)
 
+        # Divided by rows and not by positions, as the paper's rates are meant.
         def objective(params: Params) -> tuple[Any, tuple[Carry, Any]]:
             new, logits = self.model.apply(params, carry, window.inputs, key)
             total = self._losses(logits, window).sum()
@@ -233,6 +224,7 @@ class Program:
         optimizer = self._optimizer(hyper.rate, hyper.clip)
         with jax.numpy_dtype_promotion("standard"):  # Optax's Adam mixes types
             steps, inner = optimizer.update(grads, state.optimizer, state.params)
+        # A first loss may be high without harm; one that stays so is divergence.
         loss_sum = state.loss_sum + total
         positions = state.positions + window.scored.sum(dtype=jnp.float32)
         judged = index + 1 >= JUDGED_AFTER
@@ -255,12 +247,13 @@ class Program:
         def score(params: Params) -> Totals:
             return self._score(params, data, stop)
 
-        totals: Totals = self._each_lane(score, params)
+        totals: Totals = self.lanes.each(score, params)
         return totals
 
     def _score(self, params: Params, data: Windows, stop: Any) -> Totals:
         readout = READOUTS[self.readout]
 
+        # Counts are integers, which stay exact however long a split is.
         def body(index: Any, loop: tuple[Carry, Totals]) -> tuple[Carry, Totals]:
             carry, totals = loop
             window = jax.tree.map(lambda array: array[index], data)
@@ -274,6 +267,7 @@ class Program:
                 totals.positions + window.scored.sum(dtype=jnp.int32),
             )
 
+        # A split is read as one text, with states carried from window to window.
         carry = jax.tree.map(jnp.asarray, self.model.initial_carry(self.batch))
         nothing = Totals(jnp.int32(0), jnp.float32(0), jnp.int32(0))
         _, totals = jax.lax.fori_loop(jnp.int32(0), stop, body, (carry, nothing))

@@ -55,10 +55,13 @@ class Trainer:
         Returns:
             What each came to, and from where it can go on.
         """
+        # All lanes are at one position: they take the same windows, and a lane that is
+        # over goes along until the last is, for a program has no shorter form.
         lanes, position = list(group), group[0].position
         try:
             state = self._gather(lanes)
             while position.updates < self.job.budget and is_open(lanes):
+                # To the end of the epoch, or of the budget if that is sooner.
                 data = self.data.get(self.job.task, "train", position.epoch)
                 missing = self.job.budget - position.updates
                 stop = min(data.length, position.window + missing)
@@ -68,6 +71,8 @@ class Trainer:
                     stop % data.length,
                     position.updates + stop - position.window,
                 )
+                # Schedules look at whole epochs only, so that a budget decides nothing
+                # but where training ends.
                 lanes = self._fallen(lanes, state, position)
                 if not position.window:
                     lanes = self._epoch_over(lanes, state, position)
@@ -95,28 +100,22 @@ class Trainer:
         XLA's own account of the compiled program decides; otherwise they do.
         """
         copies = 2 if self.job.optimizer == "sgd" else 4
-        least = 4 * copies * self.program.model.num_params * self.program.lanes
+        least = 4 * copies * self.program.model.num_params * self.program.lanes.count
         limit = self.job.training.memory_limit_bytes
         if limit is not None and least > limit:
             return least
         lanes = [Progress(setting) for setting in self.job.settings]
-        first = lanes[: self.program.lanes]
+        first = lanes[: self.program.lanes.count]
         data = self.data.get(self.job.task, "train", 0).windows
         return self.program.needs_bytes(self._gather(first), data, self._hyper(first))
 
     def _gather(self, lanes: Sequence[Progress]) -> TrainState:
-        """The state of all lanes; lanes without a setting repeat the first one."""
-        padded = [*lanes, *[lanes[0]] * (self.program.lanes - len(lanes))]
+        """The state from which all lanes go on, or begin."""
         if lanes[0].state is None:
-            seeds = [self.job.seed_of(lane.setting, "weights") for lane in padded]
-            return self.program.initial(seeds, [ln.setting.scale for ln in padded])
-        state: TrainState
-        if self.program.lanes == 1:
-            state = lanes[0].state
-            return state
-        rows = [lane.state for lane in padded]
-        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
-        state = jax.device_put(stacked)
+            seeds = [self.job.seed_of(lane.setting, "weights") for lane in lanes]
+            return self.program.initial(seeds, [ln.setting.scale for ln in lanes])
+        stacked = self.program.lanes.stack([lane.state for lane in lanes])
+        state: TrainState = jax.device_put(stacked)
         return state
 
     def _windows(
@@ -145,18 +144,17 @@ class Trainer:
                 np.float32(lane.setting.clip),
                 _key_data(self.job.seed_of(lane.setting, "dropout")),
             )
-            for lane in [*lanes, *[lanes[0]] * (self.program.lanes - len(lanes))]
+            for lane in lanes
         ]
-        if self.program.lanes == 1:
-            return rows[0]
-        return Hyper(*(np.stack(column) for column in zip(*rows, strict=True)))
+        hyper: Hyper = self.program.lanes.stack(rows)
+        return hyper
 
     def _fallen(
         self, lanes: list[Progress], state: TrainState, position: Position
     ) -> list[Progress]:
         """Ends the settings that diverged while training."""
-        alive = np.atleast_1d(np.asarray(state.alive))
-        updates = np.atleast_1d(np.asarray(state.updates))
+        alive = self.program.lanes.scalars(state.alive)
+        updates = self.program.lanes.scalars(state.updates)
         return [
             lane
             if alive[index]
@@ -195,8 +193,9 @@ class Trainer:
             return end(lane, Status.DIVERGED, LOSS_TOO_HIGH, position)
         training, metric = self.job.training, self._metric
         if training.test and lane.schedule.improved_by(point.metric, metric):
-            weights = jax.tree.map(np.array, self._scorer.lane(state.params, index))
-            lane = lane._replace(weights=weights)
+            best = self.program.lanes.pick(state.params, index)
+            # Copied, since training goes on in the memory of what it is given.
+            lane = lane._replace(weights=jax.tree.map(np.array, best))
         schedule = advance(
             training.schedule, lane.setting, lane.schedule, point, metric
         )
@@ -207,6 +206,7 @@ class Trainer:
         self, lanes: list[Progress], state: TrainState, position: Position
     ) -> tuple[tuple[Result, ...], tuple[Progress, ...]]:
         """Results; a budget that ends within an epoch adds a point to those alone."""
+        # The point is not kept: whoever goes on validates at the epoch's end.
         between = position.window > 0 and is_open(lanes)
         points = self._scorer.points(state, position.updates) if between else ()
         shown, kept = [], []
@@ -216,12 +216,13 @@ class Trainer:
                 shown.append(lane)
                 continue
             lane = lane._replace(
-                position=position, state=self._scorer.lane(state, index)
+                position=position, state=self.program.lanes.pick(state, index)
             )
             kept.append(lane)
             shown.append(
                 self._with_point(lane, points[index], state, index) if points else lane
             )
+        # Weights are kept for the test split alone; who is over needs them no more.
         if self.job.training.test:
             shown = self._scorer.tested(shown, state)
             for index, lane in enumerate(shown):
@@ -236,7 +237,7 @@ class Trainer:
         if point is None:
             return end(lane, Status.DIVERGED, LOSS_TOO_HIGH, lane.position)
         if lane.schedule.improved_by(point.metric, self._metric):
-            lane = lane._replace(weights=self._scorer.lane(state.params, index))
+            lane = lane._replace(weights=self.program.lanes.pick(state.params, index))
         return lane._replace(curve=(*lane.curve, point))
 
     def result(self, lane: Progress) -> Result:

@@ -22,7 +22,7 @@ from search.commands.cli import main
 from search.commands.status import node_rows
 from tests.support.fake_search import Fake, history, make_pool, query
 from tests.support.searches import command, finish, shown, start, table, wait_for
-from workers import Node, Setting
+from workers import PoolNode, Setting
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +166,8 @@ def test_status_shows_workers_by_node_or_when_they_were_last_seen(
 
 def test_status_of_workers_has_what_was_lost_and_who_is_gone() -> None:
     losses = {"worn": 2, "died": 3}
-    there = Node("abcdef0123", "one", "10.0.0.1", [7, 8], 1, losses)
-    gone = Node("0123456789", "two", "10.0.0.2", losses={"lost": 1})
+    there = PoolNode("abcdef0123", "one", "10.0.0.1", [7, 8], 1, losses)
+    gone = PoolNode("0123456789", "two", "10.0.0.2", losses={"lost": 1})
     nodes = [json.loads(json.dumps(node.to_dict())) for node in (there, gone)]
     workers = {"seen_s": 65.0, "nodes": nodes}
     rows = node_rows({"in_use_by": "process 1 on zero", "workers": workers})
