@@ -35,12 +35,12 @@ from benchmarks.plain_flax import CELLS, FlaxProgram
 from cells import ZOO
 from search.contest.contest import Contest
 from search.contest.ledger import Ledger
-from search.contest.progress import Notes
 from search.contest.request import Request, make_contests
+from search.contest.spectator import Label, Overview
 from search.contest.tournament import Tournament, settings_per_job
 from search.errors import UserError
 from search.procedure.reader import make_scoring
-from workers import InlinePool, Setting, TaskSpec, make_model
+from workers import Evaluation, InlinePool, Setting, TaskSpec, make_model
 
 TASK: Final = "arithmetic"
 SEEDS: Final = 3
@@ -110,10 +110,16 @@ def ours(contest: Contest, noise: bool) -> Outcome:
     )
 
 
-class Quiet(Notes):
-    """A spectator that nobody hears: printing is not measured."""
+class Quiet:
+    """A spectator that says nothing: printing is not measured."""
 
     def note(self, text: str) -> None:
+        """Nothing."""
+
+    def update(self, overview: Overview) -> None:
+        """Nothing."""
+
+    def finished(self, label: Label, evaluation: Evaluation) -> None:
         """Nothing."""
 
 

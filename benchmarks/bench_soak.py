@@ -31,10 +31,14 @@ from workers import Pool, PoolOptions, RayPool
 from workers.machine.runtime import process_facts
 from workers.pools.nodes import WORN
 
-TINY: Final = (
-    *('tasks=["xml"]', "plans.xml.budget=20", "plans.xml.task.train_tokens=14000"),
-    *("filter.budget=20", "filter.target=0.0", "rules.gate=0.0"),
-)
+TINY: Final = {
+    "tasks": ["xml"],
+    "plans.xml.budget": 20,
+    "plans.xml.task.train_tokens": 14_000,
+    "filter.budget": 20,
+    "filter.target": 0.0,
+    "rules.gate": 0.0,
+}
 """What differs from the preset `demo`: one task, and next to no training."""
 
 
@@ -175,8 +179,8 @@ def slopes(rows: Sequence[Row]) -> list[float]:
 def tiny_config(candidates: int, seed: int) -> Config:
     """The search: see `TINY`."""
     document: Document = {"preset": "demo", "seed": seed, "candidates": candidates}
-    for assignment in TINY:
-        assign(document, assignment)
+    for key, value in TINY.items():
+        assign(document, key, value)
     return make_config(document)
 
 

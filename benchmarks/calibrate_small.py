@@ -16,13 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.calibrate_racing import race
-from search.commands.evaluate import carry_out
-from search.commands.pools import add_pool_arguments, make_pool
-from search.commands.sources import read_cells
+from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.contest import Attempt, Contest
+from search.contest.evaluation import evaluate
 from search.contest.ledger import Ledger
-from search.contest.progress import make_progress
 from search.contest.request import Request, make_contests
+from search.loop.pools import Workers
+from search.loop.sources import read_cells
+from search.output.display import ContestDisplay
 from search.procedure.reader import make_scoring
 from workers import Result
 
@@ -53,10 +54,10 @@ def main() -> None:
         parameters=options.parameters,
         baseline=None,
     )
+    with Workers(pool_options(options)) as workers, ContestDisplay() as display:
+        evaluate(request, options.out, workers.pool, display)
     contests = make_contests(request)
     with Ledger.open(options.out) as results:
-        with make_progress() as progress:
-            carry_out(contests, results, lambda: make_pool(options), progress)
         for task in request.tasks:
             report(task, [one for one in contests if one.task.name == task], results)
         spent = results.spent()

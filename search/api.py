@@ -1,31 +1,61 @@
 """The engine from Python and notebooks: search, evaluate, show, and runs as values.
 
-from search.api import Run, evaluate, search, show
+from search.api import Limits, PoolOptions, Run, evaluate, resume, search, show
 
-show("gru")                                  # a picture, where pictures are shown
-run = search("demo", out="runs/demo")        # what `cellsearch run` does
-run.frame()                                  # its table, with pandas
-run.show(1)                                  # its best cell
+show("gru")                                         # a picture, where they are shown
+run = search("demo", "runs/demo")                   # what `cellsearch run` does
+resume("runs/demo", limits=Limits(candidates=48))   # the same search, longer
+run.frame()                                         # its table, with pandas
+run.show(1)                                         # its best cell
 evaluate(["gru", run.cell(1)], ["arithmetic"]).to_dict()
+
+They are called from any thread, and from cells of a notebook.
 """
 
-import argparse
-import functools
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cells import Cell, draw_svg
+from cells import Cell, draw_svg, load_op
+from search.contest import evaluation
+from search.contest.request import make_request
 from search.contest.scoreboard import Scoreboard
 from search.errors import UserError, unknown
+from search.loop import session
+from search.loop.deadlines import FACTOR
+from search.loop.engine import Engine, Limits
+from search.loop.pools import Workers
+from search.loop.runs import Run as OpenRun
+from search.loop.runs import open_run, replay
+from search.loop.session import Session
+from search.loop.sources import read_cell, read_configuration
+from search.output.card import safe_name
+from search.output.cell import cell_facts, render_cell
+from search.output.display import ContestDisplay, SearchDisplay, print_end
+from search.output.export import export_run
+from search.output.leaderboard import WIDTH, Leaderboard
+from search.output.status import run_facts
+from search.procedure.presets import search_names
+from workers import PoolOptions
 
 if TYPE_CHECKING:
     import pandas
 
-    from search.loop.engine import Engine
-    from search.loop.runs import Run as OpenRun
+__all__ = [
+    "Limits",
+    "Picture",
+    "PoolOptions",
+    "Run",
+    "Scoreboard",
+    "UserError",
+    "evaluate",
+    "resume",
+    "search",
+    "show",
+]
 
 
 @dataclass(frozen=True)
@@ -45,32 +75,27 @@ class Picture:
 
     def __str__(self) -> str:
         """What `cellsearch show` prints."""
-        from search.output.card import safe_name
-        from search.output.cell import cell_facts, render_cell
-        from search.output.leaderboard import WIDTH
-
         return render_cell(cell_facts(safe_name(self.name), self.cell, WIDTH))
 
 
 class Run:
     """A run: what is known of it now, whether or not it is still going on.
 
+    Args:
+        folder: One that `search` or `cellsearch run` made.
+
     Attributes:
         folder: Where it is.
+
+    Raises:
+        UserError: There is no run.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        """Of a folder that `search` or `cellsearch run` made.
-
-        Raises:
-            UserError: There is no run.
-        """
         self.folder = Path(folder)
-        with self._replayed():
-            pass
+        open_run(self.folder, reading=True).close()
 
     def __repr__(self) -> str:
-        """One line: where, how far, and who is best."""
         facts = self.status()
         best = facts["best"]
         said = f"best {best['name']} {best['fitness']:.4f}" if best else "no table yet"
@@ -82,8 +107,6 @@ class Run:
 
     def status(self) -> dict[str, Any]:
         """What `cellsearch status --json` prints."""
-        from search.output.status import run_facts
-
         with self._replayed() as (run, engine):
             return run_facts(run, engine)
 
@@ -93,8 +116,6 @@ class Run:
         Args:
             count: How many rows; None: all.
         """
-        from search.output.leaderboard import Leaderboard
-
         with self._replayed() as (_, engine):
             rows = Leaderboard(engine.procedure).rows(count)
             return [row.to_dict() for row in rows]
@@ -115,7 +136,7 @@ class Run:
         with self._replayed() as (_, engine):
             ranked = engine.procedure.population.best
             if not 1 <= rank <= len(ranked):
-                raise UserError(f"rank must be 1 to {len(ranked)}, got {rank}")
+                raise UserError(f"`rank` must be 1 to {len(ranked)}, got {rank}")
             member = ranked[rank - 1]
             return Picture(member.name, member.cell())
 
@@ -147,8 +168,6 @@ class Run:
         Raises:
             UserError: There is no such view, or pandas is not installed.
         """
-        from search.loop.runs import open_run
-
         pandas = _pandas()
         with open_run(self.folder, reading=True) as run:
             columns, rows = run.store.view(name)
@@ -156,100 +175,152 @@ class Run:
 
     def export(self, out: str | Path, k: int = 3, *, force: bool = False) -> list[Path]:
         """Writes the best cells as `cellsearch export` does; returns their folders."""
-        from search.output.export import export_run
-
         exports = export_run(self.folder, Path(out), k, force=force)
         return [Path(out) / export.folder for export in exports]
 
     @contextmanager
-    def _replayed(self) -> Iterator[tuple["OpenRun", "Engine"]]:
-        from search.loop.runs import open_run, replay
-
+    def _replayed(self) -> Iterator[tuple[OpenRun, Engine]]:
         with open_run(self.folder, reading=True) as run:
             yield run, replay(run)
 
 
 def search(
     config: str | Path = "small",
-    *,
     out: str | Path | None = None,
+    *,
+    seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
-    **options: Any,
+    limits: Limits = Limits(),
+    pool: PoolOptions = PoolOptions(),
+    reuse: Sequence[str | Path] = (),
+    branch: str | Path | None = None,
+    curves: bool = False,
+    deadline: float = FACTOR,
 ) -> Run:
     """Searches, or goes on with a search, as `cellsearch run` does; prints the same.
 
     Args:
         config: A preset, or the path of a configuration, such as `mine.toml`.
         out: The run's folder; None: `runs/PRESET`.
-        settings: Options of the configuration, such as `{"rules.gate": 0.8}`.
-        options: The command's, such as `seed=1, candidates=300, workers=2`.
+        seed: Seed of everything; None: the configuration's, or 0.
+        settings: Single options of the configuration, such as `{"rules.gate": 0.8}`.
+        limits: What ends the search; without a number of candidates it is the
+            preset's, or that of the run that is there.
+        pool: Who carries out jobs.
+        reuse: Runs whose results are taken instead of training again.
+        branch: A run from whose table the search starts: its cells are the seeds.
+        curves: Whether learning curves are stored, too.
+        deadline: A job that takes so many times as long as it should is stopped; 0:
+            none is.
 
     Raises:
         UserError: Something that cannot be.
+        KeyboardInterrupt: It was stopped at once; what is done is kept.
     """
-    from search.commands import run
-    from search.procedure.presets import search_names
-
-    words = []
-    if isinstance(config, str) and not Path(config).suffix:
-        if config not in search_names():
-            raise UserError(unknown("preset", config, search_names()))
-        words = ["--preset", config]
-        out = out or Path("runs") / config
-    elif out is None:
-        raise UserError("out must be given with a configuration: the run's folder")
+    if Path(config).suffix:
+        if out is None:
+            raise UserError("`out` must be given with a configuration")
+        preset, file = None, Path(config)
+    elif str(config) in search_names():
+        preset, file = str(config), None
     else:
-        words = [str(config)]
-    for key, value in (settings or {}).items():
-        words += ["--set", f"{key}={_toml(value)}"]
-    parsed = _parse(run, [*words, "--out", str(out), *_flags(options)])
-    run.run(parsed)
-    return Run(out)
+        raise UserError(unknown("preset", str(config), search_names()))
+    folder = Path("runs") / str(preset) if out is None else Path(out)
+    branched = None if branch is None else Path(branch)
+    document = read_configuration(
+        branch=branched, file=file, preset=preset, seed=seed, settings=settings
+    )
+    with SearchDisplay() as display:
+        searched = session.search(
+            folder,
+            document,
+            Session(limits, pool, curves, deadline),
+            display,
+            reuse=tuple(map(Path, reuse)),
+            branch=branched,
+        )
+    print_end(searched, folder, sys.stdout)
+    return Run(folder)
+
+
+def resume(
+    out: str | Path,
+    *,
+    limits: Limits = Limits(),
+    pool: PoolOptions = PoolOptions(),
+    curves: bool = False,
+    deadline: float = FACTOR,
+) -> Run:
+    """Goes on with a run, as `cellsearch resume` does; see `search`.
+
+    Raises:
+        UserError: There is no run, or it cannot be gone on with.
+        KeyboardInterrupt: It was stopped at once; what is done is kept.
+    """
+    folder = Path(out)
+    with SearchDisplay() as display:
+        own = Session(limits, pool, curves, deadline)
+        searched = session.resume(folder, own, display)
+    print_end(searched, folder, sys.stdout)
+    return Run(folder)
 
 
 def evaluate(
     cells: Sequence[str | Cell | Picture] | Mapping[str, Cell],
     tasks: Sequence[str],
-    **options: Any,
+    *,
+    preset: str = "small",
+    settings: int | None = None,
+    repeats: int | None = None,
+    seed: int = 0,
+    budget: int | None = None,
+    parameters: int | None = None,
+    baseline: bool = True,
+    ops: Sequence[str] = (),
+    out: str | Path | None = "runs/evaluate",
+    pool: PoolOptions = PoolOptions(),
 ) -> Scoreboard:
     """Scores cells on tasks as `cellsearch evaluate` does.
 
     Args:
         cells: Zoo names, files of cell text, cells, or cells by name.
         tasks: Names of tasks.
-        options: The command's, such as `settings=6, repeats=3, workers="inline"`.
+        preset: Sizes, grids, schedules and racing.
+        settings: How many settings a cell is given on a task; None: the preset's.
+        repeats: With how many fresh seeds the best one is scored again; None: the
+            preset's.
+        seed: Decides settings, weights and synthetic data.
+        budget: Most updates of a setting; None: the preset's.
+        parameters: Weights of a model; None: the preset's.
+        baseline: Whether there are ratios, to the GRU.
+        ops: `module:op` of ops of your own.
+        out: Where results are kept; the same call goes on there. None: nowhere.
+        pool: Who carries out jobs.
 
     Returns:
         The table; `to_dict` gives JSON values.
 
     Raises:
         UserError: Something that cannot be.
+        KeyboardInterrupt: It was stopped; what is done is kept.
     """
-    from search.commands import evaluate as command
-    from search.commands.pools import check_workers, make_pool
-    from search.contest.ledger import Ledger
-    from search.contest.progress import make_progress
-    from search.contest.request import (
-        BASELINE,
-        find_baseline,
-        make_contests,
-        make_request,
+    for spec in ops:
+        load_op(spec)
+    request = make_request(
+        tuple(_named(cells)),
+        tasks,
+        preset=preset,
+        settings=settings,
+        repeats=repeats,
+        seed=seed,
+        budget=budget,
+        parameters=parameters,
+        baseline=baseline,
+        ops=ops,
     )
-
-    words = [BASELINE, "--tasks", ",".join(tasks), *_flags(options)]
-    parsed = _parse(command, words)
-    check_workers(parsed)
-    named = tuple(_named(cells))
-    request = replace(make_request(parsed), cells=named)
-    if request.baseline is not None:
-        request = replace(request, baseline=find_baseline(named))
-    contests = make_contests(request)
-    with Ledger.open(parsed.out) as results:
-        progress = make_progress()
-        with progress:
-            pool = functools.partial(make_pool, parsed)
-            command.carry_out(contests, results, pool, progress)
-        return command.make_board(request, contests, results)
+    folder = None if out is None else Path(out)
+    with Workers(pool) as workers, ContestDisplay() as display:
+        return evaluation.evaluate(request, folder, workers.pool, display)
 
 
 def show(cell: str | Cell | Picture, name: str = "cell") -> Picture:
@@ -266,8 +337,6 @@ def show(cell: str | Cell | Picture, name: str = "cell") -> Picture:
         return cell
     if isinstance(cell, Cell):
         return Picture(name, cell)
-    from search.commands.sources import read_cell
-
     return Picture(*read_cell(cell))
 
 
@@ -278,50 +347,15 @@ def _named(
     pairs = (
         cells.items()
         if isinstance(cells, Mapping)
-        else [(f"cell_{number}", one) for number, one in enumerate(cells, 1)]
+        else [(f"cell_{number}", cell) for number, cell in enumerate(cells, 1)]
     )
     names: set[str] = set()
-    for name, one in pairs:
-        found = show(one, name)
-        if found.name in names:
-            raise UserError(f"cells has {found.name!r} twice")
-        names.add(found.name)
-        yield found.name, found.cell
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser that raises."""
-
-    def error(self, message: str) -> Any:
-        raise UserError(message)
-
-
-def _parse(command: Any, words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(allow_abbrev=False)
-    command.add_arguments(parser)
-    return parser.parse_args(words)
-
-
-def _flags(options: Mapping[str, Any]) -> list[str]:
-    """Keyword arguments as words of a command line."""
-    words = []
-    for name, value in options.items():
-        flag = f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(flag)
-        elif isinstance(value, list | tuple):
-            for one in value:
-                words += [flag, str(one)]
-        elif value is not None and value is not False:
-            words += [flag, str(value)]
-    return words
-
-
-def _toml(value: Any) -> str:
-    """A value as `--set` takes it."""
-    import tomli_w
-
-    return tomli_w.dumps({"value": value}).strip().removeprefix("value = ")
+    for name, cell in pairs:
+        picture = show(cell, name)
+        if picture.name in names:
+            raise UserError(f"`cells` has {picture.name!r} twice")
+        names.add(picture.name)
+        yield picture.name, picture.cell
 
 
 def _pandas() -> Any:

@@ -12,8 +12,8 @@ from unittest import mock
 import pytest
 
 from cells import OPS
-from search.commands import pools
 from search.commands.cli import COMMANDS, main
+from search.loop import pools
 from tests.support.fake_search import Fake, Trained, query
 from tests.support.searches import ROOT
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints findings as they come; returns 0, or 1 if there is an error."""
     if options.quick and options.address:
-        raise UserError("--quick leaves out Ray, so that --address has no use")
+        raise UserError("`quick` leaves out Ray, so that `address` has no use")
     checks = {
         name: check
         for name, check in CHECKS.items()

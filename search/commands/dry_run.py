@@ -6,7 +6,6 @@ What they take is projected on the whole search, with shares of cells that pass 
 and gates as in the paper and in our own runs.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Sequence
@@ -15,12 +14,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from cells import Cell, canonical, dead, digest, mutate
-from search.commands.pools import Workers
-from search.contest.progress import duration
 from search.errors import UserError
+from search.loop.pools import Workers
+from search.output.words import duration
 from search.procedure.config import Config
 from search.procedure.settings import draw
-from workers import Evaluation, Job, Pool, make_job
+from workers import Evaluation, Job, Pool, PoolOptions, make_job
 
 PROBES: Final = 6
 DRAWS: Final = 300
@@ -61,7 +60,7 @@ class Estimate(NamedTuple):
     trainings: float
 
 
-def dry_run(config: Config, candidates: int, options: argparse.Namespace) -> int:
+def dry_run(config: Config, candidates: int, options: PoolOptions) -> int:
     """Trains the probes and prints what the search would cost; the exit status."""
     start = time.monotonic()
     with Workers(options) as workers:

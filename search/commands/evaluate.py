@@ -7,28 +7,23 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from cells import dead
-from search.commands.pools import (
-    add_pool_arguments,
-    check_workers,
-    make_pool,
-    platform_of,
-)
-from search.contest.contest import Contest
-from search.contest.ledger import Ledger
-from search.contest.progress import Spectator, duration, make_progress
-from search.contest.request import BASELINE, Request, make_contests, make_request
-from search.contest.scoreboard import Scoreboard, make_scoreboard, print_scoreboard
-from search.contest.tournament import Tournament, settings_per_job
+from cells import load_op
+from search.commands.pools import add_pool_arguments, pool_options
+from search.contest.evaluation import evaluate, look_up
+from search.contest.request import BASELINE, Request, make_request
+from search.contest.scoreboard import Scoreboard
+from search.loop.pools import Workers
+from search.loop.sources import read_cells
+from search.output.display import ContestDisplay
+from search.output.tables import print_scoreboard
+from search.output.words import duration
 from search.procedure.presets import preset_names
-from workers import Pool
+from search.store.results import Spent
 
 FOLDER: Final = "runs/evaluate"
-PIPE_COLUMNS: Final = 160
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,75 +72,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Scores cells and prints the table; returns the exit status."""
     start = time.monotonic()
-    check_workers(options)
-    request = make_request(options)
-    contests = make_contests(request)
-    with Ledger.open(options.out) as results:
-        progress = make_progress()
-        try:
-            with progress:
-                _warn(request, progress)
-                carry_out(contests, results, lambda: make_pool(options), progress)
-        except KeyboardInterrupt:
-            _show(make_board(request, contests, results), sys.stderr)
-            command = shlex.join(["cellsearch", *sys.argv[1:]])
-            print(f"stopped; what is done is kept. Go on: {command}", file=sys.stderr)
-            return 130
-        board = make_board(request, contests, results)
-        seconds = time.monotonic() - start
-        if options.json:
-            print(json.dumps(document(request, board, results, seconds), indent=2))
-            return 0
-        _show(board, sys.stdout)
-        print(_footer(results, seconds))
+    workers, request = Workers(pool_options(options)), _request(options)
+    try:
+        with workers, ContestDisplay() as display:
+            board = evaluate(request, options.out, workers.pool, display)
+    except KeyboardInterrupt:
+        print_scoreboard(look_up(request, options.out), sys.stderr)
+        command = shlex.join(["cellsearch", *sys.argv[1:]])
+        print(f"stopped; what is done is kept. Go on: {command}", file=sys.stderr)
+        return 130
+    seconds = time.monotonic() - start
+    if options.json:
+        print(json.dumps(_document(board, seconds), indent=2))
+    else:
+        print_scoreboard(board, sys.stdout)
+        print(_footer(board.spent, seconds))
     return 0
 
 
-def _warn(request: Request, spectator: Spectator) -> None:
-    """Tells of cells that cannot learn, which are scored all the same."""
-    for name, cell in request.cells:
-        reason = dead(cell)
-        if reason is not None:
-            spectator.note(f"note: {name} ignores the {reason.missing}, and is scored")
+def _request(options: argparse.Namespace) -> Request:
+    for spec in options.op:
+        load_op(spec)
+    return make_request(
+        read_cells(options.cells),
+        options.tasks.split(","),
+        preset=options.preset,
+        settings=options.settings,
+        repeats=options.repeats,
+        seed=options.seed,
+        budget=options.budget,
+        parameters=options.parameters,
+        baseline=options.baseline,
+        ops=options.op,
+    )
 
 
-def carry_out(
-    contests: Sequence[Contest],
-    results: Ledger,
-    pool: Callable[[], Pool],
-    spectator: Spectator,
-) -> None:
-    """Trains what is not known yet.
-
-    Args:
-        contests: The contests.
-        results: What is known; new results are stored as they arrive.
-        pool: Makes the pool, if there is anything to be trained.
-        spectator: Is told.
-    """
-    tournament = Tournament(contests, results)
-    if tournament.over:
-        return
-    made = pool()
-    try:
-        tournament.play(made, spectator, settings_per_job(platform_of(made)))
-    finally:
-        made.close()
-
-
-def make_board(
-    request: Request, contests: Sequence[Contest], results: Ledger
-) -> Scoreboard:
-    """The table of what is known of a request."""
-    return make_scoreboard(request.cells, request.baseline, contests, results)
-
-
-def _show(board: Scoreboard, stream: Any) -> None:
-    print_scoreboard(board, stream, None if stream.isatty() else PIPE_COLUMNS)
-
-
-def _footer(results: Ledger, seconds: float) -> str:
-    spent = results.spent()
+def _footer(spent: Spent, seconds: float) -> str:
     line = (
         f"{duration(seconds)} now; {duration(spent.train_s)} of training and "
         f"{duration(spent.compile_s)} of compilation in all"
@@ -158,11 +120,9 @@ def _footer(results: Ledger, seconds: float) -> str:
     return line
 
 
-def document(
-    request: Request, board: Scoreboard, results: Ledger, seconds: float
-) -> dict[str, Any]:
+def _document(board: Scoreboard, seconds: float) -> dict[str, Any]:
     """What `--json` prints; the request decides all but `seconds` and `machine`."""
-    spent = results.spent()
+    request, spent = board.request, board.spent
     return {
         **board.to_dict(),
         "preset": request.preset.name,

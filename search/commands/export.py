@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from cells import load_op
-from search.commands.sources import read_cell
 from search.errors import UserError
+from search.loop.sources import read_cell
 from search.output.card import safe_name
 from search.output.export import (
     DEFAULT_K,

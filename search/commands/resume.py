@@ -3,10 +3,8 @@
 import argparse
 from pathlib import Path
 
-from search.commands.pools import Workers
-from search.commands.run import add_limits, check_limits, search
-from search.loop.runs import open_run
-from search.store.locks import RunLock
+from search.commands.run import add_limits, carry_out, session_of
+from search.loop.session import resume
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,11 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Goes on with the run; returns the exit status."""
-    check_limits(options)
-    open_run(options.run, reading=True).close()  # a mistake before the lock
-    with (
-        Workers(options) as workers,
-        RunLock(options.run),
-        open_run(options.run) as run,
-    ):
-        return search(run, options, workers)
+    own = session_of(options)
+    return carry_out(
+        lambda display: resume(options.run, own, display),
+        options.run,
+        as_json=options.json,
+    )

@@ -1,46 +1,25 @@
-"""`cellsearch run` and `resume`: a search in a run folder, begun or gone on with."""
+"""`cellsearch run`: a search in a run folder, begun or gone on with."""
 
 import argparse
-import contextlib
-import math
-import signal
+import json
 import sys
-from collections.abc import Callable, Iterator
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from typing import Any
 
-from search.commands.display import LEGEND, counts, details, make_table, make_watcher
 from search.commands.dry_run import dry_run
-from search.commands.pools import Workers, add_pool_arguments, check_workers
-from search.commands.sources import resolve_cells
-from search.contest.progress import duration
+from search.commands.pools import add_pool_arguments, pool_options
 from search.errors import UserError
 from search.loop.deadlines import FACTOR
-from search.loop.engine import Ending, Engine, Limits
-from search.loop.numerics import admit, check_reused, class_of
-from search.loop.runs import (
-    Run,
-    branch_document,
-    create_run,
-    make_folder,
-    open_run,
-    take_results,
-)
+from search.loop.engine import Ending, Limits
+from search.loop.session import Searched, Session, search
+from search.loop.sources import read_configuration
 from search.loop.trainable import check_trainable
+from search.output.display import SearchDisplay, how_to_go_on, print_end
 from search.output.leaderboard import Leaderboard
-from search.procedure.document import Document, assign, overlay
 from search.procedure.presets import search_names
-from search.procedure.procedure import Procedure
 from search.procedure.reader import PRESET, make_config, planned
-from search.procedure.writer import to_document
-from search.store.document_file import read_document
-from search.store.locks import RunLock
-from search.store.store import holds_run
-from workers import Pool
-
-ROWS: Final = 10
-PIPE_COLUMNS: Final = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,176 +74,89 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print the table as JSON")
 
 
-def check_limits(options: argparse.Namespace) -> None:
-    """Refuses limits and workers that there cannot be.
-
-    Raises:
-        UserError: Names the option, what came and what is allowed.
-    """
-    for name, least in {
-        "candidates": 1,
-        "hours": 0,
-        "fitness": 0,
-        "deadline": 0,
-    }.items():
-        value = getattr(options, name)
-        if value is not None and not least <= value < math.inf:
-            raise UserError(f"--{name} must be at least {least}, got {value}")
-    check_workers(options)
-
-
 def run(options: argparse.Namespace) -> int:
     """Begins a search, or goes on with it; returns the exit status."""
-    check_limits(options)
-    document = _document(options)
-    preset = document.get("preset", PRESET)
-    folder = options.out or Path("runs") / str(preset)
+    own = session_of(options)
+    document = read_configuration(
+        branch=options.branch,
+        file=options.config,
+        preset=options.preset,
+        seed=options.seed,
+        candidates=options.candidates,
+        settings=dict(map(read_setting, options.set)),
+    )
     if options.dry_run:
         config = make_config(document)
         check_trainable(config)
-        return dry_run(config, planned(document), options)
-    reuse = [*([options.branch] if options.branch else []), *options.reuse]
-    with Workers(options) as workers:
-        if not holds_run(folder):
-            config, limit = make_config(document), planned(document)
-            check_trainable(config)
-            _check_reuse(options, workers)
-            make_folder(folder)
-            with RunLock(folder), create_run(folder, config, limit, reuse) as run:
-                return search(run, options, workers)
-        with RunLock(folder), open_run(folder) as run:
-            wanted = make_config({**document, "candidates": run.planned})
-            run.check(to_document(wanted), "the configuration asked for")
-            _check_reuse(options, workers, class_of(run.store.history))
-            run.add_reused(options.reuse)
-            return search(run, options, workers)
-
-
-def search(run: Run, options: argparse.Namespace, workers: Workers) -> int:
-    """Goes on with an open run until a limit; prints the table."""
-    limits = _limits(run, options)
-    watcher = make_watcher(limits)
-    procedure, history = Procedure(run.config), run.store.history
-
-    def pool() -> Pool:
-        made = workers.pool(class_of(history))
-        admit(made.workers(), history, mixed=options.mixed)
-        return made
-
-    if history.get("reuse"):
-        pool()  # decides whose results may be taken
-        for note in take_results(run, mixed=options.mixed):
-            print(note, file=sys.stderr)
-    engine = Engine(
-        procedure,
-        run.store,
-        pool,
-        watcher,
-        limits,
-        curves=options.curves,
-        deadline_factor=options.deadline,
+        return dry_run(config, planned(document), own.pool)
+    folder = options.out or Path("runs") / str(document.get("preset", PRESET))
+    return carry_out(
+        lambda display: search(
+            folder,
+            document,
+            own,
+            display,
+            reuse=options.reuse,
+            branch=options.branch,
+        ),
+        folder,
+        as_json=options.json,
     )
+
+
+def session_of(options: argparse.Namespace) -> Session:
+    """How this process searches, as a person has it with `add_limits`.
+
+    Raises:
+        UserError: Names the option, what came and what is allowed.
+        JobError: The same, of workers.
+    """
+    return Session(
+        limits=Limits(options.candidates, options.hours, options.fitness),
+        pool=pool_options(options),
+        curves=options.curves,
+        deadline=options.deadline,
+    )
+
+
+def carry_out(
+    searching: Callable[[SearchDisplay], Searched], folder: Path, *, as_json: bool
+) -> int:
+    """Shows a search while it goes on, and its table in the end.
+
+    Args:
+        searching: Searches; the display is to be told.
+        folder: The run's.
+        as_json: Whether the table is printed as JSON.
+
+    Returns:
+        The exit status.
+    """
     try:
-        with watcher, stopping(engine, watcher.note):
-            ending = engine.run()
+        with SearchDisplay() as display:
+            searched = searching(display)
     except KeyboardInterrupt:
-        print(f"stopped at once. {_go_on(run.folder)}", file=sys.stderr)
+        print(f"stopped at once. {how_to_go_on(folder)}", file=sys.stderr)
         return 130
-    _say_end(run, engine, ending, options)
-    return 130 if ending is Ending.STOPPED else 0
+    if as_json:
+        rows = Leaderboard(searched.engine.procedure).rows()
+        print(json.dumps([row.to_dict() for row in rows], indent=2))
+        print(f"{searched.ending}. {how_to_go_on(folder)}", file=sys.stderr)
+    else:
+        print_end(searched, folder, sys.stdout)
+    return 130 if searched.ending is Ending.STOPPED else 0
 
 
-@contextlib.contextmanager
-def stopping(engine: Engine, note: Callable[[str], None]) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) drains and saves, the second stops at once."""
+def read_setting(text: str) -> tuple[str, Any]:
+    """Key and value of `KEY=VALUE`; the value is TOML, or a word without quotes.
 
-    def first(number: int, frame: FrameType | None) -> None:
-        engine.stop()
-        for each in _SIGNALS:
-            signal.signal(each, signal.default_int_handler)
-        note("finishing what is being trained; Ctrl-C again stops at once")
-
-    before = {each: signal.signal(each, first) for each in _SIGNALS}
+    Raises:
+        UserError: There is no `=`.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"`set` takes KEY=VALUE, such as rules.gate=0.8, got {text!r}")
     try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-
-
-def _document(options: argparse.Namespace) -> Document:
-    """What a person wants: file, branch, flags, in this order."""
-    document: Document = {}
-    if options.branch is not None:
-        document = branch_document(options.branch)
-    if options.config is not None:
-        document = overlay(document, read_document(options.config))
-    for key in ("preset", "seed", "candidates"):
-        value = getattr(options, key)
-        if value is not None:
-            document[key] = value
-    for assignment in options.set:
-        assign(document, assignment)
-    return resolve_cells(document)
-
-
-def _check_reuse(
-    options: argparse.Namespace, workers: Workers, numerics: str | None = None
-) -> None:
-    """Refuses results of another numerics class before anything is made or changed."""
-    if options.reuse:
-        about = workers.pool(numerics).workers()
-        check_reused(options.reuse, about, mixed=options.mixed)
-
-
-def _limits(run: Run, options: argparse.Namespace) -> Limits:
-    """Limits of this process; the number of candidates is kept for the next one."""
-    candidates = options.candidates or run.candidates
-    done = run.store.history.counts().get("propose", 0)
-    if candidates < done:
-        raise UserError(
-            f"--candidates must be at least {done}, which {run.folder} has, "
-            f"got {candidates}"
-        )
-    run.store.history.set("candidates", candidates)
-    return Limits(candidates, options.hours, options.fitness)
-
-
-def _say_end(
-    run: Run, engine: Engine, ending: Ending, options: argparse.Namespace
-) -> None:
-    board = Leaderboard(engine.procedure)
-    if options.json:
-        import json
-
-        print(json.dumps([row.to_dict() for row in board.rows()], indent=2))
-        print(f"{ending}. {_go_on(run.folder)}", file=sys.stderr)
-        return
-    print_table(board, sys.stdout, ROWS)
-    for line in (*LEGEND, "", *details(engine)):
-        print(line)
-    kinds = counts(engine.tally.decisions)
-    print(f"moves   {kinds}; {duration(engine.elapsed_s)} in this process")
-    print(f"{ending}. {_go_on(run.folder)}")
-
-
-def print_table(board: Leaderboard, stream: Any, count: int) -> None:
-    """Prints the best rows, and seeds and references below."""
-    from rich.console import Console
-
-    rows = board.rows(count)
-    shown = {row.member.digest for row in rows}
-    rest = [row for row in board.named() if row.member.digest not in shown]
-    if not rows and not rest:
-        print("no cell has been evaluated yet", file=stream)
-        return
-    width = None if stream.isatty() else PIPE_COLUMNS
-    console = Console(file=stream, width=width)
-    console.print(make_table(rows, rest, console.width))
-
-
-def _go_on(folder: Path) -> str:
-    return f"Go on: cellsearch resume {folder} [--candidates N]"
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from cells import Cell, draw_png, draw_svg, load_op
-from search.commands.sources import read_cell
 from search.errors import UserError, at_least
+from search.loop.sources import read_cell
 from search.output.cell import cell_facts, render_cell
 from search.output.words import render_rows
 

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from search.commands.display import counts
-from search.contest.progress import duration
 from search.loop.runs import open_run, replay
 from search.output.status import run_facts
-from search.output.words import render_rows
+from search.output.words import duration, render_counts, render_rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +50,9 @@ def render(facts: dict[str, Any]) -> str:
         ("settings", f"{facts['settings']:,} applied"),
         ("population", f"{facts['population']:,}"),
         ("best", f"{best['name']}, fitness {best['fitness']:.4f}" if best else "-"),
-        ("moves", counts(facts["decisions"]) or "-"),
-        ("rejects", counts(facts["rejects"]) or "-"),
-        ("failures", counts(facts["failures"]) or "-"),
+        ("moves", render_counts(facts["decisions"]) or "-"),
+        ("rejects", render_counts(facts["rejects"]) or "-"),
+        ("failures", render_counts(facts["failures"]) or "-"),
         (
             "saved",
             f"{facts['saved']['filters']} filter runs and {facts['saved']['settings']} "
@@ -82,7 +80,7 @@ def node_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
     ago = duration(machine["workers"]["seen_s"] or 0.0)
     for node in machine["workers"]["nodes"]:
         names = (node["machine"], node["address"], node["node"][:8])
-        count, lost = len(node["pids"]), counts(node["losses"])
+        count, lost = len(node["pids"]), render_counts(node["losses"])
         state = f"{count or 'no'} worker{'' if count == 1 else 's'}"
         state += f", {node['busy']} busy" if machine["in_use_by"] else ""
         state += f"; {lost}" if lost else ""

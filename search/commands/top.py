@@ -5,11 +5,10 @@ import json
 import sys
 from pathlib import Path
 
-from search.commands.display import LEGEND
-from search.commands.run import print_table
 from search.errors import at_least
 from search.loop.runs import open_run, replay
 from search.output.leaderboard import Leaderboard
+from search.output.tables import print_leaderboard
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([row.to_dict() for row in rows], indent=2))
         return 0
-    print_table(board, sys.stdout, options.k)
-    for line in LEGEND:
-        print(line)
+    print_leaderboard(board, sys.stdout, options.k)
     if mixed:
         print(
             "mixed: machines of several numerics classes, not reproducible to the bit"

@@ -1,24 +1,21 @@
-"""What is to be scored: a person's words, checked, as contests."""
+"""What is to be scored, checked, and the contests that answer it."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from cells import ZOO, Cell, CellError, canonical, digest, load_op
-from search.commands.sources import read_cells
+from cells import ZOO, CellError, canonical, digest
 from search.contest.contest import MAX_REPEATS, Contest
 from search.errors import UserError, at_least
-from search.procedure.config import Plan, Scoring
+from search.procedure.config import Named, Plan, Scoring
 from search.procedure.reader import make_scoring
 from search.procedure.settings import draw
 from workers import TaskSpec, Training, model_width
 
 BASELINE: Final = "gru"
-
-Named = tuple[str, Cell]
+"""What ratios refer to."""
 
 
 @dataclass(frozen=True)
@@ -50,46 +47,64 @@ class Request:
     ops: tuple[str, ...] = ()
 
 
-def make_request(options: argparse.Namespace) -> Request:
-    """What the person asks for.
+def make_request(
+    cells: Sequence[Named],
+    tasks: Sequence[str],
+    *,
+    preset: str = "small",
+    settings: int | None = None,
+    repeats: int | None = None,
+    seed: int = 0,
+    budget: int | None = None,
+    parameters: int | None = None,
+    baseline: bool = True,
+    ops: Sequence[str] = (),
+) -> Request:
+    """What a person asks for, checked; see `Request`.
+
+    Args:
+        cells: See `Request`.
+        tasks: See `Request`.
+        preset: Its name.
+        settings: See `Request`; None: the preset's number.
+        repeats: See `Request`; None: the preset's number.
+        seed: See `Request`.
+        budget: See `Request`.
+        parameters: See `Request`.
+        baseline: Whether there are ratios, to the GRU.
+        ops: See `Request`; loaded already.
 
     Raises:
-        UserError: Names what cannot be.
-        CellError: An op cannot be loaded.
+        UserError: Names the option, what came and what is allowed.
     """
-    for spec in options.op:
-        load_op(spec)
-    preset = make_scoring({"preset": options.preset})
-    cells = read_cells(options.cells)
-    tasks = tuple(options.tasks.split(","))
     for task in tasks:
         if not task or tasks.count(task) > 1:
             what = f"{task!r} twice" if task else "an empty name"
-            raise UserError(f"`tasks` has {what}: {options.tasks!r}")
-    settings = preset.settings if options.settings is None else options.settings
-    repeats = preset.repeats if options.repeats is None else options.repeats
-    limits = {
-        "settings": (settings, 1),
-        "repeats": (repeats, 0),
-        "seed": (options.seed, 0),
-        "budget": (options.budget, 1),
-        "parameters": (options.parameters, 1),
-    }
-    for name, (value, least) in limits.items():
-        at_least(f"`{name}`", value, least)
+            raise UserError(f"`tasks` has {what}")
+    chosen = make_scoring({"preset": preset})
+    settings = chosen.settings if settings is None else settings
+    repeats = chosen.repeats if repeats is None else repeats
+    for name, value, bound in (
+        ("settings", settings, 1),
+        ("repeats", repeats, 0),
+        ("seed", seed, 0),
+        ("budget", budget, 1),
+        ("parameters", parameters, 1),
+    ):
+        at_least(f"`{name}`", value, bound)
     if repeats > MAX_REPEATS:
         raise UserError(f"`repeats` must be at most {MAX_REPEATS}, got {repeats}")
     return Request(
-        cells=cells,
-        tasks=tasks,
-        preset=preset,
+        cells=tuple(cells),
+        tasks=tuple(tasks),
+        preset=chosen,
         settings=settings,
         repeats=repeats,
-        seed=options.seed,
-        budget=options.budget,
-        parameters=options.parameters,
-        baseline=find_baseline(cells) if options.baseline else None,
-        ops=tuple(options.op),
+        seed=seed,
+        budget=budget,
+        parameters=parameters,
+        baseline=find_baseline(cells) if baseline else None,
+        ops=tuple(ops),
     )
 
 

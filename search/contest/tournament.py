@@ -7,7 +7,7 @@ from typing import Final
 
 from search.contest.contest import Attempt, Contest, Due
 from search.contest.ledger import Ledger
-from search.contest.progress import Label, Overview, Spectator
+from search.contest.spectator import Label, Overview, Spectator
 from search.procedure.racing import ranked
 from workers import Job, Pool, Result
 
@@ -21,6 +21,9 @@ SIDE_BY_SIDE: Final = 20
 AHEAD: Final = 1
 """Jobs that wait in the pool, so that no worker waits for one."""
 
+TICK_S: Final = 0.5
+"""Seconds after which a spectator is told that time has passed."""
+
 
 def settings_per_job(platform: str) -> int:
     """How many settings a job has at most on a platform."""
@@ -33,11 +36,11 @@ class Tournament:
 
     Attributes:
         contests: Task by task; the order decides what is done first.
-        results: What is known, and where new results are stored as they arrive.
+        ledger: What is known, and where new results are stored as they arrive.
     """
 
     contests: Sequence[Contest]
-    results: Ledger
+    ledger: Ledger
     _flying: dict[str, Label] = field(default_factory=dict)
     _started: set[tuple[str, int]] = field(default_factory=set)
     _due: dict[int, Due] = field(default_factory=dict)
@@ -46,8 +49,8 @@ class Tournament:
     @property
     def over(self) -> bool:
         """Whether nothing is left to be trained."""
-        return all(
-            not self._next(index).attempts for index in range(len(self.contests))
+        return not any(
+            self._next(index).attempts for index in range(len(self.contests))
         )
 
     def play(self, pool: Pool, spectator: Spectator, size: int) -> None:
@@ -60,17 +63,24 @@ class Tournament:
         """
         spectator.update(self.overview(pool.capacity))
         while True:
+            # No worker waits for a job.
             while len(pool) < pool.capacity + AHEAD:
                 job = self._start(size)
                 if job is None:
                     break
                 pool.submit(job)
                 spectator.update(self.overview(pool.capacity))
-            answer = pool.next()
+
+            # Without an answer, time is up or nothing is left to be answered.
+            answer = pool.next(TICK_S)
             if answer is None:
-                return
+                if not len(pool):
+                    return
+                spectator.update(self.overview(pool.capacity))
+                continue
+
             job, evaluation = answer
-            self.results.add(job, evaluation)
+            self.ledger.add(job, evaluation)
             label = self._flying.pop(job.id)
             self._forget(job)
             spectator.update(self.overview(pool.capacity))
@@ -80,7 +90,7 @@ class Tournament:
         """How far everything has come, with at most `capacity` jobs under way."""
         for index, contest in enumerate(self.contests):
             if index not in self._left:
-                self._left[index] = contest.remaining(self.results.trainings)
+                self._left[index] = contest.remaining(self.ledger.trainings)
         left = sum(self._left.values())
         return Overview(
             done=1.0 if not left else 1 - left / self._whole,
@@ -96,7 +106,7 @@ class Tournament:
     def _next(self, index: int) -> Due:
         """What is due in a contest, less what has been started."""
         if index not in self._due:
-            self._due[index] = self.contests[index].due(self.results.trainings)
+            self._due[index] = self.contests[index].due(self.ledger.trainings)
         stage, attempts = self._due[index]
         contest = self.contests[index]
         waiting = (one for one in attempts if _key(contest, one) not in self._started)
@@ -140,7 +150,7 @@ class Tournament:
         """For each task, who has the best result so far, of any budget."""
         bests: dict[str, tuple[str, Result]] = {}
         for contest in self.contests:
-            task, best = contest.task.name, contest.best_so_far(self.results.trainings)
+            task, best = contest.task.name, contest.best_so_far(self.ledger.trainings)
             if best is None:
                 continue
             if task in bests:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+from search.errors import at_least
 from search.loop.deadlines import FACTOR
 from search.loop.dispatch import Dispatch
 from search.loop.orders import Orders, Pending
@@ -52,6 +53,16 @@ class Limits:
     hours: float | None = None
     fitness: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuses what is no limit.
+
+        Raises:
+            UserError: Names the option, what came and what is allowed.
+        """
+        at_least("`candidates`", self.candidates, 1)
+        at_least("`hours`", self.hours, 0)
+        at_least("`fitness`", self.fitness, 0)
+
 
 class Watcher(Protocol):
     """Who is told of the course of events."""
@@ -82,6 +93,7 @@ class Engine:
         store: The run's file.
         past: What earlier processes did.
         tally: What happened and what it took.
+        limits: What ends the search.
         draining: Whether a limit has been reached, and only what is under way goes on.
     """
 
@@ -104,7 +116,7 @@ class Engine:
         self._orders = Orders(procedure.config)
         self._by_curves = procedure.config.objective is not None
         self._watcher = watcher
-        self._limits = limits
+        self.limits = limits
         self._stop: Ending | None = None
         self._start = time.monotonic()
         self._barren = 0
@@ -163,7 +175,7 @@ class Engine:
 
     def _look(self) -> None:
         """Stops at the limits of time and fitness."""
-        limits, ranked = self._limits, self.procedure.population.ranked
+        limits, ranked = self.limits, self.procedure.population.ranked
         if limits.hours is not None and self.elapsed_s >= limits.hours * 3600:
             self.stop(Ending.HOURS)
         if limits.fitness is not None:
@@ -192,7 +204,7 @@ class Engine:
 
     def _move(self) -> bool:
         """Makes the next move; returns whether there may be more to issue."""
-        procedure, most = self.procedure, self._limits.candidates
+        procedure, most = self.procedure, self.limits.candidates
         if not procedure.may_decide:
             return False
 

@@ -1,8 +1,24 @@
 """Wording that several outputs share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def render_rows(rows: Iterable[tuple[str, str]]) -> str:
     """Labels and values as lines, the values in a column of their own."""
     return "\n".join(f"{label:<11} {value}" for label, value in rows)
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3:07` (minutes) or `2:03:07`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def render_counts(counts: Mapping[str, int]) -> str:
+    """`12 ignores input, 3 under way`: the most frequent first."""
+    rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
+    return ", ".join(f"{count} {name}" for name, count in rows)

@@ -40,29 +40,29 @@ def _alike(key: str, old: Any, new: Document) -> Document:
     return old
 
 
-def assign(document: Document, assignment: str) -> None:
-    """Carries out `table.key=value`, as `--set` has it; the value is TOML.
+def assign(document: Document, key: str, value: Any) -> None:
+    """Sets one option of a document.
+
+    Args:
+        document: Is changed.
+        key: Such as `rules.gate`; tables that are not there are made.
+        value: A value of TOML.
 
     Raises:
-        UserError: There is no `=`, or a table is expected where a value is.
+        UserError: It is no key, or a table is expected where a value is.
     """
-    key, equals, text = assignment.partition("=")
     try:
-        *tables, name = _path(tomllib.loads(f"{key} = 0" if equals else ""))
+        *tables, name = _path(tomllib.loads(f"{key} = 0"))
     except ValueError:
         raise UserError(
-            f"`set` takes KEY=VALUE, such as rules.gate=0.8, got {assignment!r}"
+            f"a key of a configuration is such as rules.gate, got {key!r}"
         ) from None
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()  # a word without quotes
     place = document
     for table in tables:
         place = place.setdefault(table, {})
         if not isinstance(place, dict):
-            raise UserError(f"`set` {assignment}: {table} is no table")
-    place[name] = value
+            raise UserError(f"{key}: {table} is no table")
+    place[name] = list(value) if isinstance(value, tuple) else value
 
 
 def _path(nested: Any) -> list[str]:

@@ -1,16 +1,23 @@
 """The engine from Python: what it returns is what the commands print."""
 
+import asyncio
+import io
 import json
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
 
 from cells import ZOO, digest
-from search.api import Run, evaluate, search, show
-from search.commands import pools
+from search.api import Limits, PoolOptions, Run, evaluate, resume, search, show
 from search.errors import UserError
+from search.loop import pools
 from tests.support.fake_search import Fake, Trained, query
 from tests.support.searches import shown, table
 
@@ -20,7 +27,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A search of 40 candidates, trained by formula; not to be changed."""
     out = tmp_path_factory.mktemp("run") / "run"
     with mock.patch.object(pools, "make_pool", return_value=Trained(Fake())):
-        return search("demo", out=out, candidates=40, settings={"rules.gate": 0.8})
+        settings = {"rules.gate": 0.8}
+        return search("demo", out, settings=settings, limits=Limits(40))
 
 
 def test_a_search_is_that_of_the_command(run: Run) -> None:
@@ -36,7 +44,7 @@ def test_the_table_is_that_of_top(run: Run) -> None:
     assert run.table(2) == run.table()[:2]
     assert digest(run.cell(1)) == run.table()[0]["digest"]
     rows = len(run.table())
-    with pytest.raises(UserError, match=f"rank must be 1 to {rows}, got 0"):
+    with pytest.raises(UserError, match=f"`rank` must be 1 to {rows}, got 0"):
         run.cell(0)
 
 
@@ -74,12 +82,14 @@ def test_cells_are_pictures_in_notebooks_and_text_elsewhere(run: Run) -> None:
 
 
 def test_cells_are_evaluated_as_the_command_does(tmp_path: Path) -> None:
-    options = {"settings": 2, "repeats": 0, "budget": 20, "workers": "inline"}
     board = evaluate(
         {"gru": ZOO["gru"], "mine": ZOO["mut1"]},
         ["arithmetic"],
+        settings=2,
+        repeats=0,
+        budget=20,
         out=tmp_path,
-        **options,
+        pool=PoolOptions("inline"),
     )
     rows = board.to_dict()["cells"]
     assert [row["name"] for row in rows] == ["gru", "mine"]
@@ -95,11 +105,71 @@ def test_exports_are_those_of_the_command(run: Run, tmp_path: Path) -> None:
     assert all((folder / "check.py").is_file() for folder in folders)
 
 
+def within_an_event_loop(call: Callable[[], Any]) -> Any:
+    """What a call returns within a coroutine, as in a cell of a notebook."""
+
+    async def cell() -> Any:
+        return call()
+
+    return asyncio.run(cell())
+
+
+def in_a_thread(call: Callable[[], Any]) -> Any:
+    """What a call returns in a thread that is not the main one."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(call).result(timeout=120)
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal, so that there is a live picture."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("place", "stream"), [(within_an_event_loop, io.StringIO), (in_a_thread, Terminal)]
+)
+def test_a_search_goes_on_anywhere(
+    run: Run,
+    place: Callable[[Callable[[], Any]], Any],
+    stream: type[io.StringIO],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", shown := stream())
+    monkeypatch.setattr(pools, "make_pool", lambda *_: Trained(Fake()))
+    before = signal.getsignal(signal.SIGINT)
+    settings = {"rules.gate": 0.8}
+    place(lambda: search("demo", tmp_path, settings=settings, limits=Limits(20)))
+    longer = place(lambda: resume(tmp_path, limits=Limits(40)))
+    assert longer.table() == run.table()
+    assert "of 40 candidates" in shown.getvalue()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("place", [within_an_event_loop, in_a_thread])
+def test_cells_are_evaluated_anywhere(
+    place: Callable[[Callable[[], Any]], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pools, "make_pool", lambda *_: Trained(Fake()))
+    board = place(lambda: evaluate(["gru", "lstm"], ["xml"], out=tmp_path))
+    assert [row["name"] for row in board.to_dict()["cells"]] == ["gru", "lstm"]
+    again = evaluate(["gru", "lstm"], ["xml"], out=tmp_path)
+    assert again.to_dict() == board.to_dict()
+
+
 def test_mistakes_name_what_came() -> None:
     with pytest.raises(UserError, match="unknown preset"):
         search("smal", out="x")
-    with pytest.raises(UserError, match="unrecognized arguments: --candidate"):
-        search("demo", out="x", candidate=3)
+    with pytest.raises(UserError, match="`candidates` must be at least 1, got 0"):
+        search("demo", out="x", limits=Limits(0))
+    with pytest.raises(UserError, match="`out` must be given with a configuration"):
+        search("mine.toml")
+    with pytest.raises(UserError, match="a key of a configuration is such as rules"):
+        search("demo", settings={"rules gate": 1})
     with pytest.raises(UserError, match="neither a cell of the zoo nor a file"):
         show("no such cell")
     with pytest.raises(UserError, match="'gru' twice"):

@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search.commands import cli, pools
+from search.commands import cli
+from search.loop import pools
 from search.store import store
 from search.store.database import RUN_FILE
 from tests.support.fake_pool import FakePool, noisy
@@ -122,7 +123,7 @@ class Trained(FakePool):
 
 
 def make_pool(*_: object) -> Trained:
-    """In place of `search.commands.pools.make_pool`."""
+    """In place of `search.loop.pools.make_pool`."""
     return Trained(Fake(**json.loads(os.environ.get("FAKE", "{}"))))
 
 

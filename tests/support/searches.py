@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 from unittest import mock
 
-from search.commands import pools
 from search.commands.cli import main
+from search.loop import pools
 from tests.support.fake_search import ROOT, Fake, Trained, query
 
 INSTANT = Fake()

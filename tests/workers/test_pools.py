@@ -91,11 +91,11 @@ def test_a_closed_pool_has_nothing_left_to_do():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"workers": 0}, "workers must be 1 or more, auto or inline, got 0"),
-        ({"workers": "two"}, "workers must be 1 or more, auto or inline, got 'two'"),
-        ({"workers": "inline", "per_gpu": 2}, "no use for address and per_gpu"),
-        ({"per_gpu": -1}, "per_gpu must be at least 0, got -1"),
-        ({"memory_bytes": 0}, "memory_bytes must be above 0, got 0"),
+        ({"workers": 0}, "`workers` must be 1 or more, auto or inline, got 0"),
+        ({"workers": "two"}, "`workers` must be 1 or more, auto or inline, got 'two'"),
+        ({"workers": "inline", "per_gpu": 2}, "no use for `address` and `per_gpu`"),
+        ({"per_gpu": -1}, "`per_gpu` must be at least 0, got -1"),
+        ({"memory_bytes": 0}, "`memory_bytes` must be above 0, got 0"),
     ],
 )
 def test_workers_that_there_cannot_be_are_refused(fields, words):

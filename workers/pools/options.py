@@ -39,14 +39,14 @@ class PoolOptions:
         number = isinstance(self.workers, int) and self.workers >= 1
         if not number and self.workers not in (AUTO, INLINE):
             raise JobError(
-                f"workers must be 1 or more, auto or inline, got {self.workers!r}"
+                f"`workers` must be 1 or more, auto or inline, got {self.workers!r}"
             )
         if self.workers == INLINE and (self.address or self.per_gpu):
-            raise JobError("workers inline has no use for address and per_gpu")
+            raise JobError("`workers` inline has no use for `address` and `per_gpu`")
         if self.per_gpu < 0:
-            raise JobError(f"per_gpu must be at least 0, got {self.per_gpu}")
+            raise JobError(f"`per_gpu` must be at least 0, got {self.per_gpu}")
         if self.memory_bytes is not None and not self.memory_bytes > 0:
-            raise JobError(f"memory_bytes must be above 0, got {self.memory_bytes}")
+            raise JobError(f"`memory_bytes` must be above 0, got {self.memory_bytes}")
 
     @property
     def count(self) -> int | None:

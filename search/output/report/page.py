@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from search.contest.progress import duration
 from search.output.report.charts import CONFIG, charts
 from search.output.report.data import Report
 from search.output.report.datasets import datasets, grouped
@@ -21,6 +20,7 @@ from search.output.report.words import (
     summary,
     workers,
 )
+from search.output.words import duration
 
 GLOBAL: Final = "window.vegaEmbed = vegaEmbed;"
 FOLDER: Final = Path(__file__).parent

@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from search.contest.progress import duration
 from search.output.report.data import Report
+from search.output.words import duration
 
 
 def state(report: Report) -> str:

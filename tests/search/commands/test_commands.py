@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from cells import digest, parse
-from search.commands import pools
 from search.commands.cli import main
 from search.commands.status import node_rows
+from search.loop import pools
 from tests.support.fake_search import Fake, history, make_pool, query
 from tests.support.searches import command, finish, shown, start, table, wait_for
 from workers import PoolNode, Setting

@@ -102,8 +102,8 @@ def test_killed_in_a_transaction_and_resumed_it_is_the_same_search(
     ("module", "function"),
     [
         ("search.loop.runs", "versions"),
-        ("search.store.database", "_set_journal"),
-        ("search.store.database", "_make"),
+        ("search.store.opening", "_set_journal"),
+        ("search.store.opening", "_make"),
         ("search.store.store", "open_database"),
         ("search.loop.runs", "write_document"),
     ],

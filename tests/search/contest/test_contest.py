@@ -10,11 +10,11 @@ import pytest
 from cells import ZOO, parse
 from search.contest.contest import Contest, Outcome, repeat_seed
 from search.contest.ledger import Ledger
-from search.contest.progress import Label, Notes, Overview
 from search.contest.tournament import Tournament, settings_per_job
 from search.procedure.racing import Racing
+from tests.support.contests import Recorder
 from tests.support.fake_pool import FakePool, Reached, noisy
-from workers import Evaluation, Job, Result, Setting, TaskSpec
+from workers import Job, Result, Setting, TaskSpec
 
 SETTINGS = tuple(
     Setting(scale, rate, 1, layers, 900)
@@ -29,21 +29,6 @@ def other(x, s):
     g = tanh(linear(s * r) + linear(x))
     return z * (s - g) + g
 """)
-
-
-class Recorder(Notes):
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.overviews: list[Overview] = []
-        self.labels: list[Label] = []
-
-    def update(self, overview: Overview) -> None:
-        self.overviews.append(overview)
-
-    def finished(self, label: Label, evaluation: Evaluation) -> None:
-        self.labels.append(label)
 
 
 def contest(cell: str = "gru", task: str = "xml", **changes: object) -> Contest:

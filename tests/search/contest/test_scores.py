@@ -1,28 +1,16 @@
-"""Means, intervals, ratios and ties, by hand; and the table that shows them."""
+"""Means, intervals, ratios and ties, by hand; and the table that is made of them."""
 
-import io
 import json
 
 import pytest
 
 from cells import ZOO, digest, parse
-from search.contest.contest import Contest, Outcome
-from search.contest.ledger import Ledger
-from search.contest.progress import Notes
-from search.contest.scoreboard import (
-    Scoreboard,
-    describe_setting,
-    make_scoreboard,
-    print_scoreboard,
-)
+from search.contest.contest import Outcome
 from search.contest.scores import Interval, Scored, interval, ratio, score, tied
-from search.contest.tournament import Tournament
 from search.errors import UserError
 from tasks import ACCURACY, TOKEN_NLL, Metric
-from tests.support.fake_pool import FakePool, Reached
-from workers import Job, Result, Setting, Status, TaskSpec
-
-SETTING = Setting(1, 0.5, 1, 1, 900)
+from tests.support.contests import SETTING, board, by_cell
+from workers import Result, Status
 
 
 def made(mean: float, half: float | None = None) -> Scored:
@@ -112,30 +100,6 @@ def test_nobody_ties_alone_or_without_intervals() -> None:
     assert tied({}, ACCURACY) == frozenset()
 
 
-def board(
-    metric: Reached, *names: str, repeats: int = 3, base: bool = True
-) -> Scoreboard:
-    gru = ("gru", ZOO["gru"])
-    cells = [(name, ZOO[name]) for name in names]
-    all_cells = dict([*cells, *([gru] if base else [])])
-    contests = [
-        Contest(name, cell, TaskSpec(task), (SETTING,), 9, repeats=repeats)
-        for task in ("xml", "nottingham")
-        for name, cell in all_cells.items()
-    ]
-    with Ledger.open(None) as results:
-        Tournament(contests, results).play(FakePool(metric), Notes(), 4)
-        return make_scoreboard(cells, gru if base else None, contests, results)
-
-
-def by_cell(job: Job, setting: Setting) -> float | None:
-    """GRU 0.5, Tanh 0.4, LSTM fails, LSTM-b 0.51; apart by 0.01 between seeds."""
-    values = {digest(ZOO["gru"]): 0.5, digest(ZOO["lstm_b"]): 0.51}
-    if job.digest == digest(ZOO["lstm"]):
-        return None
-    return values.get(job.digest, 0.4) + 0.01 * (job.seed % 3)
-
-
 def test_the_table_has_the_cells_as_named_and_the_baseline_below() -> None:
     made_board = board(by_cell, "tanh", "lstm_b", "lstm")
     found = made_board.to_dict()
@@ -166,50 +130,3 @@ def test_without_a_baseline_there_are_no_ratios() -> None:
     assert "baseline" not in found
     assert found["cells"][0]["tasks"]["xml"]["ratio"] is None
     assert found["cells"][0]["min_ratio"] is None
-
-
-def printed(made_board: Scoreboard) -> str:
-    stream = io.StringIO()
-    print_scoreboard(made_board, stream, 120)
-    return stream.getvalue()
-
-
-def line_of(text: str, cell: str) -> str:
-    return next(line for line in text.splitlines() if line.split()[:1] == [cell])
-
-
-def test_the_printed_table_marks_ties_and_explains_itself() -> None:
-    text = printed(board(by_cell, "tanh", "lstm_b", "gru", "lstm"))
-    assert line_of(text, "lstm_b").count("=") == 1  # best on xml, with GRU; not below
-    assert line_of(text, "gru").count("=") == 1
-    assert line_of(text, "tanh").count("=") == 0
-    assert line_of(text, "lstm").split() == ["lstm", "-", "-", "-", "-", "-"]
-    assert "3 fresh seeds: mean ± 95 % confidence interval" in text
-    assert "lower is better: nottingham" in text
-    assert "ratio: to gru" in text
-    assert "scale 1 rate 0.5 clip 1, 1 x 900" in text
-
-
-def test_a_table_without_repeats_says_that_it_is_optimistic() -> None:
-    text = printed(board(by_cell, "tanh", "gru", repeats=0))
-    assert "optimistic" in text
-    assert "±" not in text
-
-
-def test_a_table_of_nothing_is_printed_too() -> None:
-    text = printed(board(lambda job, setting: None, "tanh", "gru"))
-    assert "nothing is complete yet" in text
-
-
-@pytest.mark.parametrize(
-    ("setting", "text"),
-    [
-        (Setting(0.3, 5, 20, 2, 250_000), "scale 0.3 rate 5 clip 20, 2 x 250K"),
-        (
-            Setting(1, 1, 1, 1, 10_000_000, 0.5, 7, 0.65),
-            "scale 1 rate 1 clip 1, 1 x 10M, dropout 0.5, after 7 epochs x 0.65",
-        ),
-    ],
-)
-def test_settings_are_described_shortly(setting: Setting, text: str) -> None:
-    assert describe_setting(setting) == text

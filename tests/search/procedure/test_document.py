@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from cells import OPS, ZOO, CellError, to_text
-from search.commands import pools
 from search.commands.cli import main
+from search.commands.run import read_setting
 from search.errors import UserError
+from search.loop import pools
 from search.procedure.document import Document, assign, differences, overlay
 from search.procedure.presets import search_names
 from search.procedure.reader import make_config
@@ -279,14 +280,14 @@ SET = {
 @pytest.mark.parametrize("assignment", SET)
 def test_set_assigns_toml_values_or_plain_words(assignment: str) -> None:
     document: Document = {}
-    assign(document, assignment)
+    assign(document, *read_setting(assignment))
     assert document == SET[assignment]
 
 
 def test_set_keeps_its_neighbours_and_the_last_one_counts() -> None:
     document: Document = {"rules": {"gate": 0.5, "slots": 3}, "seed": 1}
-    assign(document, "rules.gate=0.6")
-    assign(document, "rules.gate=0.7")
+    assign(document, "rules.gate", 0.6)
+    assign(document, "rules.gate", 0.7)
     assert document == {"rules": {"gate": 0.7, "slots": 3}, "seed": 1}
 
 
@@ -339,9 +340,9 @@ MISTAKES = {
     "rules.max_nodes=1001": "max_nodes must be at most 1000, got 1001",
     "rules.inheritance.best=0": "inheritance.best must be at least 1, got 0",
     "rules.gate": "--set takes KEY=VALUE, such as rules.gate=0.8, got 'rules.gate'",
-    "=3": "--set takes KEY=VALUE",
-    "a b=3": "--set takes KEY=VALUE",
-    "preset.name=3": "--set preset.name=3: preset is no table",
+    "=3": "a key of a configuration is such as rules.gate, got ",
+    "a b=3": "a key of a configuration is such as rules.gate, got ",
+    "preset.name=3": "preset.name: preset is no table",
 }
 
 

@@ -1,13 +1,15 @@
-"""Where cells come from: the zoo, a file of cell text, a run, standard input."""
+"""Where cells and configurations come from: zoo, files, runs, standard input."""
 
-import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from cells import ZOO, Cell, CellError, load_op, parse_named, to_text
+from cells import ZOO, Cell, CellError, load_op, nearest_name, parse_named, to_text
 from search.errors import UserError
-from search.procedure.document import Document
+from search.loop.runs import branch_document, open_run, replay
+from search.procedure.document import Document, assign, overlay
+from search.store.document_file import read_document
 
 MAX_BYTES = 1 << 20
 """A larger file is no cell."""
@@ -51,6 +53,38 @@ def read_cells(sources: Sequence[str]) -> tuple[tuple[str, Cell], ...]:
             name = next(n for i in range(2, 10**6) if (n := f"{stem}_{i}") not in found)
         found[name] = cell
     return tuple(found.items())
+
+
+def read_configuration(
+    *,
+    branch: Path | None = None,
+    file: Path | None = None,
+    preset: str | None = None,
+    seed: int | None = None,
+    candidates: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Document:
+    """What a person wants to search, each word overruling those before it.
+
+    Args:
+        branch: A run whose configuration it is, with the best cells as seeds.
+        file: A configuration in TOML.
+        preset: The name of a preset.
+        seed: Seed of everything.
+        candidates: How many are planned.
+        settings: Single options, such as `{"rules.gate": 0.8}`.
+
+    Raises:
+        UserError: There is no such run, file or cell.
+    """
+    document: Document = {} if branch is None else branch_document(branch)
+    if file is not None:
+        document = overlay(document, read_document(file))
+    words = {"preset": preset, "seed": seed, "candidates": candidates}
+    document.update({key: word for key, word in words.items() if word is not None})
+    for key, value in (settings or {}).items():
+        assign(document, key, value)
+    return resolve_cells(document)
 
 
 def resolve_cells(document: Document) -> Document:
@@ -99,9 +133,6 @@ def read_ranked(run: str, rank: str) -> tuple[str, Cell]:
     Raises:
         UserError: There is no such run or rank.
     """
-    from search.loop.runs import open_run, replay
-    from search.output.leaderboard import Leaderboard  # these read cells of their own
-
     asked = f"{run}:{rank}"
     if not Path(run).is_dir():
         raise UserError(
@@ -111,15 +142,15 @@ def read_ranked(run: str, rank: str) -> tuple[str, Cell]:
     if not (rank.isascii() and rank.isdecimal() and 0 < len(rank) < 10 and int(rank)):
         raise UserError(f"{asked}: a rank is a whole number from 1, got {rank!r}")
     with open_run(Path(run), reading=True) as opened:
-        rows = Leaderboard(replay(opened).procedure).rows()
-    if not rows:
+        members = replay(opened).procedure.population.best
+    if not members:
         raise UserError(f"{asked}: the table of {run} is empty as yet")
-    if int(rank) > len(rows):
-        ranks = "rank 1 alone" if len(rows) == 1 else f"ranks 1 to {len(rows)}"
+    if int(rank) > len(members):
+        ranks = "rank 1 alone" if len(members) == 1 else f"ranks 1 to {len(members)}"
         raise UserError(
             f"{asked}: the table of {run} has {ranks}; see `cellsearch top {run}`"
         )
-    member = rows[int(rank) - 1].member
+    member = members[int(rank) - 1]
     return member.name, member.cell()
 
 
@@ -128,10 +159,8 @@ def _read_text(source: str) -> str:
         return sys.stdin.read(MAX_BYTES)
     path = Path(source)
     if not path.is_file():
-        near = difflib.get_close_matches(source, ZOO, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"zoo: {', '.join(ZOO)}"
         kind = "a folder" if path.is_dir() else "neither a cell of the zoo nor a file"
-        raise UserError(f"{source!r} is {kind}; {hint}")
+        raise UserError(f"{source!r} is {kind}; {nearest_name(source, list(ZOO))}")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{source}: over {MAX_BYTES} bytes, too large for a cell")
     try:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cells import OPS, ZOO, to_text
-from search.commands.sources import read_cells, resolve_cells
 from search.errors import UserError
+from search.loop.sources import read_cells, resolve_cells
 from search.procedure.document import Document
 from search.procedure.reader import make_config
 from tests.support.searches import command

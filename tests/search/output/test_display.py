@@ -4,16 +4,8 @@ import io
 
 import pytest
 
-from search.contest.progress import (
-    Label,
-    LiveProgress,
-    Overview,
-    PlainProgress,
-    Stopwatch,
-    duration,
-    make_progress,
-    outcome,
-)
+from search.contest.spectator import Label, Overview
+from search.output.display import ContestDisplay, Stopwatch
 from workers import Evaluation, Result, Setting, Status
 
 SETTING = Setting(1, 0.5, 1, 1, 900)
@@ -34,43 +26,25 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59.4, "59 s"), (60, "1:00"), (187, "3:07"), (7387, "2:03:07")],
-)
-def test_durations_are_short(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-def test_an_evaluation_is_told_in_a_few_words() -> None:
-    assert outcome(evaluation(ok(0.5))) == "0.5000, 3.2 s"
-    assert outcome(evaluation(ok(0.5), ok(0.25))) == "0.2500 to 0.5000, 3.2 s"
-    lost = Result(SETTING, Status.DIVERGED, ended="far too high")
-    full = Result(SETTING, Status.OOM, ended="needs 9 MiB")
-    told = outcome(evaluation(ok(0.5), lost, lost, full))
-    assert told == "0.5000, 2 DIVERGED, 1 OOM, needs 9 MiB, 3.2 s"
-
-
 def test_time_left_follows_from_what_was_gained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr("search.contest.progress.time.monotonic", lambda: now[0])
-    clock = Stopwatch()
-    assert clock.left_s(0.5) is None  # half was known before
+    monkeypatch.setattr("search.output.display.time.monotonic", lambda: now[0])
+    watch = Stopwatch()
+    assert watch.left_s(0.5) is None  # half was known before
     now[0] = 110.0
-    assert clock.left_s(0.75) == pytest.approx(10.0)
-    assert clock.left_s(1.0) == 0
+    assert watch.left_s(0.75) == pytest.approx(10.0)
+    assert watch.left_s(1.0) == 0
 
 
 def test_a_pipe_gets_a_line_for_each_job() -> None:
     stream = io.StringIO()
-    with make_progress(stream) as progress:
-        progress.update(OVERVIEW._replace(done=0.0))
-        progress.note("a note")
-        progress.update(OVERVIEW)
-        progress.finished(LABEL, evaluation(ok(0.5)))
-    assert isinstance(progress, PlainProgress)
+    with ContestDisplay(stream) as display:
+        display.update(OVERVIEW._replace(done=0.0))
+        display.note("a note")
+        display.update(OVERVIEW)
+        display.finished(LABEL, evaluation(ok(0.5)))
     note, line = stream.getvalue().splitlines()
     assert note == "a note"
     assert "25%" in line
@@ -85,12 +59,11 @@ def test_a_terminal_shows_what_runs_the_best_and_the_failures(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     stream = Terminal()
-    with make_progress(stream) as progress:
-        progress.update(OVERVIEW)
-        progress.finished(LABEL, evaluation(ok(0.5)))
+    with ContestDisplay(stream) as display:
+        display.update(OVERVIEW)
+        display.finished(LABEL, evaluation(ok(0.5)))
         failure = Result(SETTING, Status.CRASHED, ended="the process died")
-        progress.finished(LABEL, evaluation(failure))
-    assert isinstance(progress, LiveProgress)
+        display.finished(LABEL, evaluation(failure))
     shown = stream.getvalue()
     assert "25%" in shown
     assert "runs  xml gru: rung 1 of 3, 2 settings on 1,000 updates" in shown

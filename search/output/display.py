@@ -1,0 +1,325 @@
+"""What a person sees while something goes on: lines in a pipe, a picture elsewhere.
+
+A search and an evaluation are shown by the same two screens: `Plain` prints a line now
+and then, `Live` redraws a picture in place.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self
+
+from search.contest.spectator import Label, Overview, ending
+from search.loop.engine import Engine
+from search.loop.session import Searched
+from search.output.leaderboard import Leaderboard
+from search.output.tables import leaderboard_table, print_leaderboard
+from search.output.words import duration, render_counts
+from workers import Evaluation, Status
+
+if TYPE_CHECKING:
+    from rich.live import Live as RichLive
+
+ROWS: Final = 10
+"""Cells of a search that are shown while it goes on."""
+
+EVERY_S: Final = 1.0
+"""Seconds between two pictures of a search."""
+
+LINE_EVERY_S: Final = 30.0
+"""Seconds between two lines about a search."""
+
+Render = Callable[[int], Any]
+"""Makes what `rich` can draw, for the width of a terminal."""
+
+
+class Screen(Protocol):
+    """Where a display goes; used as a context."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def note(self, text: str) -> None:
+        """Prints a line that a person should see in any case."""
+
+    def line(self, text: str) -> None:
+        """Prints a line that says what a picture shows, where there is none."""
+
+    def draw(self, render: Render) -> None:
+        """Draws a picture in place of the last one, where there can be any."""
+
+
+class Plain:
+    """Lines: for a pipe, a file, a notebook."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        """Prints the line."""
+        print(text, file=self._stream, flush=True)
+
+    def line(self, text: str) -> None:
+        """Prints the line."""
+        self.note(text)
+
+    def draw(self, render: Render) -> None:
+        """Nothing: the lines say it."""
+
+
+class Live:
+    """A picture that is redrawn in place: for a terminal."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        from rich.console import Console
+
+        self._console = Console(file=stream)
+        self._live: RichLive | None = None
+
+    def __enter__(self) -> Self:
+        from rich.live import Live as RichLive
+
+        self._live = RichLive(console=self._console, transient=True, auto_refresh=False)
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def note(self, text: str) -> None:
+        """Prints the line above the picture."""
+        self._console.print(text, markup=False, highlight=False)
+
+    def line(self, text: str) -> None:
+        """Nothing: the picture shows it."""
+
+    def draw(self, render: Render) -> None:
+        """Draws the picture."""
+        if self._live is not None:
+            self._live.update(render(self._console.width), refresh=True)
+
+
+def make_screen(stream: IO[str] | None = None) -> Screen:
+    """A live picture if the stream (None: standard error) is a terminal, else lines."""
+    chosen = sys.stderr if stream is None else stream
+    return Live(chosen) if chosen.isatty() else Plain(chosen)
+
+
+class Stopwatch:
+    """Guesses the time that is left from the share that is done; starts when made."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._first: float | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._start
+
+    def left_s(self, done: float) -> float | None:
+        """Seconds that are left; None while nothing is known.
+
+        Args:
+            done: Share of the work that is done. What was done at the first call took
+                no time of this watch's.
+        """
+        if self._first is None:
+            self._first = done
+        gained = done - self._first
+        if gained <= 0:
+            return None
+        return self.elapsed_s / gained * (1 - done)
+
+
+class _Display:
+    """What displays have in common: a screen that they are on while they are used."""
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._screen = make_screen(stream)
+
+    def __enter__(self) -> Self:
+        self._screen.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._screen.__exit__(*details)
+
+    def note(self, text: str) -> None:
+        """Prints a line that a person should see in any case."""
+        self._screen.note(text)
+
+
+class SearchDisplay(_Display):
+    """Watches a search: its table, and how far it has come.
+
+    Args:
+        stream: None: standard error.
+    """
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        super().__init__(stream)
+        self._watch: Stopwatch | None = None
+        self._proposed = 0
+        self._best = ""
+        self._board: Leaderboard | None = None
+        self._told = time.monotonic()
+        self._drawn = 0.0
+
+    def update(self, engine: Engine) -> None:
+        """Prints a line, or draws the table, if it is time for it."""
+        now = time.monotonic()
+        if not engine.replaying:
+            # What earlier processes did tells nothing of this one's speed.
+            if self._watch is None:
+                self._watch, self._proposed = Stopwatch(), engine.procedure.proposed
+            if self._has_news(engine) or now - self._told >= LINE_EVERY_S:
+                self._told = now
+                self._screen.line(self._summary(engine))
+        if now - self._drawn >= EVERY_S:
+            self._drawn = now
+            self._screen.draw(lambda width: self._picture(engine, width))
+
+    def _has_news(self, engine: Engine) -> bool:
+        """Whether another cell is the best."""
+        ranked = engine.procedure.population.ranked
+        if not ranked or ranked[0].digest == self._best:
+            return False
+        self._best = ranked[0].digest
+        return True
+
+    def _summary(self, engine: Engine) -> str:
+        """How far a search has come, in one line."""
+        procedure, tally, limit = engine.procedure, engine.tally, engine.limits
+        of = f" of {limit.candidates:,}" if limit.candidates is not None else ""
+        parts = [
+            f"{procedure.proposed:,}{of} candidates",
+            f"{tally.passed} of {tally.filtered} passed the filter",
+            self._speed(engine),
+        ]
+        if procedure.opened and procedure.population.ranked:
+            best = procedure.population.ranked[0]
+            parts.append(f"best {best.name} {best.fitness:.3f}")
+        if limit.candidates and self._watch is not None:
+            left = self._watch.left_s(procedure.proposed / limit.candidates)
+            if left is not None:
+                parts.append(f"{duration(left)} left" if left > 0 else "finishing")
+        return f"[{duration(engine.elapsed_s)}] " + ", ".join(parts)
+
+    def _speed(self, engine: Engine) -> str:
+        """Candidates and settings a minute, of this process alone."""
+        candidates = settings = 0.0
+        if self._watch is not None:
+            minutes = max(self._watch.elapsed_s, 1e-9) / 60
+            candidates = (engine.procedure.proposed - self._proposed) / minutes
+            settings = engine.tally.new_settings / minutes
+        return f"{candidates:.1f} candidates and {settings:.0f} settings a minute"
+
+    def _picture(self, engine: Engine, width: int) -> Any:
+        from rich.console import Group
+        from rich.text import Text
+
+        parts: list[Any] = [Text(self._summary(engine))]
+        if engine.procedure.opened:
+            self._board = self._board or Leaderboard(engine.procedure)
+            parts.append(leaderboard_table(self._board, ROWS, width))
+        else:
+            visits = engine.procedure.visits
+            names = ", ".join(visit.member.name for visit in visits)
+            parts.append(Text(f"first the cells to start from: {names}"))
+        parts += [Text(line) for line in tally_lines(engine)]
+        return Group(*parts)
+
+
+class ContestDisplay(_Display):
+    """Watches cells that are scored: a bar, what runs, who is best.
+
+    Args:
+        stream: None: standard error.
+    """
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        super().__init__(stream)
+        self._watch = Stopwatch()
+        self._done = 0.0
+
+    def update(self, overview: Overview) -> None:
+        """Draws where everything stands."""
+        self._done = overview.done
+        left = self._watch.left_s(overview.done)
+        self._screen.draw(lambda width: self._picture(overview, left))
+
+    def finished(self, label: Label, evaluation: Evaluation) -> None:
+        """Prints a line about the job; in a picture only if something failed."""
+        left = self._watch.left_s(self._done)
+        time_left = f", {duration(left)} left" if left is not None else ""
+        text = (
+            f"[{duration(self._watch.elapsed_s)}, {self._done:.0%}{time_left}] "
+            f"{label}: {ending(evaluation)}"
+        )
+        if all(result.status is Status.OK for result in evaluation.results):
+            self._screen.line(text)
+        else:
+            self._screen.note(text)
+
+    def _picture(self, overview: Overview, left: float | None) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(
+            ProgressBar(total=1.0, completed=overview.done, width=40),
+            f"{overview.done:.0%}",
+            f"{duration(self._watch.elapsed_s)} gone",
+            f"{duration(left)} left" if left is not None else "",
+        )
+        lines = [Text(f"  runs  {label}") for label in overview.running]
+        for task, cell, metric in overview.best:
+            lines.append(Text(f"  best  {task}: {cell} {metric:.4f}"))
+        return Group(bar, *lines)
+
+
+def print_end(searched: Searched, folder: Path, stream: IO[str]) -> None:
+    """Prints what a search has come to, and how to go on with it."""
+    engine = searched.engine
+    print_leaderboard(Leaderboard(engine.procedure), stream, ROWS)
+    kinds = render_counts(engine.tally.decisions)
+    moves = f"moves   {kinds}; {duration(engine.elapsed_s)} in this process"
+    for line in ("", *tally_lines(engine), moves):
+        print(line, file=stream)
+    print(f"{searched.ending}. {how_to_go_on(folder)}", file=stream)
+
+
+def how_to_go_on(folder: Path) -> str:
+    """The command that goes on with a run."""
+    return f"Go on: cellsearch resume {folder} [--candidates N]"
+
+
+def tally_lines(engine: Engine) -> Iterator[str]:
+    """Where time went, what was saved and what failed: a line each, where there is."""
+    tally = engine.tally
+    spent = tally.compile_s + tally.train_s
+    if spent:
+        share = tally.compile_s / spent
+        yield f"work    {duration(spent)} in workers, {share:.0%} of it compiling"
+    reused = f", {tally.reused} stored results used" if tally.reused else ""
+    yield (
+        f"saved   {tally.saved_filters} filter runs and {tally.saved_settings} "
+        f"trainings of cells known already, {tally.dead} dead mutants never trained"
+        f"{reused}"
+    )
+    if tally.rejects:
+        yield f"rejects {render_counts(tally.rejects)}"
+    if tally.failures:
+        yield f"failed  {render_counts(tally.failures)}"
