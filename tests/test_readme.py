@@ -1,5 +1,6 @@
-"""What the README tells a person to type does what it says."""
+"""What the READMEs tell a person to type does what they say."""
 
+import importlib
 import importlib.util
 import re
 import shlex
@@ -17,18 +18,30 @@ from search.loop import pools
 from tests.support.fake_search import Fake, Trained, query
 from tests.support.searches import ROOT
 
-TEXT = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+FOLDERS = ("cells", "tasks", "workers", "search", "benchmarks", "tests")
+FILES = [ROOT / "README.md", *(ROOT / folder / "README.md" for folder in FOLDERS)]
+BLOCKS = [
+    block
+    for file in FILES
+    for block in re.findall(
+        r"^```(\w*)\n(.*?)^```$", file.read_text(), re.MULTILINE | re.DOTALL
+    )
+]
+MOST_LINES = 220
+"""Of the first README: it is to be read from top to bottom."""
 
 
 def commands() -> list[list[str]]:
-    """Every command of `cellsearch` in a block, as words."""
+    """Every command of `cellsearch` in a block, as words; each once."""
     found = []
     for _, block in BLOCKS:
         for line in block.replace("\\\n", " ").splitlines():
             line = line.removeprefix("$ ").split("&& ")[-1]
             if line.startswith("cellsearch "):
-                found.append(shlex.split(line, comments=True)[1:])
+                words = shlex.split(line, comments=True)[1:]
+                words = words[: words.index(">")] if ">" in words else words
+                if words not in found:
+                    found.append(words)
     return found
 
 
@@ -40,7 +53,7 @@ def python(word: str) -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files that the README speaks of."""
+    """A folder with the files that the READMEs speak of."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "notes.txt").write_text("to be or not to be, " * 2000)
     (folder / "mine.txt").write_text(python("def mine"))
@@ -66,6 +79,10 @@ def test_there_are_commands_of_every_kind() -> None:
     assert {words[0] for words in commands()} == set(COMMANDS)
 
 
+def test_the_first_readme_can_be_read_from_top_to_bottom() -> None:
+    assert len(FILES[0].read_text().splitlines()) <= MOST_LINES
+
+
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_a_command_has_the_options_that_it_is_given(words: list[str]) -> None:
     module = importlib.import_module(COMMANDS[words[0]].module)
@@ -74,7 +91,9 @@ def test_a_command_has_the_options_that_it_is_given(words: list[str]) -> None:
     run.assert_called_once()
 
 
-def test_the_first_commands_work_one_after_another(here: Path) -> None:
+def test_the_first_commands_work_one_after_another(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     block = next(text for _, text in BLOCKS if "cellsearch top runs/demo " in text)
     assert main(["run", "--preset", "demo", "--out", "runs/demo"]) == 0
     for line in block.splitlines():
@@ -85,7 +104,13 @@ def test_the_first_commands_work_one_after_another(here: Path) -> None:
     pattern = next(line.split()[1] for line in block.splitlines() if "check.py" in line)
     [check] = here.glob(pattern)
     assert check.is_file()
-    for sql in re.findall(r'sqlite3 runs/demo/search.db "(.*)"', TEXT):
+    statements = [
+        sql
+        for _, text in BLOCKS
+        for sql in re.findall(r'sqlite3 runs/demo/search.db "(.*)"', text)
+    ]
+    assert statements
+    for sql in statements:
         assert query(here / "runs/demo", sql)
 
 
@@ -101,6 +126,16 @@ def test_recipes_work(here: Path, file: str) -> None:
             assert main(words) == 0
             done += 1
     assert done
+
+
+def test_a_preset_that_is_printed_can_be_run(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["presets", "small"]) == 0
+    (here / "mine.toml").write_text(capsys.readouterr().out)
+    words = ["run", "mine.toml", "--out", "runs/tuned"]
+    assert words in commands()
+    assert main([*words, "--candidates", "1"]) == 0
 
 
 def test_notebook_lines_work(here: Path) -> None:
@@ -132,25 +167,17 @@ def test_training_scripts_train(
     assert float(done.stdout) < 0.05  # the mean of the targets' squares is 0.05
 
 
-def test_files_of_the_tree_are_there() -> None:
-    tree = next(text for _, text in BLOCKS if text.startswith("cells/"))
-    folder, seen = "", set()
-    for line in tree.splitlines():
-        start = re.match(r"(\w+)/", line)
-        folder = start[1] if start else folder
-        for name in re.findall(r"[\w/]+\.py\b", line):
-            seen.add(f"{folder}/{name}")
-    missing = [name for name in sorted(seen) if not (ROOT / name).is_file()]
-    assert missing == []
-    there = {
-        str(path.relative_to(ROOT))
-        for top in ("cells", "tasks", "workers", "search")
-        for path in (ROOT / top).glob("*.py")
-        if not path.name.startswith("__")
-    }
-    assert sorted(there - seen) == []
+def test_the_house_has_all_rooms() -> None:
+    house = next(text for _, text in BLOCKS if text.startswith("cells/"))
+    named = set(re.findall(r"^ *(\w+)/", house, re.MULTILINE))
+    named |= set(re.findall(r"\b(\w+)/  ", house))
+    for folder in ("cells", "tasks", "workers", "search"):
+        assert folder in named
+    rooms = {path.parent.name for path in (ROOT / "search").glob("*/__init__.py")}
+    assert rooms <= named
 
 
-def test_pictures_are_there() -> None:
-    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", TEXT):
-        assert (ROOT / path).is_file(), path
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.parent.name)
+def test_what_a_readme_points_to_is_there(file: Path) -> None:
+    for path in re.findall(r"\]\(([^)#:]+)\)", file.read_text()):
+        assert (file.parent / path).exists(), path
