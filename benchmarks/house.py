@@ -138,7 +138,7 @@ def measure(root: Path) -> dict[str, Any]:
     classes = [length for file in files for length in _lengths(file.tree, ast.ClassDef)]
     circles = [group for group in components(graph) if len(group) > 1]
     lines = [_lines(file.path) for file in files]
-    texts = sorted(root.glob("README.md")) + sorted(root.glob("*/README.md"))
+    texts = sorted(root.glob("README.md")) + sorted(root.glob("[a-z]*/README.md"))
     return {
         "folders": {
             folder: {

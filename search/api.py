@@ -28,8 +28,7 @@ from search.loop import session
 from search.loop.deadlines import FACTOR
 from search.loop.engine import Engine, Limits
 from search.loop.pools import Workers
-from search.loop.runs import Run as OpenRun
-from search.loop.runs import open_run, replay
+from search.loop.runs import OpenRun, open_run, replay
 from search.loop.session import Session
 from search.loop.sources import read_cell, read_configuration
 from search.output.card import safe_name

@@ -14,7 +14,7 @@ from cells.scan.plan import (
     Batch,
     Instruction,
     Multiply,
-    Plan,
+    ScanPlan,
     Sum,
     reads,
     writes,
@@ -35,7 +35,7 @@ class Residuals(NamedTuple):
     batches: tuple[jax.Array, ...]
 
 
-def residuals_of(plan: Plan) -> tuple[list[Batch], list[int]]:
+def residuals_of(plan: ScanPlan) -> tuple[list[Batch], list[int]]:
     """The batches and values to keep; new states are kept as such."""
     saved = set(plan.saved)
     batches = [
@@ -63,7 +63,7 @@ class Cotangents(NamedTuple):
 
 
 def replay(
-    plan: Plan,
+    plan: ScanPlan,
     weights: Weights,
     before: Carry,
     residuals: Residuals,
@@ -90,7 +90,7 @@ def replay(
 
 
 def weight_gradients(
-    plan: Plan, weights: Weights, values: Values, cotangents: Cotangents
+    plan: ScanPlan, weights: Weights, values: Values, cotangents: Cotangents
 ) -> Weights:
     """One product over all steps for each kernel, `[mH, TB] @ [TB, kH]`."""
     kernels, biases = [], []

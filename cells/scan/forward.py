@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from cells.ops import get_op
 from cells.scan.hoisted import Values, Weights, part
-from cells.scan.plan import Apply, Batch, Instruction, Multiply, Plan, Sum
+from cells.scan.plan import Apply, Batch, Instruction, Multiply, ScanPlan, Sum
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Forward:
         batches: The results of batches side by side.
     """
 
-    plan: Plan
+    plan: ScanPlan
     weights: Weights
     addends: tuple[jax.Array | None, ...]
     values: Values

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from cells.ir import node_name
 from cells.ops import get_op
-from cells.scan.plan import Apply, Column, Plan, Product
+from cells.scan.plan import Apply, Column, Product, ScanPlan
 
 Values = dict[int, jax.Array]
 Params = Mapping[str, Mapping[str, jax.Array]]
@@ -75,7 +75,7 @@ def _take_rows_backward(
 take_rows.defvjp(_take_rows_forward, _take_rows_backward)
 
 
-def hoist(plan: Plan, params: Params, inputs: jax.Array) -> Hoisted:
+def hoist(plan: ScanPlan, params: Params, inputs: jax.Array) -> Hoisted:
     """Computes what depends on x only, for all leading positions of `inputs`."""
     # Some linears are wanted only side by side, as addends: they are not taken apart.
     whole = [_whole_addend(plan, product) for product in plan.products]
@@ -95,7 +95,7 @@ def hoist(plan: Plan, params: Params, inputs: jax.Array) -> Hoisted:
     return Hoisted(tuple(addends), {value: values[value] for value in plan.frontier})
 
 
-def stacked_weights(plan: Plan, params: Params) -> Weights:
+def stacked_weights(plan: ScanPlan, params: Params) -> Weights:
     """The weights of the recurrent part, side by side per product."""
     kernels, biases = [], []
     for product in plan.products:
@@ -118,7 +118,7 @@ def part(packed: jax.Array, position: int, width: int, count: int = 1) -> jax.Ar
     return jax.lax.slice_in_dim(packed, start, start + count * width, axis=-1)
 
 
-def _whole_addend(plan: Plan, product: Product) -> tuple[int, ...]:
+def _whole_addend(plan: ScanPlan, product: Product) -> tuple[int, ...]:
     """The x-only linears of a product whose every column adds just one, of one value.
 
     They are computed side by side, in the product's order, without being taken apart.
@@ -134,7 +134,9 @@ def _whole_addend(plan: Plan, product: Product) -> tuple[int, ...]:
     return ()
 
 
-def _x_only(plan: Plan, params: Params, inputs: jax.Array, skip: set[int]) -> Values:
+def _x_only(
+    plan: ScanPlan, params: Params, inputs: jax.Array, skip: set[int]
+) -> Values:
     """The x-only values but `skip`; linears of one argument are one product."""
     cell = plan.cell
     values: Values = {0: inputs}
@@ -168,7 +170,7 @@ def _x_only(plan: Plan, params: Params, inputs: jax.Array, skip: set[int]) -> Va
 
 
 def _packed_addend(
-    plan: Plan,
+    plan: ScanPlan,
     params: Params,
     values: Values,
     product: Product,
@@ -185,7 +187,9 @@ def _packed_addend(
     return _plus(values[arg] @ kernel, bias)
 
 
-def _addend(plan: Plan, params: Params, values: Values, column: Column) -> jax.Array:
+def _addend(
+    plan: ScanPlan, params: Params, values: Values, column: Column
+) -> jax.Array:
     """What a column adds to its product at each position, its biases included."""
     bias = _total(params[_name(plan, value)]["bias"] for value in column.linears)
     total = jnp.broadcast_to(bias, values[0].shape)
@@ -194,14 +198,18 @@ def _addend(plan: Plan, params: Params, values: Values, column: Column) -> jax.A
     return total
 
 
-def _kernel(plan: Plan, params: Params, groups: Sequence[tuple[int, ...]]) -> jax.Array:
+def _kernel(
+    plan: ScanPlan, params: Params, groups: Sequence[tuple[int, ...]]
+) -> jax.Array:
     """Kernels, below each other for one column, side by side for all: `[mH, kH]`."""
     blocks = [[params[_name(plan, v)]["kernel"] for v in group] for group in groups]
     columns = [jnp.concatenate(b) if len(b) > 1 else b[0] for b in blocks]
     return jnp.concatenate(columns, 1) if len(columns) > 1 else columns[0]
 
 
-def _bias(plan: Plan, params: Params, groups: Sequence[tuple[int, ...]]) -> jax.Array:
+def _bias(
+    plan: ScanPlan, params: Params, groups: Sequence[tuple[int, ...]]
+) -> jax.Array:
     """Biases, summed for one column, side by side for all: `[kH]`."""
     biases = [_total(params[_name(plan, v)]["bias"] for v in g) for g in groups]
     return jnp.concatenate(biases) if len(biases) > 1 else biases[0]
@@ -215,5 +223,5 @@ def _total(arrays: Iterable[jax.Array]) -> jax.Array:
     return reduce(operator.add, arrays)
 
 
-def _name(plan: Plan, value: int) -> str:
+def _name(plan: ScanPlan, value: int) -> str:
     return node_name(value - plan.cell.num_inputs)

@@ -11,7 +11,7 @@ from cells.check import check
 from cells.ir import Cell, node_name
 from cells.ops import get_op
 from cells.scan.hoisted import Carry, Params
-from cells.scan.plan import Plan
+from cells.scan.plan import ScanPlan
 from cells.scan.planning import make_plan
 from cells.scan.recurrence import scan_rows, scan_steps
 
@@ -28,7 +28,7 @@ class Layer:
     cell: Cell
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> ScanPlan:
         """What a scan computes."""
         return make_plan(self.cell)
 

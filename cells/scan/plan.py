@@ -38,7 +38,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Multiply:
-    """A product of `index` in `Plan.products`, placed where its arguments are known."""
+    """A product, by its index in the plan, placed where its arguments are known."""
 
     index: int
 
@@ -81,7 +81,7 @@ Instruction = Multiply | Batch | Apply | Sum
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScanPlan:
     """How a cell is computed over a sequence.
 
     Attributes:

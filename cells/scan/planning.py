@@ -13,8 +13,8 @@ from cells.scan.plan import (
     Column,
     Instruction,
     Multiply,
-    Plan,
     Product,
+    ScanPlan,
     Sum,
     Term,
     reads,
@@ -22,7 +22,7 @@ from cells.scan.plan import (
 )
 
 
-def make_plan(cell: Cell) -> Plan:
+def make_plan(cell: Cell) -> ScanPlan:
     """Plans the scan of a valid cell."""
     # Matrix products cost most, so what joins them is decided first.
     recurrent = _recurrent(cell)
@@ -35,7 +35,7 @@ def make_plan(cell: Cell) -> Plan:
     frontier = sorted(v for v in read.union(cell.outputs) if v not in recurrent)
     saved, recomputed = _residuals(cell, recurrent, products, instructions)
     before = [v for v in _node_values(cell) if v not in recurrent]
-    return Plan(
+    return ScanPlan(
         cell, tuple(before), tuple(frontier), products, instructions, saved, recomputed
     )
 

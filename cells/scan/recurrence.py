@@ -37,11 +37,11 @@ from cells.scan.hoisted import (
     stacked_weights,
     take_rows,
 )
-from cells.scan.plan import Plan
+from cells.scan.plan import ScanPlan
 
 
 def scan_steps(
-    plan: Plan, params: Params, carry: Carry, inputs: jax.Array
+    plan: ScanPlan, params: Params, carry: Carry, inputs: jax.Array
 ) -> tuple[Carry, jax.Array]:
     """Runs a cell over `inputs`, `[T, B, H]`; see `Layer.scan`."""
     hoisted = hoist(plan, params, inputs)
@@ -49,7 +49,7 @@ def scan_steps(
 
 
 def scan_rows(
-    plan: Plan, params: Params, carry: Carry, table: jax.Array, tokens: jax.Array
+    plan: ScanPlan, params: Params, carry: Carry, table: jax.Array, tokens: jax.Array
 ) -> tuple[Carry, jax.Array]:
     """Runs a cell over `table[tokens]`; see `Layer.scan_tokens`."""
     if table.shape[0] >= tokens.size:
@@ -60,7 +60,7 @@ def scan_rows(
 
 
 def _forward(
-    plan: Plan,
+    plan: ScanPlan,
     length: int,
     weights: Weights,
     hoisted: Hoisted,
@@ -94,7 +94,7 @@ def _forward(
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _core(
-    plan: Plan, length: int, weights: Weights, hoisted: Hoisted, carry: Carry
+    plan: ScanPlan, length: int, weights: Weights, hoisted: Hoisted, carry: Carry
 ) -> tuple[Carry, jax.Array]:
     """The scan itself: final states, and the outputs `[T, B, H]`."""
     final, outputs, _ = _forward(plan, length, weights, hoisted, carry, keep=False)
@@ -102,14 +102,14 @@ def _core(
 
 
 def _core_forward(
-    plan: Plan, length: int, weights: Weights, hoisted: Hoisted, carry: Carry
+    plan: ScanPlan, length: int, weights: Weights, hoisted: Hoisted, carry: Carry
 ) -> tuple[tuple[Carry, jax.Array], tuple[Weights, Hoisted, Carry, Residuals | None]]:
     final, outputs, kept = _forward(plan, length, weights, hoisted, carry, keep=True)
     return (final, outputs), (weights, hoisted, carry, kept)
 
 
 def _core_backward(
-    plan: Plan,
+    plan: ScanPlan,
     length: int,
     saved: tuple[Weights, Hoisted, Carry, Residuals],
     cotangents: tuple[Carry, jax.Array],

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.contest.panel import Array
-from search.contest.variance import LEVEL, Interval, mean_interval
+from search.contest.variance import LEVEL, Bounds, mean_interval
 
 RESAMPLES: Final = 1000
 """Bootstrap samples of the difference between two fitnesses."""
@@ -34,7 +34,7 @@ class FinalScore:
 
     task: str
     searched: bool
-    difference: Interval
+    difference: Bounds
     ahead: int
     settings: int
     loss: float
@@ -63,7 +63,7 @@ class FinalRow:
     name: str
     digest: str
     found: bool
-    fitness: Interval
+    fitness: Bounds
     scores: tuple[FinalScore, ...]
     tie: bool
 
@@ -151,11 +151,11 @@ def _least(differences: Array) -> float:
     return float(differences.mean(axis=(1, 2)).min())
 
 
-def _fitness(differences: Array) -> Interval:
+def _fitness(differences: Array) -> Bounds:
     """Fitness with a percentile interval, by resampling seeds."""
     values = [_least(differences[..., chosen]) for chosen in _resamples(differences)]
     low, high = np.quantile(values, _TAILS)
-    return Interval(_least(differences), float(low), float(high))
+    return Bounds(_least(differences), float(low), float(high))
 
 
 def _overlaps(best: Array, other: Array) -> bool:

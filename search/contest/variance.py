@@ -29,7 +29,7 @@ LEVEL: Final = 0.95
 """Of every interval."""
 
 
-class Interval(NamedTuple):
+class Bounds(NamedTuple):
     """A value with what it may be."""
 
     value: float
@@ -106,7 +106,7 @@ def _mean_square(values: NDArray[np.float64], degrees: int) -> float:
 
 def interval_of(
     scores: Scores, statistic: Callable[[Scores], float], seed: int = 0
-) -> Interval:
+) -> Bounds:
     """A statistic of scores with a percentile interval, by resampling cells.
 
     Args:
@@ -124,7 +124,7 @@ def interval_of(
             values.append(statistic(np.take(scores, chosen, axis=axis)))
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(values, (tail, 1 - tail))
-    return Interval(statistic(scores), float(low), float(high))
+    return Bounds(statistic(scores), float(low), float(high))
 
 
 def least(scores: Scores) -> NDArray[np.float64]:
@@ -185,7 +185,7 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 @dataclass(frozen=True)
-class Panel:
+class PanelSize:
     """How many runs a cell is given, and what that is worth.
 
     Attributes:
@@ -209,7 +209,7 @@ def cheapest(
     compile_s: float,
     most_settings: int,
     most_seeds: int = 16,
-) -> tuple[Panel, bool]:
+) -> tuple[PanelSize, bool]:
     """The cheapest panel that reaches a reliability, or else the best there is.
 
     Args:
@@ -224,7 +224,7 @@ def cheapest(
         The panel, and whether it reaches what is wanted.
     """
     panels = [
-        Panel(
+        PanelSize(
             settings,
             seeds,
             settings * (compile_s + seeds * run_s),
@@ -245,7 +245,7 @@ def _counts(most: int) -> Sequence[int]:
     return [count for count in steps if count <= most]
 
 
-def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
+def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Bounds:
     """The mean of independent values and its interval by Student's t.
 
     Args:
@@ -254,9 +254,9 @@ def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval
     """
     mean = float(values.mean())
     if len(values) < 2:
-        return Interval(mean, -np.inf, np.inf)
+        return Bounds(mean, -np.inf, np.inf)
     half = t_quantile((1 + level) / 2, len(values) - 1) * standard_error(values)
-    return Interval(mean, mean - half, mean + half)
+    return Bounds(mean, mean - half, mean + half)
 
 
 def standard_error(values: NDArray[np.float64]) -> float:

@@ -1,4 +1,4 @@
-"""Run folders: made, opened, and held against the configuration that is wanted."""
+"""OpenRun folders: made, opened, and held against the configuration that is wanted."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ CHOICES: Final = (
 
 
 @dataclass(frozen=True)
-class Run:
+class OpenRun:
     """A run that is open.
 
     Attributes:
@@ -80,7 +80,7 @@ class Run:
 
 def create_run(
     folder: Path, config: Config, candidates: int, reuse: Sequence[Path]
-) -> Run:
+) -> OpenRun:
     """Begins a run: makes its folder, its file and its `config.toml`.
 
     Args:
@@ -117,7 +117,7 @@ def create_run(
     return run
 
 
-def open_run(folder: Path, *, reading: bool = False) -> Run:
+def open_run(folder: Path, *, reading: bool = False) -> OpenRun:
     """Opens a run.
 
     Args:
@@ -153,7 +153,7 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"cannot make {folder} ({error.strerror})") from None
 
 
-def take_results(run: Run, *, mixed: bool) -> list[str]:
+def take_results(run: OpenRun, *, mixed: bool) -> list[str]:
     """Has a run take results of the runs that it reuses, once its class is known.
 
     Args:
@@ -194,14 +194,14 @@ def _closed_on_failure(store: Store) -> Iterator[None]:
         raise
 
 
-def _opened(folder: Path, store: Store) -> Run:
+def _opened(folder: Path, store: Store) -> OpenRun:
     document, planned, candidates = (
         store.history.get(key) for key in ("config", "planned", "candidates")
     )
     if not isinstance(document, dict) or None in (planned, candidates):
         raise UserError(f"{folder} holds results, but no run of `cellsearch run`")
     config = make_config({**document, "candidates": int(planned)})
-    return Run(folder, config, store, int(candidates), int(planned))
+    return OpenRun(folder, config, store, int(candidates), int(planned))
 
 
 class _Silent:
@@ -214,7 +214,7 @@ class _Silent:
         pass
 
 
-def replay(run: Run) -> Engine:
+def replay(run: OpenRun) -> Engine:
     """The search as far as the store knows it, without deciding or training anything.
 
     Raises:
@@ -252,7 +252,7 @@ def branch_document(folder: Path) -> Document:
         return document
 
 
-def metadata(run: Run) -> dict[str, Any]:
+def metadata(run: OpenRun) -> dict[str, Any]:
     """What a run says of itself: versions, numerics class, machine."""
     keys = ("versions", "numerics", "machine", "reuse", "mixed")
     return {key: run.store.history.get(key) for key in keys}

@@ -14,7 +14,7 @@ from search.loop.deadlines import FACTOR
 from search.loop.engine import Ending, Engine, Limits, Watcher
 from search.loop.numerics import admit, check_reused, class_of
 from search.loop.pools import Workers
-from search.loop.runs import Run, create_run, make_folder, open_run, take_results
+from search.loop.runs import OpenRun, create_run, make_folder, open_run, take_results
 from search.loop.trainable import check_trainable
 from search.procedure.document import Document
 from search.procedure.procedure import Procedure
@@ -120,7 +120,9 @@ def resume(folder: Path, session: Session, watcher: Watcher) -> Searched:
         return _go_on(run, session, workers, watcher)
 
 
-def _go_on(run: Run, session: Session, workers: Workers, watcher: Watcher) -> Searched:
+def _go_on(
+    run: OpenRun, session: Session, workers: Workers, watcher: Watcher
+) -> Searched:
     """Goes on with an open run until a limit."""
     limits, history = _limits(run, session.limits), run.store.history
 
@@ -148,7 +150,7 @@ def _go_on(run: Run, session: Session, workers: Workers, watcher: Watcher) -> Se
         return Searched(engine, engine.run())
 
 
-def _limits(run: Run, wanted: Limits) -> Limits:
+def _limits(run: OpenRun, wanted: Limits) -> Limits:
     """Limits of this process; the number of candidates is kept for the next one."""
     candidates = wanted.candidates or run.candidates
     proposed = run.store.history.counts().get("propose", 0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cells import Cell, name_values, to_text
 from search.loop.engine import Engine
-from search.loop.runs import Run, metadata
+from search.loop.runs import OpenRun, metadata
 from search.output.cell import cell_facts
 from search.output.leaderboard import WIDTH, LeaderboardRow, LineageStep, lineage
 from search.procedure.writer import to_document
@@ -40,7 +40,7 @@ def describe_cell(name: str, cell: Cell) -> Card:
 
 
 def describe_member(
-    run: Run,
+    run: OpenRun,
     engine: Engine,
     row: LeaderboardRow,
     fresh: Mapping[str, Any] | None = None,

@@ -4,11 +4,11 @@ import time
 from typing import Any
 
 from search.loop.engine import Engine
-from search.loop.runs import Run, metadata
+from search.loop.runs import OpenRun, metadata
 from search.store.locks import holder
 
 
-def run_facts(run: Run, engine: Engine) -> dict[str, Any]:
+def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
     """What there is to say of a run, as JSON values.
 
     Times and machines are under keys of their own, `seconds` and `machine`: all the
@@ -50,7 +50,7 @@ def run_facts(run: Run, engine: Engine) -> dict[str, Any]:
     }
 
 
-def _seconds(run: Run) -> dict[str, float | None]:
+def _seconds(run: OpenRun) -> dict[str, float | None]:
     spent, last = run.store.results.spent(), run.store.history.last_result()
     return {
         "compilation": spent.compile_s,
@@ -59,7 +59,7 @@ def _seconds(run: Run) -> dict[str, float | None]:
     }
 
 
-def _workers(run: Run) -> dict[str, Any]:
+def _workers(run: OpenRun) -> dict[str, Any]:
     """Who works by node, or worked last, and how many seconds ago that was noted."""
     noted = run.store.history.get("workers") or {}
     return {"seen_s": _ago(noted.get("at")), "nodes": noted.get("nodes", [])}

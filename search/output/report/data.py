@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cells import ZOO, Cell, digest, flops, num_params
 from search.loop.engine import Engine
-from search.loop.runs import Run
+from search.loop.runs import OpenRun
 from search.output.leaderboard import (
     WIDTH,
     Leaderboard,
@@ -92,7 +92,7 @@ class Report:
     gate: float
 
 
-def collect(run: Run, engine: Engine, top: int) -> Report:
+def collect(run: OpenRun, engine: Engine, top: int) -> Report:
     """Collects what there is to tell.
 
     Args:
