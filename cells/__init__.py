@@ -19,7 +19,7 @@ from cells.notation.text import parse, parse_named, to_text
 from cells.notation.tokens import CellSyntaxError
 from cells.ops import OP_SETS, OPS, CellError, Op
 from cells.own_ops import load_op, op_names
-from cells.size import flops, num_params, width_for
+from cells.size import flops, num_params, recurrent_linears, width_for
 from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
 from cells.zoo.nearest import Nearest, nearest
@@ -69,6 +69,7 @@ __all__ = [
     "op_names",
     "parse",
     "parse_named",
+    "recurrent_linears",
     "response",
     "to_json",
     "to_text",

@@ -24,7 +24,8 @@ class Mutant:
     Attributes:
         cell: The mutant, valid; its nodes are in order of evaluation as written.
         rules: Names of the transformations applied, in order.
-        magnitude: The probability with which each node was transformed, per round.
+        magnitude: The probability with which each node was transformed, per round; 0
+            where single edits were drawn.
         redraws: Why earlier draws were not taken, in order: `cycle` (a value would
             depend on itself), `unchanged` (the parent again) or `too_large`.
     """
@@ -41,6 +42,7 @@ def mutate(
     *,
     ops: str | Sequence[str] = "paper",
     rounds: tuple[int, int] = (1, 3),
+    edits: tuple[int, int] | None = None,
     max_nodes: int = 60,
     max_redraws: int = 1000,
     weights: Mapping[str, float] | None = None,
@@ -52,12 +54,16 @@ def mutate(
     chosen by weight. Nodes that nothing depends on any more are dropped, and so on
     until a draw is a valid cell other than the parent.
 
+    Such rounds mostly destroy: half of the living mutants have at most one `linear`.
+    With `edits` a draw is a few single transformations instead, each of a random node.
+
     Args:
         cell: The parent, a valid cell; it stays as it is.
         rng: Source of all randomness; it is advanced.
         ops: The ops that new nodes may have: sets, names, or both. Activations are
             those of one argument; `linear` is drawn with each of `LINEAR_DIAGONALS`.
         rounds: The fewest and the most rounds; each number is equally likely.
+        edits: The fewest and the most edits of a draw, instead of rounds.
         max_nodes: Mutants of more nodes are drawn again.
         max_redraws: How often to draw again before giving up.
         weights: Relative frequency of transformations, by name, for those that are to
@@ -69,22 +75,19 @@ def mutate(
     """
     # A person's numbers are checked before anything is drawn.
     table = _weighted(weights or {})
-    if not 1 <= rounds[0] <= rounds[1]:
-        raise CellError(f"rounds are at least 1 and in order, got {rounds}")
-    if not 1 <= max_nodes <= MAX_NODES:
-        raise CellError(f"max_nodes is 1 to {MAX_NODES}, got {max_nodes}")
-    if max_redraws < 0:
-        raise CellError(f"max_redraws is at least 0, got {max_redraws}")
+    _check_numbers(rounds, edits, max_nodes, max_redraws)
 
     # Rounds may undo each other, close a cycle or grow too much: then it draws again.
     parent, choices, draws = ordered(cell), Choices.from_ops(op_names(ops)), Draws(rng)
     redraws: list[str] = []
     while len(redraws) <= max_redraws:
-        magnitude = draws.random()
-        graph = Graph(parent, choices, draws)
-        rules: list[str] = []
-        for _ in range(rounds[0] + draws.below(rounds[1] - rounds[0] + 1)):
-            rules += _round(graph, magnitude, table)
+        graph, magnitude = Graph(parent, choices, draws), 0.0
+        if edits is None:
+            magnitude = draws.random()
+            parts = [_round(graph, magnitude, table) for _ in _count(rounds, draws)]
+        else:
+            parts = [_edit(graph, table) for _ in _count(edits, draws)]
+        rules = [name for part in parts for name in part]
         mutant = graph.cell()
         if mutant is None:
             redraws.append("cycle")
@@ -99,6 +102,45 @@ def mutate(
         f"no valid mutant in {max_redraws} redraws of a cell of {len(cell.nodes)} "
         f"nodes (at most {max_nodes} allowed); last: {redraws[-1]}"
     )
+
+
+def _check_numbers(
+    rounds: tuple[int, int],
+    edits: tuple[int, int] | None,
+    max_nodes: int,
+    max_redraws: int,
+) -> None:
+    """Refuses numbers with which nothing can be drawn."""
+    for name, (least, most) in (("rounds", rounds), ("edits", edits or (1, 1))):
+        if not 1 <= least <= most:
+            raise CellError(f"{name} are at least 1 and in order, got {(least, most)}")
+    if not 1 <= max_nodes <= MAX_NODES:
+        raise CellError(f"max_nodes is 1 to {MAX_NODES}, got {max_nodes}")
+    if max_redraws < 0:
+        raise CellError(f"max_redraws is at least 0, got {max_redraws}")
+
+
+def _count(bounds: tuple[int, int], draws: Draws) -> range:
+    """As many turns as are drawn; each number is equally likely."""
+    return range(bounds[0] + draws.below(bounds[1] - bounds[0] + 1))
+
+
+def _edit(graph: Graph, table: Mapping[str, "Transformation"]) -> list[str]:
+    """Transforms one random node that something depends on; returns what was applied.
+
+    The transformation is chosen by weight first, and then a node that it applies to:
+    so weights say how often each occurs, however many nodes it applies to.
+    """
+    left = dict(table)
+    while left:
+        name = _drawn(left, graph.draws)
+        nodes = sorted(graph.live())
+        while nodes:
+            index = nodes.pop(graph.draws.below(len(nodes)))
+            if left[name].function(graph, index):
+                return [name]
+        del left[name]
+    return []
 
 
 def _round(

@@ -80,6 +80,23 @@ def flops(cell: Cell, width: int, *, training: bool = False) -> int:
     return 3 * forward if training else forward
 
 
+def recurrent_linears(cell: Cell) -> int:
+    """How many matrices are multiplied with something that depends on the past.
+
+    Of a canonical cell, in which every node reaches the output. Without any, each
+    feature remembers for itself.
+    """
+    first = cell.num_states + 1
+    past = [False, *[True] * cell.num_states]
+    for node in cell.nodes:
+        past.append(any(past[arg] for arg in node.args))
+    return sum(
+        past[first + index]
+        for index, node in enumerate(cell.nodes)
+        if 2 in [rank for _, rank in get_op(node.op).weights]
+    )
+
+
 def _weights(cell: Cell) -> tuple[int, int]:
     """How many weights are `[H, H]`, and how many `[H]`."""
     ranks = [rank for node in cell.nodes for _, rank in get_op(node.op).weights]

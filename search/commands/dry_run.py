@@ -145,6 +145,7 @@ def probes(config: Config) -> list[Cell]:
             rng,
             ops=rules.ops,
             rounds=rules.rounds,
+            edits=rules.edit_bounds,
             max_nodes=rules.max_nodes,
             weights=dict(rules.weights),
         )

@@ -5,16 +5,27 @@ number of the decision) and of the results so far; drawing changes nothing.
 """
 
 from collections.abc import MutableMapping
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from cachetools import LRUCache
 
-from cells import Cell, CellError, Mutant, canonicalize, dead, mutate, to_text
+from cells import (
+    Cell,
+    CellError,
+    Mutant,
+    canonicalize,
+    dead,
+    mutate,
+    recurrent_linears,
+    to_text,
+)
 from search.procedure.config import Config
 from search.procedure.course import Course
 from search.procedure.moves import Decision, Move, Reject
 from search.procedure.population import Member, Population
+from workers import model_width
 
 DECISION: Final = 1
 """What a generator is for; `rounds` has 2 and 3: no two uses share a seed."""
@@ -113,6 +124,7 @@ class Proposals:
                 rng,
                 ops=rules.ops,
                 rounds=rules.rounds,
+                edits=rules.edit_bounds,
                 max_nodes=rules.max_nodes,
                 weights=dict(rules.weights),
             )
@@ -124,4 +136,23 @@ class Proposals:
         if known is not None:
             return self._course.reason_against(known)
         reason = dead(cell)
-        return "" if reason is None else f"ignores {reason.missing}"
+        if reason is not None:
+            return f"ignores {reason.missing}"
+        if recurrent_linears(cell) < self._config.rules.recurrent:
+            return "few recurrent matrices"
+        widest = self._config.rules.widest
+        if widest and self._width(cell) > widest * self._baseline_width:
+            return "too wide"
+        return ""
+
+    @cached_property
+    def _baseline_width(self) -> int:
+        return self._width(self._config.baseline_cell)
+
+    def _width(self, cell: Cell) -> int:
+        """H of its model on the first task; 0 where no width fits the budget."""
+        shape = self._config.settings(0)[0].shape
+        try:
+            return model_width(cell, shape, self._config.tasks[0].task.task)
+        except CellError:
+            return 0

@@ -28,6 +28,12 @@ class Rules:
             of proposing a mutant (ours: the paper does not say; its 230,000 runs for
             10,000 cells make it about one in five).
         rounds: Fewest and most rounds of mutation of a proposal.
+        edits: Fewest and most single edits of a proposal, instead of rounds; none: the
+            paper's rounds.
+        recurrent: Fewest matrices of a proposal that read something of the past.
+        widest: Width of a proposal's model, in widths of the baseline's, above which it
+            is not trained: with few matrices a budget of weights makes it wide, and
+            dear; 0: any.
         ops: Sets or names of the ops that a mutation may write.
         weights: Relative frequency of transformations that differ from the default.
         max_nodes: Mutants of more nodes are drawn again.
@@ -46,6 +52,9 @@ class Rules:
     gate: float = 0.9
     reexamine: float = 0.2
     rounds: tuple[int, int] = (1, 3)
+    edits: tuple[int, ...] = ()
+    recurrent: int = 0
+    widest: float = 0.0
     ops: tuple[str, ...] = ("paper",)
     weights: tuple[tuple[str, float], ...] = ()
     max_nodes: int = 60
@@ -76,6 +85,13 @@ class Rules:
             raise UserError(
                 f"rounds must be two numbers, 1 or more, in order, got {self.rounds}"
             )
+        if self.edits and (
+            len(self.edits) != 2 or not 1 <= self.edits[0] <= self.edits[1]
+        ):
+            raise UserError(
+                "edits must be none or two numbers, 1 or more, in order, "
+                f"got {self.edits}"
+            )
 
         # What a mutation does: ops that there are, and some transformation at least.
         _check_weights(dict(self.weights))
@@ -83,6 +99,11 @@ class Rules:
             op_names(self.ops)
         except CellError as error:
             raise UserError(f"ops: {error}") from None
+
+    @property
+    def edit_bounds(self) -> tuple[int, int] | None:
+        """What `mutate` takes as `edits`."""
+        return (self.edits[0], self.edits[1]) if self.edits else None
 
 
 _LEAST: Final = {
@@ -95,6 +116,8 @@ _LEAST: Final = {
     "slots": 1,
     "in_flight": 1,
     "gate": 0,
+    "recurrent": 0,
+    "widest": 0,
 }
 """What these numbers must be at least."""
 
@@ -106,6 +129,10 @@ def _check_weights(own: Mapping[str, float]) -> None:
         at_least(f"weight of {name}", weight, 0)
     if not any(own.get(name, row.weight) for name, row in TRANSFORMATIONS.items()):
         raise UserError("weights: at least one must be above 0")
+
+
+UNSAID: Final = ("edits", "recurrent", "widest")
+"""Options that a document says only where they differ from the paper's way."""
 
 
 def default_in_flight(candidates: int) -> int:

@@ -12,6 +12,7 @@ from cells import (
     OP_SETS,
     OPS,
     TRANSFORMATIONS,
+    ZOO,
     Cell,
     CellError,
     Node,
@@ -19,6 +20,7 @@ from cells import (
     check,
     mutate,
     parse,
+    recurrent_linears,
 )
 from cells.graph import LINEAR_DIAGONALS, ordered
 from tests.support.strategies import SEEDS, Builder, cells
@@ -276,3 +278,40 @@ def test_mistakes_are_one_clear_line(options, message):
 def test_a_cell_without_nodes_cannot_be_mutated():
     with pytest.raises(CellError, match="0 nodes"):
         mutate(Cell(1, (), (0,)), np.random.default_rng(0))
+
+
+def test_edits_change_little_and_rounds_much() -> None:
+    rng = np.random.default_rng(0)
+    sizes = {"rounds": [], "edits": []}
+    for _ in range(200):
+        for name, edits in (("rounds", None), ("edits", (1, 3))):
+            mutant = mutate(ZOO["gru"], rng, edits=edits)
+            sizes[name].append(len(mutant.cell.nodes))
+            if edits:
+                assert 1 <= len(mutant.rules) <= 3
+                assert mutant.magnitude == 0
+    assert np.mean(sizes["edits"]) > np.mean(sizes["rounds"]) + 2
+
+
+def test_edits_follow_the_weights() -> None:
+    rng = np.random.default_rng(1)
+    only = {name: 0.0 for name in TRANSFORMATIONS if name != "insert"}
+    for _ in range(30):
+        mutant = mutate(ZOO["lstm"], rng, edits=(2, 2), weights=only)
+        assert set(mutant.rules) == {"insert"}
+        assert len(mutant.cell.nodes) == len(ZOO["lstm"].nodes) + 2
+
+
+@pytest.mark.parametrize("edits", [(0, 1), (3, 2)])
+def test_edits_are_at_least_one_and_in_order(edits: tuple[int, int]) -> None:
+    with pytest.raises(CellError, match="edits are at least 1 and in order"):
+        mutate(ZOO["gru"], np.random.default_rng(0), edits=edits)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("gru", 3), ("lstm", 4), ("tanh", 1), ("minimal", 0)]
+)
+def test_recurrent_matrices_are_counted(name: str, count: int) -> None:
+    text = "def minimal(x, h):\n    return sigmoid(linear(x)) * h + linear(x)\n"
+    cell = parse(text) if name == "minimal" else ZOO[name]
+    assert recurrent_linears(cell) == count

@@ -56,6 +56,9 @@ CHANGED: dict[str, Any] = {
     "rules.gate": 1.02,
     "rules.reexamine": 0.5,
     "rules.rounds": [2, 3],
+    "rules.edits": [1, 2],
+    "rules.recurrent": 1,
+    "rules.widest": 1.01,
     "rules.ops": ["extended"],
     "rules.weights": {},
     "rules.weights.remove": 0,
@@ -109,6 +112,7 @@ ELSEWHERE = {"own_ops"}
 UNSAID = {
     *("rules.weights", "rules.racing", "training.memory_limit_bytes", "size"),
     *("filter.task.letters", "filter.first"),
+    *("rules.edits", "rules.recurrent", "rules.widest"),
     *(f"plans.{t}.grid.{n}" for t in ("xml", "arithmetic") for n in ("decay",)),
     *(f"plans.{t}.grid.constant_epochs" for t in ("xml", "arithmetic")),
 }
