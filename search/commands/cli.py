@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
+from search.commands.streams import lasting_streams
+
 
 class Command(NamedTuple):
     """A command: its module, which is imported when it is used, and what it does.
@@ -103,15 +105,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((word for word in words if not word.startswith("-")), "")
     prefix = f"cellsearch {name}" if name in COMMANDS else "cellsearch"
-    try:
-        status = _run(words, name)
-        sys.stdout.flush()
-    except KeyboardInterrupt:  # where a command has nothing to keep, or has not begun
-        print(f"{prefix}: stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of a pipe has gone: nothing left to do
-        sys.stderr.close()
-        return 0
+    with lasting_streams() as lost:
+        try:
+            status = _run(words, name)
+        except (
+            KeyboardInterrupt
+        ):  # where a command has nothing to keep, or has not begun
+            print(f"{prefix}: stopped", file=sys.stderr)
+            status = 130
+        except SystemExit:  # help or the version was printed, or a mistake
+            if not lost():
+                raise
+            status = 1
+        if lost():
+            print(f"{prefix}: cannot write its output ({lost()})", file=sys.stderr)
+            status = status or 1
     return status
 
 
