@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cells import Cell, draw_svg, load_op
+from cells import Cell, draw_svg, load_op, unknown_name
 from search.contest import evaluation
 from search.contest.request import make_request
 from search.contest.scoreboard import Scoreboard
-from search.errors import UserError, unknown
+from search.errors import UserError
 from search.loop import session
 from search.loop.deadlines import FACTOR
 from search.loop.engine import Engine, Limits
@@ -223,7 +223,7 @@ def search(
     elif str(config) in search_names():
         preset, file = str(config), None
     else:
-        raise UserError(unknown("preset", str(config), search_names()))
+        raise UserError(unknown_name("preset", str(config), search_names()))
     folder = Path("runs") / str(preset) if out is None else Path(out)
     branched = None if branch is None else Path(branch)
     document = read_configuration(
