@@ -216,6 +216,7 @@ def search(
         UserError: Something that cannot be.
         KeyboardInterrupt: It was stopped at once; what is done is kept.
     """
+    # A configuration has a name of its own, and so no folder by default.
     if Path(config).suffix:
         if out is None:
             raise UserError("`out` must be given with a configuration")
@@ -224,6 +225,8 @@ def search(
         preset, file = str(config), None
     else:
         raise UserError(unknown_name("preset", str(config), search_names()))
+
+    # What is searched is one thing, how this process does it another.
     folder = Path("runs") / str(preset) if out is None else Path(out)
     branched = None if branch is None else Path(branch)
     document = read_configuration(
@@ -304,7 +307,7 @@ def evaluate(
         KeyboardInterrupt: It was stopped; what is done is kept.
     """
     for spec in ops:
-        load_op(spec)
+        load_op(spec)  # before a text uses it
     request = make_request(
         tuple(_named(cells)),
         tasks,

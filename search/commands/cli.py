@@ -132,6 +132,8 @@ def _run(words: Sequence[str], name: str) -> int:
     parser.add_argument(
         "--version", action=_Version, nargs=0, help="print the version, and exit"
     )
+
+    # Every command has a line of help; the one that is named has arguments, too.
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers = {
         key: commands.add_parser(key, help=row.help, description=row.help)
@@ -142,8 +144,10 @@ def _run(words: Sequence[str], name: str) -> int:
     module = importlib.import_module(COMMANDS[name].module)
     module.add_arguments(parsers[name])
     options = parser.parse_args(words)
+
+    # `module:op` finds a file beside you; what else a person mistakes is one line.
     if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # so that `module:op` finds a file beside you
+        sys.path.append(os.getcwd())
     try:
         status: int = module.run(options)
     except Exception as error:
