@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cells import Cell, draw_svg, load_op
+from cells import Cell, draw_svg, load_op, unknown_name
 from search.contest import evaluation
 from search.contest.request import make_request
 from search.contest.scoreboard import Scoreboard
-from search.errors import UserError, unknown
+from search.errors import UserError
 from search.loop import session
 from search.loop.deadlines import FACTOR
 from search.loop.engine import Engine, Limits
@@ -216,6 +216,7 @@ def search(
         UserError: Something that cannot be.
         KeyboardInterrupt: It was stopped at once; what is done is kept.
     """
+    # A configuration has a name of its own, and so no folder by default.
     if Path(config).suffix:
         if out is None:
             raise UserError("`out` must be given with a configuration")
@@ -223,7 +224,9 @@ def search(
     elif str(config) in search_names():
         preset, file = str(config), None
     else:
-        raise UserError(unknown("preset", str(config), search_names()))
+        raise UserError(unknown_name("preset", str(config), search_names()))
+
+    # What is searched is one thing, how this process does it another.
     folder = Path("runs") / str(preset) if out is None else Path(out)
     branched = None if branch is None else Path(branch)
     document = read_configuration(
@@ -304,7 +307,7 @@ def evaluate(
         KeyboardInterrupt: It was stopped; what is done is kept.
     """
     for spec in ops:
-        load_op(spec)
+        load_op(spec)  # before a text uses it
     request = make_request(
         tuple(_named(cells)),
         tasks,

@@ -1,8 +1,6 @@
 """A person's mistakes: one line each, which the command line prints before it ends."""
 
-import difflib
 import math
-from collections.abc import Iterable
 
 
 class UserError(ValueError):
@@ -12,14 +10,6 @@ class UserError(ValueError):
     the command line prints its flag instead, `--per-gpu`, and nobody below it knows of
     flags.
     """
-
-
-def unknown(what: str, name: str, valid: Iterable[str]) -> str:
-    """`unknown WHAT 'NAME'; did you mean ...?`, or all there is if nothing is near."""
-    names = list(valid)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
-    return f"unknown {what} {name!r}; {hint}"
 
 
 def at_least(name: str, value: float | None, bound: float) -> None:

@@ -298,6 +298,6 @@ def _wrong_attribute(op: Op, name: str | None) -> str:
 def _unknown(what: str, word: str, valid: Sequence[str]) -> str:
     """Unknown name or op; names what is near, or all there is if that is not much."""
     advice = nearest_name(word, valid[-200:])
-    if advice.startswith("valid") and len(valid) > 30:
+    if advice.startswith("there are") and len(valid) > 30:
         advice = f"there are {len(valid)}, none of them like it"
     return f"unknown {what} {quoted(word)}; {advice}"

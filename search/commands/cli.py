@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
+from search.commands.streams import lasting_streams
+
 
 class Command(NamedTuple):
     """A command: its module, which is imported when it is used, and what it does.
@@ -103,15 +105,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((word for word in words if not word.startswith("-")), "")
     prefix = f"cellsearch {name}" if name in COMMANDS else "cellsearch"
-    try:
-        status = _run(words, name)
-        sys.stdout.flush()
-    except KeyboardInterrupt:  # where a command has nothing to keep, or has not begun
-        print(f"{prefix}: stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of a pipe has gone: nothing left to do
-        sys.stderr.close()
-        return 0
+    with lasting_streams() as lost:
+        try:
+            status = _run(words, name)
+        except (
+            KeyboardInterrupt
+        ):  # where a command has nothing to keep, or has not begun
+            print(f"{prefix}: stopped", file=sys.stderr)
+            status = 130
+        except SystemExit:  # help or the version was printed, or a mistake
+            if not lost():
+                raise
+            status = 1
+        if lost():
+            print(f"{prefix}: cannot write its output ({lost()})", file=sys.stderr)
+            status = status or 1
     return status
 
 
@@ -124,6 +132,8 @@ def _run(words: Sequence[str], name: str) -> int:
     parser.add_argument(
         "--version", action=_Version, nargs=0, help="print the version, and exit"
     )
+
+    # Every command has a line of help; the one that is named has arguments, too.
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers = {
         key: commands.add_parser(key, help=row.help, description=row.help)
@@ -134,8 +144,10 @@ def _run(words: Sequence[str], name: str) -> int:
     module = importlib.import_module(COMMANDS[name].module)
     module.add_arguments(parsers[name])
     options = parser.parse_args(words)
+
+    # `module:op` finds a file beside you; what else a person mistakes is one line.
     if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # so that `module:op` finds a file beside you
+        sys.path.append(os.getcwd())
     try:
         status: int = module.run(options)
     except Exception as error:

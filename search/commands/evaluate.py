@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from cells import load_op
+from search.commands.own_ops import add_op_argument, load_ops
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.evaluation import evaluate, look_up
 from search.contest.request import BASELINE, Request, make_request
@@ -28,6 +28,7 @@ FOLDER: Final = "runs/evaluate"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
+    # What is scored ...
     add = parser.add_argument
     add(
         "cells",
@@ -36,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a zoo name, a file of cell text, RUN:RANK of a run's table, or -",
     )
     add("--tasks", required=True, metavar="A,B", help="tasks, separated by commas")
+    add_op_argument(parser)
+
+    # ... how ...
     add("--preset", default="small", help=f"{', '.join(preset_names())} (small)")
     add("--seed", type=int, default=0, metavar="N", help="seed of everything (0)")
     for flag, text in (
@@ -45,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--parameters", "weights of a model"),
     ):
         add(flag, type=int, metavar="N", help=f"{text} (the preset's)")
+    add(
+        "--no-baseline",
+        dest="baseline",
+        action="store_false",
+        help=f"leave out ratios, and {BASELINE} if it is not named",
+    )
+
+    # ... by whom, and where it goes.
     add_pool_arguments(parser)
     add(
         "--out",
@@ -53,19 +65,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"where results are kept; the same command goes on there ({FOLDER})",
     )
-    add(
-        "--no-baseline",
-        dest="baseline",
-        action="store_false",
-        help=f"leave out ratios, and {BASELINE} if it is not named",
-    )
-    add(
-        "--op",
-        action="append",
-        default=[],
-        metavar="MODULE:OP",
-        help="import an op of your own that a text uses; may be repeated",
-    )
     add("--json", action="store_true", help="print JSON")
 
 
@@ -73,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
     """Scores cells and prints the table; returns the exit status."""
     start = time.monotonic()
     workers, request = Workers(pool_options(options)), _request(options)
+    # Whatever ends it, what is known by then is a table.
     try:
         with workers, ContestDisplay() as display:
             board = evaluate(request, options.out, workers.pool, display)
@@ -81,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
         command = shlex.join(["cellsearch", *sys.argv[1:]])
         print(f"stopped; what is done is kept. Go on: {command}", file=sys.stderr)
         return 130
+
     seconds = time.monotonic() - start
     if options.json:
         print(json.dumps(_document(board, seconds), indent=2))
@@ -91,8 +92,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> Request:
-    for spec in options.op:
-        load_op(spec)
+    load_ops(options)
     return make_request(
         read_cells(options.cells),
         options.tasks.split(","),

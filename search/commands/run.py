@@ -25,6 +25,7 @@ from search.procedure.reader import PRESET, make_config, planned
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `run`."""
     add = parser.add_argument
+    # What is searched ...
     add("config", nargs="?", type=Path, metavar="CONFIG.toml", help="a configuration")
     presets = ", ".join(search_names())
     add("--preset", help=f"{presets} (the configuration's, or {PRESET})")
@@ -37,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="one option of the configuration, such as rules.gate=0.8",
     )
+
+    # ... what is taken from other runs ...
     add(
         "--reuse",
         action="append",
@@ -51,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="start from the table of another run: its cells are the seeds",
     )
+
+    # ... and how.
     add("--dry-run", action="store_true", help="say what the search would cost")
     add_limits(parser)
 
@@ -76,6 +81,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Begins a search, or goes on with it; returns the exit status."""
+    # Flags become values: how this process searches, and what is searched.
     own = session_of(options)
     document = read_configuration(
         branch=options.branch,
@@ -89,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
         config = make_config(document)
         check_trainable(config)
         return dry_run(config, planned(document), own.pool)
+
     folder = options.out or Path("runs") / str(document.get("preset", PRESET))
     return carry_out(
         lambda display: search(

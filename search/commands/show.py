@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from cells import Cell, draw_png, draw_svg, load_op
+from cells import Cell, draw_png, draw_svg
+from search.commands.own_ops import add_op_argument, load_ops
 from search.errors import UserError, at_least
 from search.loop.sources import read_cell
 from search.output.cell import cell_facts, render_cell
@@ -28,13 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--width", type=int, default=128, help="H for parameters and FLOPs (128)"
     )
-    parser.add_argument(
-        "--op",
-        action="append",
-        default=[],
-        metavar="MODULE:OP",
-        help="import an op of your own that the text uses; may be repeated",
-    )
+    add_op_argument(parser)
     parser.add_argument("--latex", action="store_true", help="equations as LaTeX")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="draw the cell: FILE.svg or FILE.png"
@@ -51,8 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_picture(options.out, overwrite=options.force)
     # Before the text is read, which may use them.
-    for spec in options.op:
-        load_op(spec)
+    load_ops(options)
     name, cell = read_cell(options.cell)
     facts = cell_facts(name, cell, options.width)
     picture = {}

@@ -34,6 +34,6 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2) if options.json else render_list(rows))
         return 0
     task = resolve_task(options.task, options.size)
-    found = describe_task(task, options.seed)
-    print(json.dumps(found, indent=2) if options.json else render_task(found))
+    facts = describe_task(task, options.seed)
+    print(json.dumps(facts, indent=2) if options.json else render_task(facts))
     return 0

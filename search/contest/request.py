@@ -77,13 +77,17 @@ def make_request(
     Raises:
         UserError: Names the option, what came and what is allowed.
     """
+    # A table has a column a task.
     for task in tasks:
         if not task or tasks.count(task) > 1:
             what = f"{task!r} twice" if task else "an empty name"
             raise UserError(f"`tasks` has {what}")
+
+    # What is not said is the preset's.
     chosen = make_scoring({"preset": preset})
     settings = chosen.settings if settings is None else settings
     repeats = chosen.repeats if repeats is None else repeats
+
     for name, value, bound in (
         ("settings", settings, 1),
         ("repeats", repeats, 0),
@@ -92,6 +96,8 @@ def make_request(
         ("parameters", parameters, 1),
     ):
         at_least(f"`{name}`", value, bound)
+
+    # Seeds of repeats lie between those of one search seed and of the next.
     if repeats > MAX_REPEATS:
         raise UserError(f"`repeats` must be at most {MAX_REPEATS}, got {repeats}")
     return Request(

@@ -117,6 +117,8 @@ def make_scoreboard(
     """
     by_name = {(contest.task.name, contest.name): contest for contest in contests}
     metrics = {contest.task.name: contest.metric for contest in contests}
+
+    # Ratios refer to the baseline, which the person may have named, or not.
     baseline = request.baseline
     base: Mapping[str, Scored | None] = {}
     if baseline:
@@ -134,6 +136,8 @@ def make_scoreboard(
     named = baseline is None or baseline[0] in dict(request.cells)
     below = row(*baseline) if baseline and not named else None
     shown = (*rows, below) if below else rows
+
+    # Who cannot be told from the best of a column is decided by all of it.
     ties = {
         task: tied(
             {r.name: s for r in shown if (s := r.scores[task]) is not None},

@@ -81,6 +81,8 @@ def score(outcome: Outcome) -> Scored | None:
     winner = outcome.winner
     if not outcome.over or winner is None or winner.best is None:
         return None
+
+    # Fresh seeds tell what a setting is worth; the best of many is optimistic.
     values = [run.best for run in outcome.repeats if run.best is not None]
     if outcome.repeats and not values:
         return None
@@ -120,9 +122,9 @@ def tied(scores: Mapping[str, Scored], metric: Metric) -> frozenset[str]:
     if not scores:
         return frozenset()
     best = max(scores, key=lambda name: metric.oriented(scores[name].interval.mean))
-    found = frozenset(
+    names = frozenset(
         name
         for name, row in scores.items()
         if name == best or row.interval.overlaps(scores[best].interval)
     )
-    return found if len(found) > 1 else frozenset()
+    return names if len(names) > 1 else frozenset()

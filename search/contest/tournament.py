@@ -118,6 +118,7 @@ class Tournament:
         So that all cells come equally far, and the programs of a task's cells are in
         use together.
         """
+        # Who is due: task by task as they were named, and rung by rung.
         tasks = list(dict.fromkeys(contest.task.name for contest in self.contests))
         waiting = [
             (tasks.index(contest.task.name), due.stage, index, due.attempts)
@@ -127,6 +128,8 @@ class Tournament:
         if not waiting:
             return None
         _, stage, index, attempts = min(waiting, key=lambda row: row[:3])
+
+        # Its first job is under way from now on, and not due again.
         contest = self.contests[index]
         job = next(contest.jobs(attempts, size))
         self._started.update((job.run_id(s), job.budget) for s in job.settings)

@@ -189,6 +189,7 @@ def _stopping(engine: Engine, note: Callable[[str], None]) -> Iterator[None]:
             signal.signal(each, signal.default_int_handler)
         note("finishing what is being trained; Ctrl-C again stops at once")
 
+    # Whoever had the signals before has them again.
     before = {each: signal.signal(each, first) for each in _SIGNALS}
     try:
         yield

@@ -141,6 +141,8 @@ def read_ranked(run: str, rank: str) -> tuple[str, Cell]:
         )
     if not (rank.isascii() and rank.isdecimal() and 0 < len(rank) < 10 and int(rank)):
         raise UserError(f"{asked}: a rank is a whole number from 1, got {rank!r}")
+
+    # The table may have grown, or shrunk, since a person looked at it.
     with open_run(Path(run), reading=True) as opened:
         members = replay(opened).procedure.population.best
     if not members:

@@ -1,25 +1,18 @@
-"""What a person sees while something goes on: lines in a pipe, a picture elsewhere.
+"""What a person sees of a search, or of cells that are scored, while it goes on."""
 
-A search and an evaluation are shown by the same two screens: `Plain` prints a line now
-and then, `Live` redraws a picture in place.
-"""
-
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import IO, Any, Final, Self
 
 from search.contest.spectator import Label, Overview, ending
 from search.loop.engine import Engine
 from search.loop.session import Searched
 from search.output.leaderboard import Leaderboard
+from search.output.screens import make_screen
 from search.output.tables import leaderboard_table, print_leaderboard
 from search.output.words import duration, render_counts
 from workers import Evaluation, Status
-
-if TYPE_CHECKING:
-    from rich.live import Live as RichLive
 
 ROWS: Final = 10
 """Cells of a search that are shown while it goes on."""
@@ -29,89 +22,6 @@ EVERY_S: Final = 1.0
 
 LINE_EVERY_S: Final = 30.0
 """Seconds between two lines about a search."""
-
-Render = Callable[[int], Any]
-"""Makes what `rich` can draw, for the width of a terminal."""
-
-
-class Screen(Protocol):
-    """Where a display goes; used as a context."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def note(self, text: str) -> None:
-        """Prints a line that a person should see in any case."""
-
-    def line(self, text: str) -> None:
-        """Prints a line that says what a picture shows, where there is none."""
-
-    def draw(self, render: Render) -> None:
-        """Draws a picture in place of the last one, where there can be any."""
-
-
-class Plain:
-    """Lines: for a pipe, a file, a notebook."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        """Prints the line."""
-        print(text, file=self._stream, flush=True)
-
-    def line(self, text: str) -> None:
-        """Prints the line."""
-        self.note(text)
-
-    def draw(self, render: Render) -> None:
-        """Nothing: the lines say it."""
-
-
-class Live:
-    """A picture that is redrawn in place: for a terminal."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        from rich.console import Console
-
-        self._console = Console(file=stream)
-        self._live: RichLive | None = None
-
-    def __enter__(self) -> Self:
-        from rich.live import Live as RichLive
-
-        self._live = RichLive(console=self._console, transient=True, auto_refresh=False)
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def note(self, text: str) -> None:
-        """Prints the line above the picture."""
-        self._console.print(text, markup=False, highlight=False)
-
-    def line(self, text: str) -> None:
-        """Nothing: the picture shows it."""
-
-    def draw(self, render: Render) -> None:
-        """Draws the picture."""
-        if self._live is not None:
-            self._live.update(render(self._console.width), refresh=True)
-
-
-def make_screen(stream: IO[str] | None = None) -> Screen:
-    """A live picture if the stream (None: standard error) is a terminal, else lines."""
-    chosen = sys.stderr if stream is None else stream
-    return Live(chosen) if chosen.isatty() else Plain(chosen)
 
 
 class Stopwatch:
@@ -277,6 +187,7 @@ class ContestDisplay(_Display):
         from rich.table import Table
         from rich.text import Text
 
+        # How much is done, gone and left ...
         bar = Table.grid(padding=(0, 2))
         bar.add_row(
             ProgressBar(total=1.0, completed=overview.done, width=40),
@@ -284,6 +195,8 @@ class ContestDisplay(_Display):
             f"{duration(self._watch.elapsed_s)} gone",
             f"{duration(left)} left" if left is not None else "",
         )
+
+        # ... and below, a line for whatever runs and for each task's best.
         lines = [Text(f"  runs  {label}") for label in overview.running]
         for task, cell, metric in overview.best:
             lines.append(Text(f"  best  {task}: {cell} {metric:.4f}"))

@@ -150,6 +150,8 @@ def _scoreboard_legend(board: Scoreboard) -> list[str]:
     scores = [s for row in board.rows for s in row.scores.values() if s is not None]
     if not scores:
         return ["nothing is complete yet"]
+
+    # What the numbers are: without fresh seeds they are better than the cells.
     repeats = max(score.repeats for score in scores)
     lines = ["best of all settings tried, on the same seed: optimistic"]
     if repeats:
@@ -157,6 +159,8 @@ def _scoreboard_legend(board: Scoreboard) -> list[str]:
             f"the best setting with {repeats} fresh seed{'s' * (repeats > 1)}: mean"
             + (" ± 95 % confidence interval" if repeats > 1 else ", no interval")
         ]
+
+    # What the marks mean, of those that there are.
     if any(board.tied.values()):
         lines.append("= intervals overlap with the best's: a tie")
     if board.baseline_name:

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cells import Cell, digest
-from search.errors import UserError, at_least, unknown
+from cells import Cell, digest, unknown_name
+from search.errors import UserError, at_least
 from search.procedure.filter import Filter
 from search.procedure.objective import Paired
 from search.procedure.racing import Racing
@@ -202,7 +202,7 @@ def _check_cells(
         if other != name:
             raise UserError(f"seeds and references: {name} is the cell {other}")
     if baseline not in known.values():
-        raise UserError(unknown("baseline", baseline, known.values()))
+        raise UserError(unknown_name("baseline", baseline, known.values()))
 
 
 def _check_settings(name: str, task: TaskSpec, grid: Grid) -> None:

@@ -3,7 +3,8 @@
 import dataclasses
 from typing import Any, Final
 
-from search.errors import UserError, unknown
+from cells import unknown_name
+from search.errors import UserError
 from search.procedure.document import Document
 from search.procedure.objective import NO_FINALS, Finals, Fitness, Paired
 from search.procedure.typed import check_keys, check_table, fields, like
@@ -27,7 +28,7 @@ def read_objective(table: Document) -> Paired | None:
     """
     name = like(table.get("name", RATIO), "", "objective.name")
     if name not in OBJECTIVES:
-        raise UserError(unknown("objective", name, OBJECTIVES))
+        raise UserError(unknown_name("objective", name, OBJECTIVES))
     if name == RATIO:
         check_keys(table, ("name",), "objective.")
         return None
@@ -38,7 +39,7 @@ def read_objective(table: Document) -> Paired | None:
     own.pop("name")
     kind = like(own.pop("fitness", Fitness.LEAST.value), "", "objective.fitness")
     if kind not in tuple(Fitness):
-        raise UserError(unknown("objective.fitness", kind, tuple(Fitness)))
+        raise UserError(unknown_name("objective.fitness", kind, tuple(Fitness)))
     panel = _panel(own.pop("panel"), "objective.panel")
     finals = _finals(own.pop("finals", {}))
     plain = {

@@ -7,8 +7,8 @@ What a document does not say is its preset's. Seeds and references are texts of 
 import dataclasses
 from typing import Any, Final
 
-from cells import ZOO, CellError, load_op, parse_named
-from search.errors import UserError, at_least, unknown
+from cells import ZOO, CellError, load_op, parse_named, unknown_name
+from search.errors import UserError, at_least
 from search.procedure.config import (
     Config,
     Named,
@@ -173,7 +173,7 @@ def read_filter(table: Document) -> Filter | None:
     name = like(table.get("name", ""), "", "filter.name")
     valid = (*search_names(), "off")
     if name not in valid:
-        raise UserError(unknown("filter", name, valid))
+        raise UserError(unknown_name("filter", name, valid))
     keys = ("name", "size", "task", "budget", "target", "give_up", "first", "grid")
     check_keys(table, keys, "filter.")
     if name == "off":
@@ -246,7 +246,7 @@ def _cells(document: Document, key: str) -> tuple[Named, ...]:
         elif name in ZOO:
             found.append((name, ZOO[name]))
         else:
-            raise UserError(f"{key}: {unknown('cell', name, (*texts, *ZOO))}")
+            raise UserError(f"{key}: {unknown_name('cell', name, (*texts, *ZOO))}")
     return tuple(found)
 
 
@@ -338,7 +338,7 @@ def _schedule(table: Any, path: str) -> Schedule:
     options = dict(table)
     name = like(options.pop("name", ""), "", f"{path}.name")
     if name not in SCHEDULES:
-        raise UserError(unknown("schedule", name, SCHEDULES))
+        raise UserError(unknown_name("schedule", name, SCHEDULES))
     defaults = SCHEDULES[name].options
     check_keys(options, tuple(defaults), f"{path}.")
     chosen = []

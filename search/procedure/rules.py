@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cells import MAX_NODES, TRANSFORMATIONS, CellError, op_names
-from search.errors import UserError, at_least, unknown
+from cells import MAX_NODES, TRANSFORMATIONS, CellError, op_names, unknown_name
+from search.errors import UserError, at_least
 from search.procedure.racing import Racing
 from search.procedure.settings import Inheritance
 
@@ -125,7 +125,7 @@ _LEAST: Final = {
 def _check_weights(own: Mapping[str, float]) -> None:
     for name, weight in own.items():
         if name not in TRANSFORMATIONS:
-            raise UserError(unknown("transformation", name, TRANSFORMATIONS))
+            raise UserError(unknown_name("transformation", name, TRANSFORMATIONS))
         at_least(f"weight of {name}", weight, 0)
     if not any(own.get(name, row.weight) for name, row in TRANSFORMATIONS.items()):
         raise UserError("weights: at least one must be above 0")

@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from search.errors import UserError, unknown
+from cells import unknown_name
+from search.errors import UserError
 from search.procedure.document import Document
 from workers import JobError
 
@@ -98,7 +99,7 @@ def check_keys(table: Document, valid: Sequence[str], path: str) -> None:
     for key in table:
         if key not in valid:
             paths = [f"{path}{name}" for name in valid]
-            raise UserError(unknown("option", f"{path}{key}", paths))
+            raise UserError(unknown_name("option", f"{path}{key}", paths))
 
 
 def check_number(value: Any, path: str) -> None:

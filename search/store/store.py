@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from search.errors import UserError, unknown
+from cells import unknown_name
+from search.errors import UserError
 from search.store.database import RUN_FILE, Database
 from search.store.history import History
 from search.store.opening import EmptyError, open_database, read_database
@@ -91,7 +92,7 @@ class Store:
             UserError: There is no such view.
         """
         if name not in VIEWS:
-            raise UserError(unknown("view", name, VIEWS))
+            raise UserError(unknown_name("view", name, VIEWS))
         with self._file.errors():
             cursor = self._file.execute(VIEWS[name])  # the file's may be anything
             return [column[0] for column in cursor.description], cursor.fetchall()
@@ -136,6 +137,6 @@ def _run_file(folder: Path) -> Path:
         file.parent.name for file in beside if file.parent.name != folder.name
     )
     if near:
-        raise UserError(unknown("run", folder.name, near) + f" in {folder.parent}")
+        raise UserError(unknown_name("run", folder.name, near) + f" in {folder.parent}")
     what = "holds no run" if folder.is_dir() else "is no folder"
     raise UserError(f"{folder} {what}; `cellsearch run --out {folder}` begins one")

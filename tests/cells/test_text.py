@@ -170,9 +170,9 @@ MISTAKES = [
     (body("def g(x): return x", "return h"), 2, 5, "name = expression or return"),
     (body("match x:", "  case y: return h"), 2, 5, "name = expression or return"),
     (body("return tnah(h)"), 2, 12, "unknown op 'tnah'; did you mean 'tanh'?"),
-    (body("return frobnicate(h)"), 2, 12, "unknown op 'frobnicate'; valid: linear"),
+    (body("return frobnicate(h)"), 2, 12, "unknown op 'frobnicate'; there are linear"),
     (body("hidden = tanh(h)", "return hiden"), 3, 12, "did you mean 'hidden'?"),
-    (body("return zzz"), 2, 12, "unknown name 'zzz'; valid: x, h"),
+    (body("return zzz"), 2, 12, "unknown name 'zzz'; there are x, h"),
     (body("return tanh"), 2, 12, "'tanh' is an op: write tanh(...)"),
     (body("return h(x)"), 2, 12, "unknown op 'h'"),
     (body("return tanh(a)", "a = h"), 2, 5, "only the last"),
@@ -342,13 +342,19 @@ HUGE = {
     "continued lines": body("return h, \\\n" * 20_000),
     "escapes": body('"' + "\\d" * 50_000 + '"', "return h, h"),
 }
+# As long as a text may be, and nowhere closed.
+HUGE |= {
+    f"only {part!r} after {start!r}": (start + part * MAX_TEXT)[:MAX_TEXT]
+    for start in ("", "'", '"', "'''", '"""')
+    for part in ("'", '"', "\\", "\\'", "1", "1e+", "'' ", "\\\n")
+}
 
 
 @pytest.mark.parametrize("name", HUGE)
 def test_no_input_hangs(name: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     error(HUGE[name])
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 2
 
 
 def test_the_operation_too_many_is_named_with_its_place() -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cells import unknown_name
 
 if TYPE_CHECKING:
     from tasks import Metric
@@ -33,12 +34,12 @@ class Schedule:
             ValueError: Names the schedule or option and the nearest valid one.
         """
         if self.name not in SCHEDULES:
-            raise ValueError(_unknown("schedule", self.name, SCHEDULES))
+            raise ValueError(unknown_name("schedule", self.name, SCHEDULES))
         defaults = SCHEDULES[self.name].options
         for option, _ in self.options:
             if option not in defaults:
                 raise ValueError(
-                    f"schedule {self.name}: {_unknown('option', option, defaults)}"
+                    f"schedule {self.name}: {unknown_name('option', option, defaults)}"
                 )
         options = tuple(sorted((name, _floats(v)) for name, v in self.options))
         object.__setattr__(self, "options", options)
@@ -217,9 +218,3 @@ def _floats(value: Option) -> Option:
 
 SEARCH: Final = Schedule()
 """The schedule of the paper's search and of its Table 1."""
-
-
-def _unknown(kind: str, name: str, valid: Mapping[str, object]) -> str:
-    close = get_close_matches(name, valid, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "valid: " + ", ".join(valid)
-    return f"unknown {kind} {name!r}; {hint}"

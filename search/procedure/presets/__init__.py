@@ -9,7 +9,8 @@ import tomllib
 from importlib.resources import files
 from typing import Any, Final
 
-from search.errors import UserError, unknown
+from cells import unknown_name
+from search.errors import UserError
 
 NAMES: Final = (
     "demo",
@@ -40,7 +41,7 @@ def preset_text(name: str) -> str:
         UserError: There is none; the nearest is named.
     """
     if name not in NAMES:
-        raise UserError(unknown("preset", name, NAMES))
+        raise UserError(unknown_name("preset", name, NAMES))
     return files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
