@@ -38,9 +38,17 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "search.commands.status",
         "say how far a run is, what it spent and saved, and what failed",
     ),
+    "final": Command(
+        "search.commands.final",
+        "score a run's best cells anew, by seeds, settings and a task it has not seen",
+    ),
     "evaluate": Command(
         "search.commands.evaluate",
         "score cells on tasks, and print the table of the 2015 paper for them",
+    ),
+    "calibrate": Command(
+        "search.commands.calibrate",
+        "say whether tasks tell cells apart, and which panel of runs does it cheapest",
     ),
     "show": Command(
         "search.commands.show",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from search.commands.dry_run import dry_run
+from search.commands.final import end_with_finals
 from search.commands.pools import add_pool_arguments, pool_options
 from search.errors import UserError
 from search.loop.deadlines import FACTOR
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         return dry_run(config, planned(document), own.pool)
 
     folder = options.out or Path("runs") / str(document.get("preset", PRESET))
-    return carry_out(
+    status = carry_out(
         lambda display: search(
             folder,
             document,
@@ -109,6 +110,7 @@ def run(options: argparse.Namespace) -> int:
         folder,
         as_json=options.json,
     )
+    return status or end_with_finals(folder, own.pool, as_json=options.json)
 
 
 def session_of(options: argparse.Namespace) -> Session:

@@ -5,10 +5,11 @@ import json
 import sys
 from pathlib import Path
 
+from search.contest.finals import Finals
 from search.errors import at_least
 from search.loop.runs import open_run, replay
 from search.output.leaderboard import Leaderboard
-from search.output.tables import print_leaderboard
+from search.output.tables import print_finals, print_leaderboard
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +27,15 @@ def run(options: argparse.Namespace) -> int:
     with open_run(options.run, reading=True) as run:
         board = Leaderboard(replay(run).procedure)
         mixed = run.store.history.get("mixed")
+        finals = run.store.history.get("finals")
     # JSON has the rows alone: legend and notes are for people.
     rows = board.rows(options.k)
     if options.json:
         print(json.dumps([row.to_dict() for row in rows], indent=2))
         return 0
     print_leaderboard(board, sys.stdout, options.k)
+    if finals is not None:
+        print_finals(Finals.from_dict(finals), sys.stdout)
     if mixed:
         print(
             "mixed: machines of several numerics classes, not reproducible to the bit"

@@ -4,15 +4,19 @@ Whoever is best of many by a noisy measure owes some of that to luck. So the bes
 measured anew by runs that took no part in choosing them, in pairs with the baseline.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.contest.panel import Array
+from cells import Cell
+from search.contest.panel import Array, Panel, PanelTask
 from search.contest.variance import LEVEL, Bounds, mean_interval
+from search.errors import UserError
+from search.procedure.config import Config
+from workers import TaskSpec
 
 RESAMPLES: Final = 1000
 """Bootstrap samples of the difference between two fitnesses."""
@@ -93,6 +97,124 @@ class FinalRow:
                 for score in self.scores
             },
         }
+
+
+@dataclass(frozen=True)
+class Finals:
+    """The finals of a search.
+
+    Attributes:
+        baseline: Name of the cell that all are compared with.
+        seeds: Fresh seeds of each setting.
+        settings: Fresh settings.
+        rows: The cells, best first.
+    """
+
+    baseline: str
+    seeds: int
+    settings: int
+    rows: tuple[FinalRow, ...]
+
+    @staticmethod
+    def from_dict(values: Any) -> "Finals":
+        """The reverse of `to_dict`.
+
+        Raises:
+            UserError: They are no finals: the file is damaged, or was edited.
+        """
+        try:
+            return Finals(
+                str(values["baseline"]),
+                int(values["seeds"]),
+                int(values["settings"]),
+                tuple(_row(row) for row in values["rows"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UserError(
+                "the finals that are stored cannot be read; `cellsearch final` makes "
+                "them again"
+            ) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "baseline": self.baseline,
+            "seeds": self.seeds,
+            "settings": self.settings,
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+
+def _row(values: dict[str, Any]) -> FinalRow:
+    scores = tuple(
+        FinalScore(
+            task=str(task),
+            searched=bool(score["searched"]),
+            difference=_bounds(score),
+            ahead=int(score["ahead"]),
+            settings=int(score["settings"]),
+            loss=float("nan") if score["loss"] is None else float(score["loss"]),
+        )
+        for task, score in values["tasks"].items()
+    )
+    return FinalRow(
+        name=str(values["name"]),
+        digest=str(values["digest"]),
+        found=bool(values["found"]),
+        fitness=_bounds(values["fitness"]),
+        scores=scores,
+        tie=bool(values["ties_best"]),
+    )
+
+
+def _bounds(values: dict[str, Any]) -> Bounds:
+    return Bounds(float(values["value"]), float(values["low"]), float(values["high"]))
+
+
+def finals_panel(config: Config, cells: Mapping[str, Cell]) -> Panel:
+    """The runs of finals: seeds, settings and a task that took no part.
+
+    Args:
+        config: Of the search.
+        cells: Who is in them, the baseline among them.
+
+    Raises:
+        UserError: The search is not by common runs, or has no finals.
+    """
+    objective = config.objective
+    if objective is None:
+        raise UserError(
+            "finals need the objective `paired`; `cellsearch evaluate` scores cells of "
+            "this search anew"
+        )
+    chosen = objective.finals
+    if not chosen.panel:
+        raise UserError("objective.finals.panel needs at least one setting")
+    first = config.tasks[0]
+    others = (
+        PanelTask(
+            name,
+            TaskSpec(name, first.task.size, seed=config.seed),
+            first.plan.budget,
+            first.training,
+        )
+        for name in chosen.tasks
+    )
+    searched = (
+        PanelTask(stage.name, stage.task, stage.plan.budget, stage.training)
+        for stage in config.tasks
+    )
+    # Seeds of the search are numbered from 0 to its most: those after it are fresh.
+    start = objective.most_seeds
+    return Panel(
+        cells=cells,
+        tasks=(*searched, *others),
+        settings=chosen.panel,
+        repeats=tuple(range(start, start + chosen.seeds)),
+        seed=config.seed,
+        floor=objective.floor,
+        ops=config.own_ops,
+    )
 
 
 def final_table(

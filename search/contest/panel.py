@@ -138,7 +138,7 @@ class Panel:
 
         Args:
             ledger: What is known.
-            pool: Makes the pool, if there is anything to be trained.
+            pool: Gives the pool, if there is anything to be trained.
             told: Is told how many trainings are done, and how many there are.
         """
         waiting = [job for _, job in self.jobs() if _known(ledger, job) is None]
@@ -147,25 +147,22 @@ class Panel:
             return
         made, done = pool(), len(self) - len(waiting)
         queue = iter(waiting)
-        try:
+        told(done, len(self))
+        while True:
+            # No worker waits for a job, and none is handed more than it can hold.
+            while len(made) < made.capacity + AHEAD:
+                job = next(queue, None)
+                if job is None:
+                    break
+                made.submit(job)
+            answer = made.next(TICK_S)
+            if answer is None:
+                if not len(made):
+                    return
+                continue
+            ledger.add(*answer)
+            done += 1
             told(done, len(self))
-            while True:
-                # No worker waits for a job, and none is handed more than it can hold.
-                while len(made) < made.capacity + AHEAD:
-                    job = next(queue, None)
-                    if job is None:
-                        break
-                    made.submit(job)
-                answer = made.next(TICK_S)
-                if answer is None:
-                    if not len(made):
-                        return
-                    continue
-                ledger.add(*answer)
-                done += 1
-                told(done, len(self))
-        finally:
-            made.close()
 
     @cached_property
     def _forms(self) -> list[tuple[Cell, str]]:

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from cells import num_params
+from search.procedure.paired import PairedPopulation
 from search.procedure.population import Member, Population
 from search.procedure.procedure import Procedure
 from workers import Setting
@@ -22,13 +23,31 @@ class TaskScore:
         metric: Its best validation metric; None: none of its settings succeeded.
         ratio: To the baseline's best; above 1 is better.
         setting: The setting that reached it.
-        draws: How many settings it was given: more of them raise a best.
+        draws: How many settings it was given: more of them raise a best. By common
+            runs: how many runs.
+        difference: By common runs: how much lower its mean log loss is than the
+            baseline's; None: the objective is another.
+        error: Standard error of that; None: unknown.
     """
 
     metric: float | None
     ratio: float
     setting: Setting | None
     draws: int
+    difference: float | None = None
+    error: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        found = {
+            "metric": self.metric,
+            "ratio": self.ratio,
+            "setting": self.setting.to_dict() if self.setting else None,
+            "draws": self.draws,
+        }
+        if self.difference is not None:
+            found |= {"difference": self.difference, "error": self.error}
+        return found
 
 
 @dataclass(frozen=True)
@@ -66,15 +85,7 @@ class LeaderboardRow:
             "name": self.member.name,
             "text": self.member.text,
             "fitness": self.fitness,
-            "tasks": {
-                task: {
-                    "metric": score.metric,
-                    "ratio": score.ratio,
-                    "setting": score.setting.to_dict() if score.setting else None,
-                    "draws": score.draws,
-                }
-                for task, score in self.scores.items()
-            },
+            "tasks": {task: score.to_dict() for task, score in self.scores.items()},
             "nodes": self.nodes,
             "linears": self.linears,
             "parameters": self.parameters,
@@ -129,6 +140,11 @@ class Leaderboard:
         self._procedure = procedure
         self._sizes: dict[str, _Size] = {}
 
+    @property
+    def paired(self) -> bool:
+        """Whether cells are compared by common runs."""
+        return self._procedure.config.objective is not None
+
     def rows(self, count: int | None = None) -> list[LeaderboardRow]:
         """The best of the list, best first.
 
@@ -181,12 +197,20 @@ class Leaderboard:
         )
 
     def _score(self, member: Member, task: int) -> TaskScore:
-        trials = member.trials_on(task)
-        return TaskScore(
+        trials, population = member.trials_on(task), self._procedure.population
+        score = TaskScore(
             metric=None if math.isnan(trials.best) else trials.best,
-            ratio=self._procedure.population.ratio_of(member, task),
+            ratio=population.ratio_of(member, task),
             setting=self._procedure.setting(member, task),
             draws=len(trials),
+        )
+        if not isinstance(population, PairedPopulation):
+            return score
+        error = population.error_of(member, task)
+        return replace(
+            score,
+            difference=population.worth_of(member, task),
+            error=error if math.isfinite(error) else None,
         )
 
     def _size(self, member: Member) -> _Size:

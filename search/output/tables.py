@@ -1,10 +1,13 @@
 """Tables as a terminal shows them: of a search's best cells, and of cells scored."""
 
+import math
 from typing import IO, TYPE_CHECKING, Final
 
+from search.contest.calibration import Calibration
+from search.contest.finals import Finals
 from search.contest.scoreboard import CellScores, Scoreboard
 from search.contest.scores import Scored
-from search.output.leaderboard import Leaderboard, LeaderboardRow
+from search.output.leaderboard import Leaderboard, LeaderboardRow, TaskScore
 from workers import Setting
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 PIPE_COLUMNS: Final = 160
 """Width where there is no terminal."""
 
-LEAST_NEEDED: Final = ("draws", "nodes", "age", "weights")
+LEAST_NEEDED: Final = ("draws", "runs", "nodes", "age", "weights")
 """Columns in the order in which they are left out where the terminal is narrow."""
 
 LEGEND: Final = (
@@ -22,6 +25,13 @@ LEGEND: Final = (
     "128; age: candidates since",
     "* none is fitter and no larger. More draws raise a best: score cells anew with "
     "`cellsearch evaluate`",
+)
+
+PAIRED_LEGEND: Final = (
+    "fitness: least difference of the mean log loss to the baseline's on common runs, "
+    "positive is better; ± standard error over seeds",
+    "* none is fitter and no larger. The best of many owes some of it to luck: "
+    "`cellsearch final` scores them anew",
 )
 
 
@@ -32,7 +42,7 @@ def print_leaderboard(board: Leaderboard, stream: IO[str], count: int) -> None:
     else:
         console = _console(stream)
         console.print(leaderboard_table(board, count, console.width))
-    for line in LEGEND:
+    for line in PAIRED_LEGEND if board.paired else LEGEND:
         print(line, file=stream)
 
 
@@ -84,8 +94,10 @@ def _columns(row: LeaderboardRow) -> list[tuple[str, str]]:
         ("fitness", f"{row.fitness:.3f}{'*' if row.pareto else ' '}"),
     ]
     for task, score in row.scores.items():
-        metric = "-" if score.metric is None else f"{score.metric:.4f}"
-        columns += [(task, metric), ("draws", str(score.draws))]
+        columns += [
+            (task, _task_text(score)),
+            (_DRAWS[score.difference is None], str(score.draws)),
+        ]
     age = "seed" if row.member.origin == "seed" else str(row.age)
     return [
         *columns,
@@ -93,6 +105,85 @@ def _columns(row: LeaderboardRow) -> list[tuple[str, str]]:
         ("weights", f"{row.parameters:,}"),
         ("age", age if row.rank else "ref"),
     ]
+
+
+_DRAWS: Final = {True: "draws", False: "runs"}
+
+
+def _task_text(score: TaskScore) -> str:
+    """The best metric; by common runs the difference with its standard error."""
+    if score.difference is not None:
+        error = "" if score.error is None else f" ±{score.error:.3f}"
+        return f"{score.difference:+.3f}{error}"
+    return "-" if score.metric is None else f"{score.metric:.4f}"
+
+
+def print_finals(finals: Finals, stream: IO[str]) -> None:
+    """Prints how the best cells did on runs that took no part in the search."""
+    console = _console(stream)
+    table = _table()
+    table.add_column("cell")
+    table.add_column("fitness", justify="right")
+    for score in finals.rows[0].scores:
+        note = "" if score.searched else "\n(not searched)"
+        table.add_column(f"{score.task}{note}", justify="right", no_wrap=True)
+        table.add_column("loss", justify="right")
+    for row in finals.rows:
+        fitness = f"{row.fitness.value:+.3f}{'=' if row.tie else ' '}"
+        columns = [row.name, fitness]
+        for score in row.scores:
+            half = (score.difference.high - score.difference.low) / 2
+            mark = _VERDICTS[score.verdict]
+            columns.append(f"{score.difference.value:+.3f} ±{half:.3f}{mark}")
+            columns.append("-" if math.isnan(score.loss) else f"{score.loss:.3f}")
+        table.add_row(*columns, style=None if row.found else "dim")
+    console.print(table)
+    for line in (
+        f"finals: {finals.seeds} fresh seeds, {finals.settings} fresh settings; how "
+        f"much lower the mean log loss is than {finals.baseline}'s, ± 95 % intervals",
+        "fitness: the least over the tasks searched; = cannot be told from the best; + "
+        "better than the baseline beyond the interval, - worse; loss: where it ended",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    beaten = [row.name for row in finals.rows if row.beats]
+    said = ", ".join(beaten) if beaten else "none"
+    print(f"better than {finals.baseline} on every task searched: {said}", file=stream)
+
+
+def print_calibration(found: Calibration, stream: IO[str]) -> None:
+    """Prints what tasks and a panel are worth."""
+    table = _table()
+    table.add_column("task")
+    for name in ("cell", "setting", "seed", "reliability", "baseline ends at"):
+        table.add_column(name, justify="right")
+    for one in found.tasks:
+        low, high = one.reliability.low, one.reliability.high
+        table.add_row(
+            one.task,
+            *(f"{share:.0%}" for share in one.variance.shares()),
+            f"{one.reliability.value:.2f} ({low:.2f}-{high:.2f})",
+            f"{one.end:.2f} of uniform",
+        )
+    console = _console(stream)
+    console.print(table)
+    settings, seeds = found.panel
+    best = found.cheapest
+    said = "reaches" if found.reached else "is the best there is, and misses"
+    for line in (
+        "cell, setting, seed: shares of the variance of one run among cells; setting "
+        "is which settings a cell likes",
+        f"reliability: correlation of two panels of {settings} settings x {seeds} "
+        f"seeds; of the least over tasks {found.least:.2f}",
+        f"a training takes {found.run_s:.2f} core-seconds, compiling a cell for a "
+        f"setting {found.compile_s:.2f}",
+        f"{best.settings} settings x {best.seeds} seeds {said} {found.wanted:.2f}: "
+        f"{best.reliability:.2f}, {best.seconds:.0f} core-seconds a cell",
+        *(f"note: {one.task}: {one.warning}" for one in found.tasks if one.warning),
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+_VERDICTS: Final = {"better": "+", "worse": "-", "tie": " "}
 
 
 def print_scoreboard(board: Scoreboard, stream: IO[str]) -> None:

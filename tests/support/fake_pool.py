@@ -58,7 +58,7 @@ class FakePool:
             best=metric,
             updates=job.budget,
             ended=BUDGET,
-            curve=(Point(job.budget, 1.0, 1.0, metric),),
+            curve=(Point(job.budget, 1.0, 2.5 - metric, metric),),
             width=10,
             num_params=900,
             test=metric - 0.01 if job.training.test else None,

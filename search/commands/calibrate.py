@@ -1,0 +1,118 @@
+"""`cellsearch calibrate`: whether tasks tell cells apart, and the cheapest panel."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from cells import ZOO
+from search.commands.pools import add_pool_arguments, pool_options
+from search.contest.calibration import calibrate, panel_document
+from search.contest.ledger import Ledger
+from search.contest.panel import Panel, PanelTask
+from search.errors import UserError, at_least
+from search.loop.pools import Workers
+from search.loop.sources import read_cells
+from search.output.tables import print_calibration
+from search.procedure.presets import search_names
+from search.procedure.reader import make_config
+
+CELLS: Final = (
+    "gru",
+    "lstm",
+    "lstm_b",
+    "mut1",
+    "mut2",
+    "mut3",
+    "mgu",
+    "ugrnn",
+    "janet",
+    "tanh",
+    "lstm_o",
+    "lstm_i",
+)
+"""Cells that a calibration has unless others are named."""
+
+FOLDER: Final = "runs/calibrate"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add = parser.add_argument
+    add("cells", nargs="*", metavar="CELL", help="cells (a dozen of the zoo)")
+    add("--tasks", metavar="A,B", help="tasks, separated by commas (the preset's)")
+    add("--preset", default="quick", help="a search by common runs (quick)")
+    add("--seeds", type=int, default=3, metavar="N", help="seeds of each setting (3)")
+    add("--seed", type=int, default=0, metavar="N", help="the first of them (0)")
+    add(
+        "--reliability",
+        type=float,
+        default=0.9,
+        metavar="R",
+        help="what the cheapest panel is to reach (0.9)",
+    )
+    add("--out", type=Path, default=Path(FOLDER), metavar="DIR", help=f"({FOLDER})")
+    add_pool_arguments(parser)
+    add("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains the panel and prints what it is worth; returns the exit status."""
+    at_least("`seeds`", options.seeds, 2)
+    if not 0 < options.reliability < 1:
+        raise UserError(f"`reliability` must be in (0, 1), got {options.reliability}")
+    changes = {"preset": options.preset, "seed": options.seed}
+    if options.tasks:
+        changes["tasks"] = options.tasks.split(",")
+    config = make_config(changes)
+    objective = config.objective
+    if objective is None:
+        raise UserError(
+            f"preset {options.preset} has no common runs; there are "
+            f"{', '.join(n for n in search_names() if n in ('demo', 'quick'))}"
+        )
+
+    # The baseline is one of the cells, whatever else is named.
+    cells = dict(read_cells(options.cells or CELLS))
+    cells.setdefault(config.baseline, ZOO["gru"])
+    if len(cells) < 3:
+        raise UserError(f"`cells` needs two besides the baseline, got {len(cells) - 1}")
+    panel = Panel(
+        cells=cells,
+        tasks=tuple(
+            PanelTask(stage.name, stage.task, stage.plan.budget, stage.training)
+            for stage in config.tasks
+        ),
+        settings=objective.panel,
+        repeats=tuple(range(options.seeds)),
+        seed=config.seed,
+        floor=objective.floor,
+    )
+    with Workers(pool_options(options)) as workers, Ledger.open(options.out) as ledger:
+        panel.play(ledger, workers.pool, _told)
+        results, spent = panel.results(ledger), ledger.spent()
+    found = calibrate(
+        panel,
+        panel.scores(results),
+        panel.last_losses(results),
+        list(cells).index(config.baseline),
+        size=(len(objective.panel), objective.seeds),
+        wanted=options.reliability,
+        run_s=spent.train_s / len(panel),
+        compile_s=spent.compile_s / (len(cells) * len(objective.panel)),
+    )
+    if options.json:
+        print(json.dumps(found.to_dict(), indent=2))
+        return 0
+    print_calibration(found, sys.stdout)
+    import tomli_w
+
+    print("\n# the cheapest panel, to begin a configuration with:")
+    print(tomli_w.dumps(panel_document(objective, found.cheapest)))
+    return 0
+
+
+def _told(done: int, whole: int) -> None:
+    if done % 20 == 0 or done == whole:
+        print(f"{done} of {whole} trainings", file=sys.stderr)

@@ -1,0 +1,157 @@
+"""`cellsearch final`: the best cells of a run anew, by runs that took no part in it."""
+
+import argparse
+import dataclasses
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from cells import Cell, digest
+from search.commands.pools import add_pool_arguments, pool_options
+from search.contest.finals import Finals, final_table, finals_panel
+from search.contest.ledger import Ledger
+from search.errors import UserError, at_least
+from search.loop.numerics import admit, class_of
+from search.loop.pools import Workers
+from search.loop.runs import OpenRun, open_run, replay
+from search.output.tables import print_finals
+from search.procedure.population import Origin
+from search.store.locks import RunLock
+from workers import Pool, PoolOptions
+
+STEP: Final = 20
+"""Trainings between two notes of how far finals are."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="the run's folder")
+    add("-k", type=int, metavar="K", help="how many of the best cells (the run's)")
+    add(
+        "--seeds", type=int, metavar="N", help="fresh seeds of each setting (the run's)"
+    )
+    add_pool_arguments(parser)
+    add("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Scores the best cells anew and prints the table; returns the exit status."""
+    finals = final(
+        options.run, pool_options(options), count=options.k, seeds=options.seeds
+    )
+    if options.json:
+        print(json.dumps(finals.to_dict(), indent=2))
+    else:
+        print_finals(finals, sys.stdout)
+    return 0
+
+
+def end_with_finals(folder: Path, pool: PoolOptions, *, as_json: bool) -> int:
+    """Scores the best cells anew, where the configuration has finals; the status."""
+    with open_run(folder, reading=True) as run:
+        objective = run.config.objective
+    if objective is None or not objective.finals.cells:
+        return 0
+    try:
+        finals = final(folder, pool)
+    except KeyboardInterrupt:
+        print(
+            f"stopped; go on: cellsearch final {shlex.quote(str(folder))}",
+            file=sys.stderr,
+        )
+        return 130
+    print_finals(finals, sys.stderr if as_json else sys.stdout)
+    return 0
+
+
+def final(
+    folder: Path,
+    pool: PoolOptions,
+    *,
+    count: int | None = None,
+    seeds: int | None = None,
+) -> Finals:
+    """The finals of the run in a folder; see `play_finals`."""
+    workers = Workers(pool)
+    with workers, RunLock(folder), open_run(folder) as run:
+        history = run.store.history
+
+        def made() -> Pool:
+            own = workers.pool(class_of(history))
+            admit(own.workers(), history, mixed=pool.mixed)
+            return own
+
+        return play_finals(run, made, count, seeds)
+
+
+def play_finals(
+    run: OpenRun,
+    pool: Callable[[], Pool],
+    count: int | None = None,
+    seeds: int | None = None,
+) -> Finals:
+    """Trains what finals need and is not known yet; goes on where it was stopped.
+
+    Args:
+        run: The run; results are stored with its own.
+        pool: Gives the pool, if there is anything to be trained.
+        count: How many of the best cells; None: as its configuration says.
+        seeds: Fresh seeds of each setting; None: as its configuration says.
+
+    Raises:
+        UserError: The search has no finals, or nobody is in its list yet.
+    """
+    config, objective = run.config, run.config.objective
+    if objective is not None:
+        chosen = dataclasses.replace(
+            objective.finals,
+            cells=objective.finals.cells if count is None else count,
+            seeds=objective.finals.seeds if seeds is None else seeds,
+        )
+        at_least("`k`", chosen.cells, 1)
+        objective = dataclasses.replace(objective, finals=chosen)
+        config = dataclasses.replace(config, objective=objective)
+
+    # The best, and beside them every seed and reference: the baseline is one of them.
+    procedure = replay(run).procedure
+    if not procedure.opened:
+        raise UserError(f"{run.folder} has no table yet: its seeds are being evaluated")
+    known = procedure.population
+    best = list(known.best[: objective.finals.cells]) if objective else []
+    members = {
+        one.digest: one for one in (*best, *known.seeds, *known.references.values())
+    }
+    cells: dict[str, Cell] = {one.name: one.cell() for one in members.values()}
+    panel = finals_panel(config, cells)
+
+    ledger = Ledger(run.store.results)
+    panel.play(ledger, pool, _told)
+    results = panel.results(ledger)
+    baseline = digest(config.baseline_cell)
+    rows = final_table(
+        [
+            (one.name, one.digest, one.origin is Origin.MUTANT)
+            for one in members.values()
+        ],
+        [
+            (task.name, number < len(config.tasks))
+            for number, task in enumerate(panel.tasks)
+        ],
+        panel.scores(results),
+        panel.last_losses(results),
+        list(members).index(baseline),
+    )
+    finals = Finals(
+        config.baseline, len(panel.repeats), len(panel.settings), tuple(rows)
+    )
+    run.store.history.set("finals", finals.to_dict())
+    return finals
+
+
+def _told(done: int, whole: int) -> None:
+    if done % STEP == 0 or done == whole:
+        print(f"finals: {done} of {whole} trainings", file=sys.stderr)
