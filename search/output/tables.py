@@ -1,15 +1,18 @@
 """Tables as a terminal shows them: of a search's best cells, and of cells scored."""
 
+from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Final
 
 from search.contest.scoreboard import CellScores, Scoreboard
 from search.contest.scores import Scored
 from search.output.leaderboard import Leaderboard, LeaderboardRow
+from search.output.words import plain
 from workers import Setting
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 PIPE_COLUMNS: Final = 160
 """Width where there is no terminal."""
@@ -57,7 +60,7 @@ def leaderboard_table(board: Leaderboard, count: int, width: int) -> "Table":
         if number == len(rows):
             table.add_section()
         style = "dim" if number >= len(rows) else None
-        table.add_row(*(line[index][1] for index in shown), style=style)
+        table.add_row(*_plain(line[index][1] for index in shown), style=style)
     return table
 
 
@@ -100,7 +103,7 @@ def print_scoreboard(board: Scoreboard, stream: IO[str]) -> None:
     console = _console(stream)
     console.print(_main_table(board))
     for line in _scoreboard_legend(board):
-        console.print(line, markup=False, highlight=False)
+        console.print(plain(line), markup=False, highlight=False)
     console.print(_settings_table(board))
 
 
@@ -114,10 +117,10 @@ def _main_table(board: Scoreboard) -> "Table":
     if board.baseline_name and len(board.metrics) > 1:
         table.add_column("min\nratio", justify="right")
     for row in board.rows:
-        table.add_row(*_score_columns(board, row))
+        table.add_row(*_plain(_score_columns(board, row)))
     if board.baseline:
         table.add_section()
-        table.add_row(*_score_columns(board, board.baseline))
+        table.add_row(*_plain(_score_columns(board, board.baseline)))
     return table
 
 
@@ -186,7 +189,8 @@ def _settings_table(board: Scoreboard) -> "Table":
             score = row.scores[task]
             setting = "-" if score is None else describe_setting(score.setting)
             best = _number(None if score is None else score.best, 4)
-            table.add_row(task, row.name, setting, best, str(row.trainings[task]))
+            runs = str(row.trainings[task])
+            table.add_row(*_plain([task, row.name, setting, best, runs]))
         table.add_section()
     return table
 
@@ -215,6 +219,13 @@ def _console(stream: IO[str]) -> "Console":
     from rich.console import Console
 
     return Console(file=stream, width=None if stream.isatty() else PIPE_COLUMNS)
+
+
+def _plain(columns: Iterable[str]) -> "Iterator[Text]":
+    """Names as they are: `rich` would take what is in brackets for a style."""
+    from rich.text import Text
+
+    return (Text(plain(column)) for column in columns)
 
 
 def _table() -> "Table":
