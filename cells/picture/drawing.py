@@ -1,6 +1,7 @@
 """Pictures of cells, as SVG and PNG: values flow from left to right."""
 
 import io
+import logging
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -96,6 +97,8 @@ def draw_png(cell: Cell, name: str = "", dpi: float = 144) -> bytes:
 @contextmanager
 def _settings() -> Iterator[None]:
     """Matplotlib's own defaults, whatever a person's file says, and stable ids."""
+    # Without a home to write to, it takes a temporary folder, and would say so.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib import style
 
     own = {

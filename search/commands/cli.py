@@ -161,8 +161,10 @@ def _run(words: Sequence[str], name: str) -> int:
     except Exception as error:
         if not isinstance(error, _mistakes()):
             raise
+        from search.output.words import plain
+
         message = _as_typed(" ".join(str(error).splitlines()), parsers[name].flags)
-        print(f"{parsers[name].prog}: {message}", file=sys.stderr)
+        print(f"{parsers[name].prog}: {plain(message)}", file=sys.stderr)
         return 2
     return status
 

@@ -12,7 +12,7 @@ from search.commands.dry_run import dry_run
 from search.commands.final import end_with_finals
 from search.commands.pools import add_pool_arguments, pool_options
 from search.errors import UserError
-from search.loop.deadlines import FACTOR
+from search.loop.deadlines import FACTOR, LEAST_S
 from search.loop.engine import Ending, Limits
 from search.loop.session import Searched, Session, search
 from search.loop.sources import read_configuration
@@ -73,8 +73,8 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=FACTOR,
         metavar="X",
-        help="a job that takes X times as long as it should is stopped; 0: none "
-        f"({FACTOR:g})",
+        help="a job that takes X times as long as it should is stopped, but not before "
+        f"{LEAST_S:g} s; 0: none at all ({FACTOR:g})",
     )
     add_pool_arguments(parser)
     add("--json", action="store_true", help="print the table as JSON")

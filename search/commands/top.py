@@ -10,6 +10,7 @@ from search.errors import at_least
 from search.loop.runs import open_run, replay
 from search.output.leaderboard import Leaderboard
 from search.output.tables import print_finals, print_leaderboard
+from search.output.words import plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,6 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.text:
         for row in rows:
-            print(f"\n# {row.rank}. {row.member.name}, fitness {row.fitness:.3f}")
-            print(row.member.text.rstrip())
+            head = f"\n# {row.rank}. {row.member.name}, fitness {row.fitness:.3f}"
+            print(plain(f"{head}\n{row.member.text}").rstrip())
     return 0

@@ -120,6 +120,7 @@ class Dispatch:
             self._told = time.monotonic()
             nodes = [node.to_dict() for node in self._pool.nodes()]
             self._store.history.set("workers", {"at": time.time(), "nodes": nodes})
+            self._store.checkpoint()
 
     def _check_class(self, key: str) -> None:
         """Marks the run once it has results of several numerics classes."""

@@ -55,9 +55,9 @@ class Past:
             derived = procedure.decide(now)
             _hold(f"decision {number}", _essence(stored), _essence(derived))
         elif stored.at != now:
-            raise _mismatch(f"the time of decision {number}", stored.at, now)
+            raise _mismatch(f"decision {number}", "time", stored.at, now)
         elif not procedure.possible(stored):
-            raise _mismatch(f"decision {number}", _essence(stored), "another")
+            raise _mismatch(f"decision {number}", "cell", stored.digest, "another")
         return stored
 
     def next_job(self) -> Issued | None:
@@ -110,16 +110,43 @@ def _essence(decision: Decision) -> Decision:
     return decision._replace(text="", drain=False)
 
 
-def _hold(what: str, stored: object, derived: object) -> None:
+def _hold(what: str, stored: Decision | Issued, derived: Decision | Issued) -> None:
     if stored != derived:
-        raise _mismatch(what, stored, derived)
+        raise _mismatch(what, *_difference("", stored, derived))
 
 
-def _mismatch(what: str, stored: object, derived: object) -> UserError:
+def _difference(
+    name: str, stored: object, derived: object
+) -> tuple[str, object, object]:
+    """The first field in which two tuples differ: its name, and both its values."""
+    if not (isinstance(stored, tuple) and isinstance(derived, tuple)):
+        return name, stored, derived
+    if len(stored) != len(derived):
+        return f"{name} in number", len(stored), len(derived)
+    fields = getattr(stored, "_fields", range(1, len(stored) + 1))
+    field, old, new = next(
+        row for row in zip(fields, stored, derived, strict=True) if row[1] != row[2]
+    )
+    return _difference(f"{name} {_WORDS.get(field, field)}".lstrip(), old, new)
+
+
+def _mismatch(what: str, name: str, stored: object, derived: object) -> UserError:
     """The stored history is another search's."""
     return UserError(
-        f"{what} was stored as {stored}, and is {derived} by this version and "
-        "configuration: the run was made by others, or its file was edited. Go on with "
-        "the version that made it, start a branch from its table with `cellsearch run "
-        "--branch RUN --out NEW`, or start a new run"
+        f"{what} was stored with {name} {_short(stored)}, and has "
+        f"{_short(derived)} by this version and configuration: the run was made by "
+        "others, or its file was edited. Go on with the version that made it, start a "
+        "branch from its table with `cellsearch run --branch RUN --out NEW`, or start "
+        "a new run"
     )
+
+
+def _short(value: object) -> str:
+    """A value in a few words."""
+    text = str(value) or "none"
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}..."
+
+
+_SHORT: Final = 60
+_WORDS: Final = {"at": "time", "digest": "cell", "stage": "task number"}
+"""What fields are called where it is not what they are named."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from cells import canonical, digest, to_text
+from cells import CellError, canonical, digest, to_text
 from search.errors import UserError
 from search.loop.engine import Engine, Limits
 from search.loop.numerics import class_of
@@ -17,6 +17,7 @@ from search.procedure.document import Document, differences
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 from search.procedure.writer import to_document
+from search.store.database import RUN_FILE
 from search.store.document_file import read_document, write_document
 from search.store.reuse import classes_of
 from search.store.store import Store
@@ -114,6 +115,7 @@ def create_run(
             raise UserError(f"{folder}: cannot write ({error.strerror})") from None
         run = _opened(folder, store)
         run.add_reused(reuse)
+        store.checkpoint()
     return run
 
 
@@ -136,8 +138,13 @@ def open_run(folder: Path, *, reading: bool = False) -> OpenRun:
         # A person may edit the file, and must hear that a run does not follow it.
         path = folder / CONFIG_FILE
         if not reading and path.is_file():
-            edited = make_config({**read_document(path), "candidates": run.planned})
-            run.check(to_document(edited), CONFIG_FILE)
+            edited = {**read_document(path), "candidates": run.planned}
+            with naming(path):
+                config = make_config(edited)
+            run.check(to_document(config), CONFIG_FILE)
+        elif not reading and not path.exists():
+            with contextlib.suppress(OSError):
+                write_document(path, to_document(run.config))
     return run
 
 
@@ -186,6 +193,17 @@ def take_results(run: OpenRun, *, mixed: bool) -> list[str]:
 
 
 @contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Puts the name of a file before what is found wrong in it."""
+    try:
+        yield
+    except (UserError, CellError) as error:
+        if str(path) in str(error):
+            raise
+        raise UserError(f"{path}: {error}") from None
+
+
+@contextlib.contextmanager
 def _closed_on_failure(store: Store) -> Iterator[None]:
     try:
         yield
@@ -200,7 +218,8 @@ def _opened(folder: Path, store: Store) -> OpenRun:
     )
     if not isinstance(document, dict) or None in (planned, candidates):
         raise UserError(f"{folder} holds results, but no run of `cellsearch run`")
-    config = make_config({**document, "candidates": int(planned)})
+    with naming(folder / RUN_FILE):
+        config = make_config({**document, "candidates": int(planned)})
     return OpenRun(folder, config, store, int(candidates), int(planned))
 
 
@@ -222,7 +241,8 @@ def replay(run: OpenRun) -> Engine:
     """
     limits = Limits(candidates=run.candidates)
     engine = Engine(Procedure(run.config), run.store, None, _Silent(), limits)
-    engine.run()
+    with naming(run.folder / RUN_FILE):
+        engine.run()
     return engine
 
 

@@ -1,7 +1,8 @@
 """Where cells and configurations come from: zoo, files, runs, standard input."""
 
+import copy
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from cells import ZOO, Cell, CellError, load_op, nearest_name, parse_named, to_t
 from search.errors import UserError
 from search.loop.runs import branch_document, open_run, replay
 from search.procedure.document import Document, assign, overlay
+from search.procedure.reader import make_config
 from search.store.document_file import read_document
 
 MAX_BYTES = 1 << 20
@@ -77,14 +79,37 @@ def read_configuration(
     Raises:
         UserError: There is no such run, file or cell.
     """
-    document: Document = {} if branch is None else branch_document(branch)
-    if file is not None:
-        document = overlay(document, read_document(file))
+    begun: Document = {} if branch is None else branch_document(branch)
     words = {"preset": preset, "seed": seed, "candidates": candidates}
-    document.update({key: word for key, word in words.items() if word is not None})
-    for key, value in (settings or {}).items():
-        assign(document, key, value)
-    return resolve_cells(document)
+    words = {key: word for key, word in words.items() if word is not None}
+
+    def whole(said: Document) -> Document:
+        document = copy.deepcopy({**overlay(begun, said), **words})
+        for key, value in (settings or {}).items():
+            assign(document, key, value)
+        return resolve_cells(document)
+
+    if file is None:
+        return whole({})
+    said = read_document(file)
+    try:
+        document = whole(said)
+        make_config(document)
+    except UserError as error:
+        # What is wrong without the file, too, is not the file's.
+        if _is_wrong(lambda: whole({})) or str(file) in str(error):
+            raise
+        raise UserError(f"{file}: {error}") from None
+    return document
+
+
+def _is_wrong(make: Callable[[], Document]) -> bool:
+    """Whether a document cannot be made, or is no configuration."""
+    try:
+        make_config(make())
+    except UserError:
+        return True
+    return False
 
 
 def resolve_cells(document: Document) -> Document:

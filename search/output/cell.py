@@ -20,7 +20,7 @@ from cells import (
     num_params,
     to_text,
 )
-from search.output.words import render_rows
+from search.output.words import plain, render_rows
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def render_cell(facts: CellFacts, *, as_latex: bool = False) -> str:
         rows.append(("dead", ignored))
     return "\n".join(
         [
-            facts.text.rstrip(),
+            plain(facts.text).rstrip(),
             "",
             *([facts.latex] if as_latex else facts.equations),
             "",

@@ -1,5 +1,6 @@
 """What a person sees of a search, or of cells that are scored, while it goes on."""
 
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from search.loop.session import Searched
 from search.output.leaderboard import Leaderboard
 from search.output.screens import make_screen
 from search.output.tables import leaderboard_table, print_leaderboard
-from search.output.words import duration, render_counts
+from search.output.words import duration, plain, render_counts
 from workers import Evaluation, Status
 
 ROWS: Final = 10
@@ -138,15 +139,15 @@ class SearchDisplay(_Display):
         from rich.console import Group
         from rich.text import Text
 
-        parts: list[Any] = [Text(self._summary(engine))]
+        parts: list[Any] = [Text(plain(self._summary(engine)))]
         if engine.procedure.opened:
             self._board = self._board or Leaderboard(engine.procedure)
             parts.append(leaderboard_table(self._board, ROWS, width))
         else:
             visits = engine.procedure.visits
             names = ", ".join(visit.member.name for visit in visits)
-            parts.append(Text(f"first the cells to start from: {names}"))
-        parts += [Text(line) for line in tally_lines(engine)]
+            parts.append(Text(plain(f"first the cells to start from: {names}")))
+        parts += [Text(plain(line)) for line in tally_lines(engine)]
         return Group(*parts)
 
 
@@ -197,9 +198,9 @@ class ContestDisplay(_Display):
         )
 
         # ... and below, a line for whatever runs and for each task's best.
-        lines = [Text(f"  runs  {label}") for label in overview.running]
+        lines = [Text(plain(f"  runs  {label}")) for label in overview.running]
         for task, cell, metric in overview.best:
-            lines.append(Text(f"  best  {task}: {cell} {metric:.4f}"))
+            lines.append(Text(plain(f"  best  {task}: {cell} {metric:.4f}")))
         return Group(bar, *lines)
 
 
@@ -210,13 +211,13 @@ def print_end(searched: Searched, folder: Path, stream: IO[str]) -> None:
     kinds = render_counts(engine.tally.decisions)
     moves = f"moves   {kinds}; {duration(engine.elapsed_s)} in this process"
     for line in ("", *tally_lines(engine), moves):
-        print(line, file=stream)
+        print(plain(line), file=stream)
     print(f"{searched.ending}. {how_to_go_on(folder)}", file=stream)
 
 
 def how_to_go_on(folder: Path) -> str:
     """The command that goes on with a run."""
-    return f"Go on: cellsearch resume {folder} [--candidates N]"
+    return f"Go on: cellsearch resume {shlex.quote(str(folder))} [--candidates N]"
 
 
 def tally_lines(engine: Engine) -> Iterator[str]:

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
+from search.output.words import plain
+
 if TYPE_CHECKING:
     from rich.live import Live as RichLive
 
@@ -42,7 +44,7 @@ class Plain:
 
     def note(self, text: str) -> None:
         """Prints the line."""
-        print(text, file=self._stream, flush=True)
+        print(plain(text), file=self._stream, flush=True)
 
     def line(self, text: str) -> None:
         """Prints the line."""
@@ -74,7 +76,7 @@ class Live:
 
     def note(self, text: str) -> None:
         """Prints the line above the picture."""
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(plain(text), markup=False, highlight=False)
 
     def line(self, text: str) -> None:
         """Nothing: the picture shows it."""

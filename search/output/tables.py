@@ -1,6 +1,7 @@
 """Tables as a terminal shows them: of a search's best cells, and of cells scored."""
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Final
 
 from search.contest.calibration import Calibration
@@ -8,11 +9,13 @@ from search.contest.finals import Finals
 from search.contest.scoreboard import CellScores, Scoreboard
 from search.contest.scores import Scored
 from search.output.leaderboard import Leaderboard, LeaderboardRow, TaskScore
+from search.output.words import plain
 from workers import Setting
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 PIPE_COLUMNS: Final = 160
 """Width where there is no terminal."""
@@ -67,7 +70,7 @@ def leaderboard_table(board: Leaderboard, count: int, width: int) -> "Table":
         if number == len(rows):
             table.add_section()
         style = "dim" if number >= len(rows) else None
-        table.add_row(*(line[index][1] for index in shown), style=style)
+        table.add_row(*_plain(line[index][1] for index in shown), style=style)
     return table
 
 
@@ -126,11 +129,11 @@ def print_finals(finals: Finals, stream: IO[str]) -> None:
     table.add_column("fitness", justify="right")
     for score in finals.rows[0].scores:
         note = "" if score.searched else "\n(not searched)"
-        table.add_column(f"{score.task}{note}", justify="right", no_wrap=True)
+        table.add_column(f"{plain(score.task)}{note}", justify="right", no_wrap=True)
         table.add_column("loss", justify="right")
     for row in finals.rows:
         fitness = f"{row.fitness.value:+.3f}{'=' if row.tie else ' '}"
-        columns = [row.name, fitness]
+        columns = [plain(row.name), fitness]
         for score in row.scores:
             half = (score.difference.high - score.difference.low) / 2
             mark = _VERDICTS[score.verdict]
@@ -140,14 +143,17 @@ def print_finals(finals: Finals, stream: IO[str]) -> None:
     console.print(table)
     for line in (
         f"finals: {finals.seeds} fresh seeds, {finals.settings} fresh settings; how "
-        f"much lower the mean log loss is than {finals.baseline}'s, ± 95 % intervals",
+        f"much lower the mean log loss is than {plain(finals.baseline)}'s, ± 95 % intervals",
         "fitness: the least over the tasks searched; = cannot be told from the best; + "
         "better than the baseline beyond the interval, - worse; loss: where it ended",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     beaten = [row.name for row in finals.rows if row.beats]
     said = ", ".join(beaten) if beaten else "none"
-    print(f"better than {finals.baseline} on every task searched: {said}", file=stream)
+    print(
+        f"better than {plain(finals.baseline)} on every task searched: {said}",
+        file=stream,
+    )
 
 
 def print_calibration(found: Calibration, stream: IO[str]) -> None:
@@ -191,7 +197,7 @@ def print_scoreboard(board: Scoreboard, stream: IO[str]) -> None:
     console = _console(stream)
     console.print(_main_table(board))
     for line in _scoreboard_legend(board):
-        console.print(line, markup=False, highlight=False)
+        console.print(plain(line), markup=False, highlight=False)
     console.print(_settings_table(board))
 
 
@@ -205,10 +211,10 @@ def _main_table(board: Scoreboard) -> "Table":
     if board.baseline_name and len(board.metrics) > 1:
         table.add_column("min\nratio", justify="right")
     for row in board.rows:
-        table.add_row(*_score_columns(board, row))
+        table.add_row(*_plain(_score_columns(board, row)))
     if board.baseline:
         table.add_section()
-        table.add_row(*_score_columns(board, board.baseline))
+        table.add_row(*_plain(_score_columns(board, board.baseline)))
     return table
 
 
@@ -277,7 +283,8 @@ def _settings_table(board: Scoreboard) -> "Table":
             score = row.scores[task]
             setting = "-" if score is None else describe_setting(score.setting)
             best = _number(None if score is None else score.best, 4)
-            table.add_row(task, row.name, setting, best, str(row.trainings[task]))
+            runs = str(row.trainings[task])
+            table.add_row(*_plain([task, row.name, setting, best, runs]))
         table.add_section()
     return table
 
@@ -306,6 +313,13 @@ def _console(stream: IO[str]) -> "Console":
     from rich.console import Console
 
     return Console(file=stream, width=None if stream.isatty() else PIPE_COLUMNS)
+
+
+def _plain(columns: Iterable[str]) -> "Iterator[Text]":
+    """Names as they are: `rich` would take what is in brackets for a style."""
+    from rich.text import Text
+
+    return (Text(plain(column)) for column in columns)
 
 
 def _table() -> "Table":

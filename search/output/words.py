@@ -1,11 +1,27 @@
 """Wording that several outputs share."""
 
+import re
 from collections.abc import Iterable, Mapping
+from typing import Final
+
+_CONTROLS: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""Characters that move a terminal's cursor, colour it or turn the text around."""
+
+
+def plain(text: str) -> str:
+    """Text of a run, which may be a stranger's, as a terminal may have it.
+
+    Lines and tabs stay; other control characters, and those that turn the direction of
+    writing, are `?`.
+    """
+    return _CONTROLS.sub("?", text)
 
 
 def render_rows(rows: Iterable[tuple[str, str]]) -> str:
     """Labels and values as lines, the values in a column of their own."""
-    return "\n".join(f"{label:<11} {value}" for label, value in rows)
+    return plain("\n".join(f"{label:<11} {value}" for label, value in rows))
 
 
 def duration(seconds: float) -> str:

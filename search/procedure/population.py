@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from cells import Cell, parse
+from cells import Cell, CellError, parse
 from search.errors import UserError
 from search.procedure.config import Stage
 from tasks import Metric
@@ -137,7 +137,11 @@ class Member:
 
     def cell(self) -> Cell:
         """The canonical cell, read from its text."""
-        return parse(self.text)
+        try:
+            return parse(self.text)
+        except CellError as error:
+            message = f"the text of cell {self.name} cannot be read: {error}"
+            raise UserError(message) from None
 
     def trials_on(self, task: int) -> Trials:
         """Its trials on a task, none if it was not given it."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,12 +39,14 @@ class Database:
 
     Attributes:
         path: The file; None: memory.
+        new: Whether nothing is committed in it as yet.
         execute: As of `sqlite3.Connection`, within `errors` or `transaction`.
         executemany: The same.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
         self.path = path
+        self.new = False
         self.execute = connection.execute
         self.executemany = connection.executemany
         self._connection = connection
@@ -78,7 +81,7 @@ class Database:
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):  # ours
             raise
         except sqlite3.DatabaseError as error:
-            raise explained(error, self.path) from None
+            raise explained(error, self.path, new=self.new) from None
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -129,12 +132,22 @@ class Database:
         rows = [(key, json.dumps(value)) for key, value in values.items()]
         self.executemany("INSERT OR REPLACE INTO metadata VALUES (?, ?)", rows)
 
+    def checkpoint(self) -> None:
+        """Moves what is committed from the log beside the file into it, if it can.
+
+        Nothing is lost if not: the next commit says what is wrong with the disk.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
 
 
-def explained(error: sqlite3.Error, path: Path | None) -> UserError:
+def explained(
+    error: sqlite3.Error, path: Path | None, *, new: bool = False
+) -> UserError:
     """What SQLite found wrong, as one line that says what to do."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code == sqlite3.SQLITE_CORRUPT:
@@ -145,12 +158,15 @@ def explained(error: sqlite3.Error, path: Path | None) -> UserError:
         return StorageError(f"{path} is in use by another process ({error})")
     if code not in _DISK:
         return UserError(f"cannot use {path} ({error})")
-    again = "the same command"
-    if path and path.name == RUN_FILE:
-        again = f"`cellsearch resume {path.parent}`"
+    again = "the same command goes on: what was stored is kept"
+    if new:
+        again = "the same command begins: nothing is stored yet"
+    elif path and path.name == RUN_FILE:
+        folder = shlex.quote(str(path.parent))
+        again = f"`cellsearch resume {folder}` goes on: what was stored is kept"
     return StorageError(
         f"cannot read or write {path} ({error}); once there is room and permission, "
-        f"{again} goes on: what was stored is kept"
+        f"{again}"
     )
 
 
@@ -159,7 +175,7 @@ def damaged(path: Path | None, reason: str) -> str:
     remedy = "name another folder"
     if path and path.name == RUN_FILE:
         remedy = (
-            f"`cellsearch run --reuse {path.parent} --out NEW` saves what can still be "
-            "read"
+            f"`cellsearch run --reuse {shlex.quote(str(path.parent))} --out NEW` saves "
+            "what can still be read"
         )
     return f"{path} is damaged ({reason}); {remedy}"

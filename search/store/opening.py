@@ -56,10 +56,12 @@ def open_database(
     if path is not None:
         _make_folder(path.parent)
     file = _connect(str(path or ":memory:"), path)
+    file.new = path is not None and not (path.exists() and path.stat().st_size)
     try:
         # A file without a schema is a new one, or one whose process was killed at once.
         with file.errors():
-            if _pragma(file, "schema_version"):
+            file.new = not _pragma(file, "schema_version")
+            if not file.new:
                 _check_format(file)
                 _check_pages(file)
             _set_journal(file)
@@ -71,6 +73,7 @@ def open_database(
                 _make(file, schema, metadata or {})
             file.execute(f"PRAGMA user_version = {FORMAT}")
             file.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+        file.new = False
     except BaseException:
         file.close()
         raise

@@ -1,5 +1,6 @@
 """All that a run keeps, in one file of its folder."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -45,8 +46,8 @@ class Store:
         """
         if holds_run(folder):
             raise UserError(
-                f"{folder} holds a run already; `cellsearch resume {folder}` goes on "
-                "with it, or name another folder"
+                f"{folder} holds a run already; `cellsearch resume "
+                f"{shlex.quote(str(folder))}` goes on with it, or name another folder"
             )
         return Store(open_database(folder / RUN_FILE, RUN, metadata))
 
@@ -81,6 +82,10 @@ class Store:
     def freeze(self) -> None:
         """Has all that is read from now on be of one moment, whoever writes."""
         self._file.execute("BEGIN")
+
+    def checkpoint(self) -> None:
+        """Has a copy of the file alone hold what is committed, as far as it can be."""
+        self._file.checkpoint()
 
     def view(self, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Columns and rows of a view.
@@ -128,10 +133,14 @@ def holds_run(folder: Path) -> bool:
 def _run_file(folder: Path) -> Path:
     path = folder / RUN_FILE
     try:
-        if path.is_file() and path.stat().st_size:
+        there = path.is_file()
+        if there and path.stat().st_size:
             return path
     except OSError as error:
         raise UserError(f"cannot look into {folder} ({error.strerror})") from None
+    begin = f"`cellsearch run --out {shlex.quote(str(folder))}` begins one"
+    if there:
+        raise UserError(f"{path} is empty: no run was begun there; {begin}")
     beside = folder.absolute().parent.glob(f"*/{RUN_FILE}")
     near = sorted(
         file.parent.name for file in beside if file.parent.name != folder.name
@@ -139,4 +148,4 @@ def _run_file(folder: Path) -> Path:
     if near:
         raise UserError(unknown_name("run", folder.name, near) + f" in {folder.parent}")
     what = "holds no run" if folder.is_dir() else "is no folder"
-    raise UserError(f"{folder} {what}; `cellsearch run --out {folder}` begins one")
+    raise UserError(f"{folder} {what}; {begin}")

@@ -265,7 +265,9 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(
     _, err = finish(begin(tmp_path, fake=Fake(limit=limit)), 2)
     *progress, last = err.splitlines()
     assert last.startswith(f"cellsearch run: cannot read or write {tmp_path}")
-    assert "goes on: what was stored is kept" in last
+    begun = limit > 5_000
+    assert ("goes on: what was stored is kept" in last) == begun
+    assert ("the same command begins: nothing is stored yet" in last) == (not begun)
     assert all(line.startswith("[") for line in progress)
     assert evaluations(tmp_path) > 0 or limit < 300_000
     finish(begin(tmp_path, fake=INSTANT))
@@ -372,6 +374,45 @@ def test_a_configuration_that_is_gone_or_shorter_is_no_problem(
     (copy / CONFIG_FILE).unlink()
     command("resume", copy)
     check_same(copy, whole)
+    assert (copy / CONFIG_FILE).read_text() == (whole / CONFIG_FILE).read_text()
+
+
+def test_a_wrong_type_names_the_file_it_is_in(copy: Path, tmp_path: Path) -> None:
+    text = (copy / CONFIG_FILE).read_text()
+    (copy / CONFIG_FILE).write_text(text.replace("gate = 0.9", 'gate = "much"'))
+    assert f"{copy / CONFIG_FILE}: rules.gate must be" in refused("resume", copy)
+    (tmp_path / "mine.toml").write_text('[rules]\ngate = "much"\n')
+    words = ("run", tmp_path / "mine.toml", "--out", tmp_path / "new")
+    assert f"{tmp_path / 'mine.toml'}: rules.gate must be" in refused(*words)
+    (tmp_path / "mine.toml").write_text("[rules]\ngate = 0.8\n")
+    error = refused(*words, "--set", "rules.gate=much")
+    assert error.startswith("cellsearch run: rules.gate must be")
+
+
+def test_a_text_that_is_no_cell_names_file_and_cell(copy: Path) -> None:
+    file = sqlite3.connect(copy / RUN_FILE)
+    with file:
+        file.execute("UPDATE cells SET text = 'def f(x, h):' WHERE text IS NOT NULL")
+    file.close()
+    error = refused("top", copy)
+    assert f"{copy / RUN_FILE}: the text of cell " in error
+    assert " cannot be read: line 1" in error
+
+
+def test_a_copy_of_the_file_alone_can_be_read(tmp_path: Path) -> None:
+    process = begin(tmp_path / "run")
+    wait_for(tmp_path / "run", 1, process)
+    process.kill()
+    process.communicate()
+    (tmp_path / "copy").mkdir()
+    shutil.copy(tmp_path / "run" / RUN_FILE, tmp_path / "copy")
+    assert "seed 3" in shown("status", tmp_path / "copy")
+
+
+def test_the_command_to_go_on_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "my first; run"
+    printed = command("run", *DEMO, "--candidates", 1, "--out", folder)
+    assert f"cellsearch resume '{folder}' [--candidates N]" in printed
 
 
 def test_the_configuration_of_a_run_makes_the_same_search(

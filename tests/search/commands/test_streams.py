@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from search.store.store import Store
 from tests.support.fake_search import Fake, query
-from tests.support.searches import evaluations
+from tests.support.searches import command, evaluations, shown
 
 ROOT = Path(__file__).parents[3]
 COMMAND = f"{sys.executable} -m tests.support.fake_search"
@@ -35,10 +36,10 @@ def check_finished(folder: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_a_terminal_that_lacks_characters_gets_others(encoding: str) -> None:
-    shown = shell(f"{COMMAND} show gru", PYTHONIOENCODING=encoding)
-    assert shown.returncode == 0, shown.stderr
-    assert "n3   sigmoid gate  <- x h" in shown.stdout
-    assert "ht = n12 + n7 * (ht-1 - n12)" in shown.stdout
+    found = shell(f"{COMMAND} show gru", PYTHONIOENCODING=encoding)
+    assert found.returncode == 0, found.stderr
+    assert "n3   sigmoid gate  <- x h" in found.stdout
+    assert "ht = n12 + n7 * (ht-1 - n12)" in found.stdout
 
 
 @pytest.mark.parametrize("arguments", ["show gru", "--help"])
@@ -103,3 +104,23 @@ def test_names_of_files_that_are_no_text_are_printed_as_they_are(
     )
     assert found.returncode == 0, found.stderr
     assert os.fsencode(name)[:-4] + b".svg" in found.stdout
+
+
+def test_a_picture_without_a_home_prints_nothing_of_matplotlib(tmp_path: Path) -> None:
+    picture = tmp_path / "gru.svg"
+    found = shell(
+        f"{COMMAND} show gru --out {picture}", HOME="/proc/none", XDG_CACHE_HOME="/proc"
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    assert picture.read_text().startswith("<")
+
+
+def test_a_strangers_names_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    command(*RUN.split(), tmp_path / "run")
+    node = {"machine": "a\x1b[2J", "address": "\u202eb", "node": "\x9bc", "pids": [1]}
+    with Store.open(tmp_path / "run") as store:
+        nodes = [{**node, "busy": 0, "losses": {}}]
+        store.history.set("workers", {"at": 0, "nodes": nodes})
+    printed = shown("status", tmp_path / "run")
+    assert "a?[2J ?b ?c: 1 worker" in printed
+    assert "\x1b" not in printed

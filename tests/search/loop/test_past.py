@@ -55,10 +55,12 @@ def test_a_decision_that_was_edited_is_refused_in_words(
     what: str, tmp_path: Path
 ) -> None:
     folder = edited(tmp_path, EDITS[what].format(30))
-    with pytest.raises(UserError, match=r"decision \d+ was stored as") as caught:
+    with pytest.raises(UserError, match=r"decision \d+ was stored with") as caught:
         run(folder, long_run()[1], 45)
     said = str(caught.value)
     assert "by this version and configuration" in said
+    assert len(said) < 420
+    assert "(" not in said
     assert "its file was edited" in said
     assert "start a branch from its table with `cellsearch run --branch" in said
     assert "or start a new run" in said
@@ -81,7 +83,7 @@ def test_a_decision_that_was_edited_is_refused_in_words(
 def test_a_job_that_was_edited_is_refused_in_words(edit: str, tmp_path: Path) -> None:
     folder = edited(tmp_path, edit)
     with pytest.raises(
-        UserError, match=r"job 100 was stored as .* is Issued.* by this"
+        UserError, match=r"job 100 was stored with .* and has .* by this"
     ):
         run(folder, long_run()[1], 45)
 
@@ -94,7 +96,7 @@ def test_an_edit_outside_of_what_is_derived_again_is_seen_by_what_follows(
     edits += ['UPDATE jobs SET "end" = 0 WHERE decision = 19']
     for number, edit in enumerate(edits):
         folder = edited(tmp_path / str(number), edit)
-        with pytest.raises(UserError, match="was stored as"):
+        with pytest.raises(UserError, match="was stored with"):
             run(folder, long_run()[1], 45)
 
 
@@ -134,6 +136,6 @@ def test_the_history_of_another_configuration_is_refused(
 ) -> None:
     run(tmp_path, config(), 20)
     before = history(tmp_path)
-    with pytest.raises(UserError, match=r"(decision|job) \d+ was stored as"):
+    with pytest.raises(UserError, match=r"(decision|job) \d+ was stored with"):
         run(tmp_path, config(**changes), 25)
     assert history(tmp_path)[0] == before[0]

@@ -493,7 +493,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path, copy: Path) -> None:
     path.write_bytes(b"no database, but a text of a few words" * 9)
     assert "is no file of cellsearch" in refused("report", copy)
     path.write_bytes(b"")
-    assert "unknown run" in refused("report", copy)
+    assert "search.db is empty: no run was begun there" in refused("report", copy)
 
 
 # In a browser

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.output.words import duration, render_counts
+from search.output.words import duration, plain, render_counts, render_rows
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,9 @@ def test_durations_are_short(seconds: float, text: str) -> None:
 def test_counts_are_told_with_the_most_frequent_first() -> None:
     assert render_counts({"a": 1, "c": 3, "b": 3}) == "3 b, 3 c, 1 a"
     assert render_counts({}) == ""
+
+
+def test_a_strangers_text_moves_no_cursor_and_turns_no_line() -> None:
+    assert plain("a\x1b[2Jb\x07\x9b1mc\u202ed\u2066\x7f") == "a?[2Jb??1mc?d??"
+    assert plain("ü é\tlines\nstay") == "ü é\tlines\nstay"
+    assert render_rows([("run", "\x1b]0;x\x07")]) == "run         ?]0;x?"

@@ -152,9 +152,8 @@ def test_a_commit_that_fails_writes_nothing_and_keeps_what_waits(
 ) -> None:
     with Store.create(tmp_path, {}) as store:
         store.history.record(seed_decision())
-        broken = dataclasses.replace(job(), cell=None)  # type: ignore[arg-type]
         with pytest.raises(AttributeError):
-            store.commit(broken, evaluation(job()))
+            store.commit(job(), None)  # type: ignore[arg-type]
         assert query(tmp_path, "SELECT count(*) FROM decisions") == [(0,)]
         assert query(tmp_path, "SELECT count(*) FROM words") == [(0,)]
         store.commit(job(), evaluation(job()))
@@ -289,7 +288,7 @@ def test_a_run_that_was_killed_as_it_began_can_be_begun(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / RUN_FILE).touch()
-    with pytest.raises(UserError, match="holds no run"):
+    with pytest.raises(UserError, match="is empty: no run was begun there"):
         Store.read(folder)
     with Store.create(folder, {}):
         pass
