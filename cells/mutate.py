@@ -257,8 +257,7 @@ def _weighted(weights: Mapping[str, float]) -> dict[str, Transformation]:
     """The table with a person's weights, without rows that are turned off."""
     for name, weight in weights.items():
         if name not in TRANSFORMATIONS:
-            valid = list(TRANSFORMATIONS)
-            raise CellError(unknown_name("transformation", name, valid))
+            raise CellError(unknown_name("transformation", name, TRANSFORMATIONS))
         if not 0 <= weight < math.inf:
             raise CellError(f"weight of {name!r}: at least 0 and finite, got {weight}")
     table = {

@@ -259,4 +259,4 @@ def get_op(name: str) -> Op:
     try:
         return OPS[name]
     except KeyError:
-        raise CellError(unknown_name("op", name, list(OPS))) from None
+        raise CellError(unknown_name("op", name, OPS)) from None

@@ -28,8 +28,7 @@ def op_names(names: str | Sequence[str]) -> tuple[str, ...]:
         elif name in OPS:
             chosen[name] = None
         else:
-            valid = [*OP_SETS, *OPS]
-            raise CellError(unknown_name("op or op set", name, valid))
+            raise CellError(unknown_name("op or op set", name, [*OP_SETS, *OPS]))
     return tuple(chosen)
 
 

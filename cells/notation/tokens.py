@@ -131,7 +131,7 @@ def _fault(kind: str, token: str, symbols: Collection[str]) -> str:
 
     # Signs: an operator needs an op, and everything else has no place here.
     if kind == "operator" and token not in symbols:
-        return f"unknown operator {token!r}; valid: {' '.join(sorted(symbols))}"
+        return f"unknown operator {token!r}; there are {' '.join(sorted(symbols))}"
     if kind == "other" and token in "'\"":
         return "a string is not closed, and only a docstring may be one"
     if kind in ("wrong", "other"):
