@@ -141,9 +141,10 @@ def print_finals(finals: Finals, stream: IO[str]) -> None:
             columns.append("-" if math.isnan(score.loss) else f"{score.loss:.3f}")
         table.add_row(*columns, style=None if row.found else "dim")
     console.print(table)
+    baseline = plain(finals.baseline)
     for line in (
         f"finals: {finals.seeds} fresh seeds, {finals.settings} fresh settings; how "
-        f"much lower the mean log loss is than {plain(finals.baseline)}'s, ± 95 % intervals",
+        f"much lower the mean log loss is than {baseline}'s, ± 95 % intervals",
         "fitness: the least over the tasks searched; = cannot be told from the best; + "
         "better than the baseline beyond the interval, - worse; loss: where it ended",
     ):
