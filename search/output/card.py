@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -142,8 +142,8 @@ def _tasks(engine: Engine, row: LeaderboardRow) -> dict[str, Any]:
         if values.size:
             quartiles = [float(v) for v in np.quantile(values, (0.25, 0.5, 0.75))]
         tasks[stage.name] = {
-            "metric": stage.metric.name,
-            "higher_is_better": stage.metric.higher_is_better,
+            "metric": procedure.config.metric(task).name,
+            "higher_is_better": procedure.config.metric(task).higher_is_better,
             "best": score.metric,
             "ratio": score.ratio,
             "draws": score.draws,
@@ -181,10 +181,17 @@ def _finite(value: Any) -> Any:
     return value
 
 
+_FITNESS: Final = {
+    False: "least ratio to",
+    True: "least difference of mean log losses on common runs to",
+}
+
+
 def _rank(card: Card) -> str:
     run = card["run"]
+    what = _FITNESS["objective" in run["configuration"]]
     return (
-        f"Fitness {card['fitness']:.4f} (least ratio to "
+        f"Fitness {card['fitness']:.4f} ({what} "
         f"{safe_name(run['baseline'])}), rank {card['rank']} of {card['of']} after "
         f"{run['candidates']:,} candidates."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cells import Cell, digest, unknown_name
 from search.errors import UserError, at_least
 from search.procedure.filter import Filter
-from search.procedure.objective import Paired
+from search.procedure.objective import LOG_LOSS, Paired
 from search.procedure.racing import Racing
 from search.procedure.rules import Rules
 from search.procedure.settings import Grid
@@ -161,6 +161,12 @@ class Config:
         if self.objective is not None:
             return self.objective.panel
         return self.tasks[task].plan.grid.settings
+
+    def metric(self, task: int) -> Metric:
+        """What is kept of a training on a task; by common runs it is its log loss."""
+        if self.objective is not None:
+            return LOG_LOSS
+        return self.tasks[task].metric
 
     @property
     def baseline_cell(self) -> Cell:

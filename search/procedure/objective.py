@@ -14,7 +14,11 @@ from enum import StrEnum
 from typing import Final
 
 from search.errors import UserError, at_least
+from tasks import Metric
 from workers import Result, Setting, Status
+
+LOG_LOSS: Final = Metric("log loss", "log nats", higher_is_better=False)
+"""What is kept of a run; see `log_loss`."""
 
 
 class Fitness(StrEnum):

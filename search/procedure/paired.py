@@ -7,12 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.procedure.config import Stage
-from search.procedure.objective import Fitness, Paired
+from search.procedure.objective import LOG_LOSS, Fitness, Paired
 from search.procedure.population import Member, Population
-from tasks import Metric
-
-LOG_LOSS = Metric("log loss", "log nats", higher_is_better=False)
-"""What is kept of a run; see `objective.log_loss`."""
 
 
 class PairedPopulation(Population):

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from search.procedure.config import Config
 from search.procedure.moves import Move, Order
-from search.procedure.objective import Fitness, Paired, log_loss
-from search.procedure.paired import LOG_LOSS, PairedPopulation
+from search.procedure.objective import LOG_LOSS, Fitness, Paired, log_loss
+from search.procedure.paired import PairedPopulation
 from search.procedure.population import Member
 from search.procedure.visits import Round, Visit
 from workers import Result, Setting

@@ -109,7 +109,9 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
     return Report(
         name=run.folder.resolve().name,
         facts=run_facts(run, engine),
-        tasks=tuple((stage.name, stage.metric) for stage in config.tasks),
+        tasks=tuple(
+            (stage.name, config.metric(task)) for task, stage in enumerate(config.tasks)
+        ),
         baseline=config.baseline,
         cells=cells,
         lines=tuple(_lines(named, digest(config.baseline_cell))),

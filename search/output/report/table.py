@@ -122,7 +122,7 @@ def _words(score: TaskScore) -> str:
     if score.setting is None:
         return "no setting succeeded"
     values = score.setting.to_dict()
-    words = [f"{name.replace('_', ' ')} {values[name]:,.10g}" for name in values]
+    words = [f"{name.replace('_', ' ')} {_value(values[name])}" for name in values]
     told = f"{score.metric:.4f}, ratio {score.ratio:.4f}, best of {score.draws}"
     return f"{told}: {', '.join(words)}"
 
@@ -131,3 +131,8 @@ def _picture(cell: Cell, name: str) -> str:
     """A picture as an image of its own: its ids and styles are no part of the page."""
     content = base64.b64encode(draw_svg(cell, name).encode("utf-8", "replace")).decode()
     return f"data:image/svg+xml;base64,{content}"
+
+
+def _value(value: float | str) -> str:
+    """A hyperparameter; that of an optimizer is a word."""
+    return value if isinstance(value, str) else f"{value:,.10g}"

@@ -44,19 +44,21 @@ def box_plots(procedure: Procedure) -> Iterator[BoxPlot]:
     """For each task, those hyperparameters that its grid varies, value by value."""
     population = procedure.population
     members = [*population.members.values(), *population.references.values()]
-    for task, stage in enumerate(procedure.config.tasks):
+    config = procedure.config
+    for task in range(len(config.tasks)):
         trials = _TaskTrials(members, task)
-        for field, values in _varied(stage.plan.grid.settings):
+        for field, values in _varied(config.settings(task)):
             for value in sorted(set(values) - {None}):
                 chosen = np.array([other == value for other in values])
-                yield trials.box(field, value, chosen, stage.metric)
+                yield trials.box(field, value, chosen, config.metric(task))
 
 
 def _varied(settings: Sequence[Setting]) -> Iterator[tuple[str, list[Any]]]:
     """Hyperparameters with several values in a grid, with that of each setting."""
     for field in dataclasses.fields(Setting):
         values = [getattr(setting, field.name) for setting in settings]
-        if len(set(values)) > 1:
+        numbers = all(isinstance(value, int | float | None) for value in values)
+        if numbers and len(set(values)) > 1:
             yield field.name, values
 
 
@@ -81,7 +83,8 @@ class _TaskTrials:
     ) -> BoxPlot:
         """Of the settings of a grid that are chosen."""
         # A failed training counts as tried, and has no value to be drawn.
-        places = np.flatnonzero(chosen[self._indices.astype(np.int64)])
+        # By common runs a setting has an index for each seed.
+        places = np.flatnonzero(chosen[self._indices.astype(np.int64) % len(chosen)])
         worked = places[np.isfinite(self._values[places])]
         metrics = self._values[worked]
         quartiles: tuple[float, ...] = ()

@@ -131,3 +131,13 @@ def test_a_killed_search_goes_on_as_the_same_search(tmp_path: Path) -> None:
     here("resume", killed)
     assert history(killed) == history(whole)
     assert table(killed) == table(whole)
+
+
+def test_report_cards_and_status_know_common_runs(folder: Path, tmp_path: Path) -> None:
+    assert "wrote" in shown("report", folder, "--out", tmp_path / "report.html")
+    assert "candidates" in shown("status", folder)
+    here("export", folder, "-k", 1, "--out", tmp_path / "best")
+    [card] = tmp_path.glob("best/*/card.md")
+    assert "common runs" in card.read_text()
+    values = json.loads(card.with_name("card.json").read_text())
+    assert {task["metric"] for task in values["tasks"].values()} == {"log loss"}
