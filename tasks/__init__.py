@@ -26,7 +26,7 @@ from tasks.describe import (
     render_list,
     render_task,
 )
-from tasks.download import FOLDER_VARIABLE, cache_folder
+from tasks.download import FOLDER_VARIABLE
 from tasks.pack import PACK, PackTask, Problems
 from tasks.registry import SIZE_NAMES, TASKS, make_task, resolve_task
 from tasks.synthetic import Examples, SyntheticTask, uniform_integers
@@ -56,7 +56,6 @@ __all__ = [
     "TokenTask",
     "Value",
     "Windows",
-    "cache_folder",
     "check_task",
     "describe_task",
     "list_tasks",

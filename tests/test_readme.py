@@ -61,6 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "def cubic(x, h):\n    return tanh(linear(cube(tanh(linear(x)))) + linear(h))\n"
     )
     (folder / "ops.py").write_text(python('Op("cube"'))
+    (folder / "doubles.py").write_text(python("class Doubles"))
     return folder
 
 
@@ -126,6 +127,16 @@ def test_recipes_work(here: Path, file: str) -> None:
             assert main(words) == 0
             done += 1
     assert done
+
+
+def test_a_task_of_ones_own_is_checked_and_shown(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["tasks", "doubles:Doubles"]
+    assert words in commands()
+    assert main(words) == 0
+    assert "Every second digit repeats the one before." in capsys.readouterr().out
+    sys.modules.pop("doubles")
 
 
 def test_a_preset_that_is_printed_can_be_run(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from search.errors import UserError, at_least
 from search.loop.deadlines import FACTOR
@@ -183,11 +183,16 @@ def _stopping(engine: Engine, note: Callable[[str], None]) -> Iterator[None]:
         yield
         return
 
+    again: list[int] = []
+
     def first(number: int, frame: FrameType | None) -> None:
         engine.stop()
-        for each in _SIGNALS:
-            signal.signal(each, signal.default_int_handler)
+        # A line is printed to its end, and only then may anything interrupt.
+        _handle(lambda number, frame: again.append(number))
         note("finishing what is being trained; Ctrl-C again stops at once")
+        _handle(signal.default_int_handler)
+        if again:
+            raise KeyboardInterrupt
 
     # Whoever had the signals before has them again.
     before = {each: signal.signal(each, first) for each in _SIGNALS}
@@ -196,3 +201,8 @@ def _stopping(engine: Engine, note: Callable[[str], None]) -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _handle(handler: Callable[[int, FrameType | None], Any]) -> None:
+    for each in _SIGNALS:
+        signal.signal(each, handler)

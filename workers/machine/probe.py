@@ -47,6 +47,7 @@ def wrong_numbers() -> list[str]:
     rows[:, 0] = np.arange(1, 32_770)  # no zeros: errors are relative
     right = np.sum(rows.astype(np.float64) ** 2, axis=1)
     program = jax.jit(jax.vmap(lambda row: jnp.sum((matrix @ row) ** 2))).lower(rows)
+    # Both ways: the fault may be in what workers ask for, or only without it.
     lines = []
     for how, options in (
         ("by default", {}),

@@ -9,7 +9,12 @@ from workers.pools.nodes import PoolNode
 
 
 class Pool(Protocol):
-    """What carries out jobs: submitted in any number, returned as they are done."""
+    """What carries out jobs: submitted in any number, returned as they are done.
+
+    `submit` and `next` do the work, with `len(pool)` jobs between them; `cancel` and
+    `close` end it. `capacity`, `workers`, `nodes` and `news` tell about it, each to
+    someone else, and decide no result.
+    """
 
     @property
     def capacity(self) -> int:

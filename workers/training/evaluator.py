@@ -156,6 +156,7 @@ class Evaluator:
 
     def _program(self, job: Job) -> Program:
         """The job's program, kept from an earlier job or new."""
+        # Rate, scale and clip are runtime values; a setting's optimizer is not.
         task = job.task.task
         training = replace(job.training, optimizer=job.optimizer)
         key = _program_key(job, task)
