@@ -44,7 +44,8 @@ class Limits:
     """What ends a search; no part of what is searched.
 
     Attributes:
-        candidates: Mutants, each a cell that was not known; None: no limit.
+        candidates: Mutants, each a cell that was not known; 0: the seeds alone; None:
+            no limit.
         hours: Of this process.
         fitness: That the best mutant reaches.
     """
@@ -59,7 +60,7 @@ class Limits:
         Raises:
             UserError: Names the option, what came and what is allowed.
         """
-        at_least("`candidates`", self.candidates, 1)
+        at_least("`candidates`", self.candidates, 0)
         at_least("`hours`", self.hours, 0)
         at_least("`fitness`", self.fitness, 0)
 

@@ -50,6 +50,7 @@ class Session:
         Raises:
             UserError: Names the option, what came and what is allowed.
         """
+        at_least("`candidates`", self.limits.candidates, 1)
         at_least("`deadline`", self.deadline, 0)
 
 
