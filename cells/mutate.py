@@ -54,8 +54,7 @@ def mutate(
     chosen by weight. Nodes that nothing depends on any more are dropped, and so on
     until a draw is a valid cell other than the parent.
 
-    Such rounds mostly destroy: half of the living mutants have at most one `linear`.
-    With `edits` a draw is a few single transformations instead, each of a random node.
+    Rounds mostly destroy. With `edits` a draw is a few single transformations instead.
 
     Args:
         cell: The parent, a valid cell; it stays as it is.
@@ -65,7 +64,7 @@ def mutate(
         rounds: The fewest and the most rounds; each number is equally likely.
         edits: The fewest and the most edits of a draw, instead of rounds.
         max_nodes: Mutants of more nodes are drawn again.
-        max_redraws: How often to draw again before giving up.
+        max_redraws: Draws that are not taken before it is given up.
         weights: Relative frequency of transformations, by name, for those that are to
             differ from `TRANSFORMATIONS`; 0 turns one off.
 
@@ -81,13 +80,9 @@ def mutate(
     parent, choices, draws = ordered(cell), Choices.from_ops(op_names(ops)), Draws(rng)
     redraws: list[str] = []
     while len(redraws) <= max_redraws:
-        graph, magnitude = Graph(parent, choices, draws), 0.0
-        if edits is None:
-            magnitude = draws.random()
-            parts = [_round(graph, magnitude, table) for _ in _count(rounds, draws)]
-        else:
-            parts = [_edit(graph, table) for _ in _count(edits, draws)]
-        rules = [name for part in parts for name in part]
+        magnitude = draws.random() if edits is None else 0.0
+        graph = Graph(parent, choices, draws)
+        rules = _transform(graph, magnitude, edits or rounds, table)
         mutant = graph.cell()
         if mutant is None:
             redraws.append("cycle")
@@ -118,6 +113,19 @@ def _check_numbers(
         raise CellError(f"max_nodes is 1 to {MAX_NODES}, got {max_nodes}")
     if max_redraws < 0:
         raise CellError(f"max_redraws is at least 0, got {max_redraws}")
+
+
+def _transform(
+    graph: Graph,
+    magnitude: float,
+    bounds: tuple[int, int],
+    table: Mapping[str, "Transformation"],
+) -> list[str]:
+    """Some rounds of a magnitude, or single edits where it is 0; what was applied."""
+    rules: list[str] = []
+    for _ in _count(bounds, graph.draws):
+        rules += _round(graph, magnitude, table) if magnitude else _edit(graph, table)
+    return rules
 
 
 def _count(bounds: tuple[int, int], draws: Draws) -> range:

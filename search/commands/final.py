@@ -11,7 +11,7 @@ from typing import Final
 
 from cells import Cell, digest
 from search.commands.pools import add_pool_arguments, pool_options
-from search.contest.finals import Finals, final_table, finals_panel
+from search.contest.finals import FinalTable, final_table, finals_panel
 from search.contest.ledger import Ledger
 from search.errors import UserError, at_least
 from search.loop.numerics import admit, class_of
@@ -74,7 +74,7 @@ def final(
     *,
     count: int | None = None,
     seeds: int | None = None,
-) -> Finals:
+) -> FinalTable:
     """The finals of the run in a folder; see `play_finals`."""
     workers = Workers(pool)
     with workers, RunLock(folder), open_run(folder) as run:
@@ -93,7 +93,7 @@ def play_finals(
     pool: Callable[[], Pool],
     count: int | None = None,
     seeds: int | None = None,
-) -> Finals:
+) -> FinalTable:
     """Trains what finals need and is not known yet; goes on where it was stopped.
 
     Args:
@@ -145,7 +145,7 @@ def play_finals(
         panel.last_losses(results),
         list(members).index(baseline),
     )
-    finals = Finals(
+    finals = FinalTable(
         config.baseline, len(panel.repeats), len(panel.settings), tuple(rows)
     )
     run.store.history.set("finals", finals.to_dict())

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from search.contest.finals import Finals
+from search.contest.finals import FinalTable
 from search.errors import at_least
 from search.loop.runs import open_run, replay
 from search.output.leaderboard import Leaderboard
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print_leaderboard(board, sys.stdout, options.k)
     if finals is not None:
-        print_finals(Finals.from_dict(finals), sys.stdout)
+        print_finals(FinalTable.from_dict(finals), sys.stdout)
     if mixed:
         print(
             "mixed: machines of several numerics classes, not reproducible to the bit"

@@ -100,7 +100,7 @@ class FinalRow:
 
 
 @dataclass(frozen=True)
-class Finals:
+class FinalTable:
     """The finals of a search.
 
     Attributes:
@@ -116,14 +116,14 @@ class Finals:
     rows: tuple[FinalRow, ...]
 
     @staticmethod
-    def from_dict(values: Any) -> "Finals":
+    def from_dict(values: Any) -> "FinalTable":
         """The reverse of `to_dict`.
 
         Raises:
             UserError: They are no finals: the file is damaged, or was edited.
         """
         try:
-            return Finals(
+            return FinalTable(
                 str(values["baseline"]),
                 int(values["seeds"]),
                 int(values["settings"]),

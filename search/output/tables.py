@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Final
 
 from search.contest.calibration import Calibration
-from search.contest.finals import Finals
+from search.contest.finals import FinalTable
 from search.contest.scoreboard import CellScores, Scoreboard
 from search.contest.scores import Scored
 from search.output.leaderboard import Leaderboard, LeaderboardRow, TaskScore
@@ -121,7 +121,7 @@ def _task_text(score: TaskScore) -> str:
     return "-" if score.metric is None else f"{score.metric:.4f}"
 
 
-def print_finals(finals: Finals, stream: IO[str]) -> None:
+def print_finals(finals: FinalTable, stream: IO[str]) -> None:
     """Prints how the best cells did on runs that took no part in the search."""
     console = _console(stream)
     table = _table()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from search.contest.finals import Finals
+from search.contest.finals import FinalTable
 from search.errors import UserError
 from tests.support.fake_search import Fake, history, query
 from tests.support.searches import here, refused, shown, start, table
@@ -56,7 +56,7 @@ def test_finals_are_made_once_and_may_be_larger(folder: Path) -> None:
     small, large = json.loads(first), json.loads(second)
     assert (small["seeds"], large["seeds"]) == (4, 5)
     assert len(large["rows"]) >= len(small["rows"])
-    found = Finals.from_dict(large)
+    found = FinalTable.from_dict(large)
     assert found.to_dict() == large
     assert {row.name for row in found.rows} >= {"gru", "lstm", "ugrnn"}
 
@@ -70,7 +70,7 @@ def test_a_search_that_goes_on_keeps_its_decisions_beside_finals(folder: Path) -
 def test_damaged_finals_are_said_in_a_line() -> None:
     for values in (None, [], {}, {"baseline": "gru", "seeds": 1, "rows": [1]}):
         with pytest.raises(UserError, match="cannot be read"):
-            Finals.from_dict(values)
+            FinalTable.from_dict(values)
 
 
 def test_a_search_by_ratios_has_no_finals(tmp_path: Path) -> None:
