@@ -19,7 +19,7 @@ BELOW = {
 }
 GROUND = {
     "cells": {"ir", "ops", "own_ops", "check", "size", "json_form", "graph", "wording"},
-    "workers": set(),
+    "workers": {"errors"},
     "search": {"errors"},
 }
 """Files that every room of their folder may import."""

@@ -7,12 +7,13 @@ jobs and reads evaluations starts fast, and so that `prepare` comes before JAX.
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.errors import JobError, MachineError
 from workers.job.cost import COMPILE_S, model_width, nominal_cost, update_cost
 from workers.job.evaluation import BUDGET, Evaluation, Result, Status
 from workers.job.job import Job, make_job, run_id, study_id
 from workers.job.json_form import dumps
 from workers.job.schedule import PASSED, SCHEDULES, Schedule
-from workers.job.setting import JobError, Point, Setting, Shape
+from workers.job.setting import Point, Setting, Shape
 from workers.job.spec import PLAIN, TaskSpec, Training
 from workers.machine.runtime import available_cores, prepare
 from workers.machine.versions import installed, versions
@@ -41,6 +42,7 @@ __all__ = [
     "InlinePool",
     "Job",
     "JobError",
+    "MachineError",
     "Point",
     "Pool",
     "PoolNode",

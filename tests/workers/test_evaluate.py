@@ -28,6 +28,7 @@ from workers import (
     Evaluation,
     Evaluator,
     JobError,
+    MachineError,
     Schedule,
     Status,
     TaskSpec,
@@ -389,6 +390,30 @@ def test_a_budget_that_no_width_fits_is_a_failure_with_its_cause():
     (result,) = scratch().evaluate(job("gru", tiny)).results
     assert result.status is Status.CRASHED
     assert "no width fits" in result.ended
+
+
+def test_a_failure_that_is_not_the_cells_is_an_error_with_its_cause(monkeypatch):
+    """The environment mended, the same evaluator carries the job out."""
+    evaluator, one = Evaluator(), job(budget=2)
+
+    def breaks(*_, **__):
+        raise AssertionError("no such\n device")
+
+    for error_of in ("program.Program.train", "trainer.Trainer.train"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"workers.training.{error_of}", breaks)
+            with pytest.raises(MachineError, match="AssertionError: no such device$"):
+                evaluator.evaluate(one)
+    assert evaluator.evaluate(one).results[0].status is Status.OK
+
+
+def test_a_cell_with_an_own_op_does_not_answer_for_the_machine(monkeypatch):
+    def breaks(*_, **__):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("workers.training.trainer.Trainer.train", breaks)
+    with pytest.raises(MachineError, match="OSError: no space left"):
+        evaluate(job_with_op("raising"))
 
 
 def test_faults_of_task_and_machine_are_errors_not_failures_of_the_candidate():

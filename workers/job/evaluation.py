@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from workers.errors import JobError
 from workers.job.job import Job
 from workers.job.json_form import changed, dumps
-from workers.job.setting import JobError, Point, Setting
+from workers.job.setting import Point, Setting
 
 BUDGET: Final = "budget"
 """Why training ended when nothing but the budget ended it."""

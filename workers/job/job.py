@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from cells import Cell, canonicalize, digest, from_json, load_op, to_json
+from workers.errors import JobError
 from workers.job.json_form import changed, dumps, hash_text
-from workers.job.setting import JobError, Setting, Shape
+from workers.job.setting import Setting, Shape
 from workers.job.spec import PLAIN, TaskSpec, Training
 
 

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from workers.errors import JobError
 from workers.job.json_form import changed, dumps
 
 OPTIMIZERS: Final = ("sgd", "adam", "adamw")
-
-
-class JobError(ValueError):
-    """A job that nobody can carry out, or text that is none; the message is a line."""
 
 
 class Shape(NamedTuple):

@@ -5,9 +5,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 from tasks import Task, Value, resolve_task
+from workers.errors import JobError
 from workers.job.json_form import changed
 from workers.job.schedule import SEARCH, Option, Schedule
-from workers.job.setting import OPTIMIZERS, JobError
+from workers.job.setting import OPTIMIZERS
 
 PRODUCTS: Final = ("float32", "bfloat16")
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final
+
+from workers.errors import MachineError, one_line
 
 COMPILER_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "cpu": {"xla_backend_optimization_level": "1"},
@@ -29,6 +32,17 @@ DEFAULT_LANES: Final[Mapping[str, int]] = {"cpu": 1, "gpu": 20, "tpu": 20}
 On CPU lanes are slower than one setting after the other; elsewhere a time step costs
 its launches, however many lanes it has.
 """
+
+UNFIT: Final = (
+    ("JAX_DISABLE_JIT", r"^(y|yes|t|true|on|1)$", "has JAX compile nothing"),
+    ("JAX_NUM_CPU_DEVICES", r"^(?!-?1?$)", "makes several devices of one core"),
+    (
+        "XLA_FLAGS",
+        r"--xla_force_host_platform_device_count=(?!1\b)",
+        "makes several devices of one core",
+    ),
+)
+"""Variables of the environment, the values nothing can be trained with, and why."""
 
 _ISA: Final = ("sse4", "avx", "fma", "f16c", "amx", "bf16", "asimd", "sve")
 
@@ -50,9 +64,11 @@ def prepare(
         memory_share: Share of an accelerator's memory that is this process's.
 
     Raises:
+        MachineError: A variable of the environment has JAX compute otherwise.
         RuntimeError: JAX has started already, with another number of threads or on
             other platforms.
     """
+    check_environment()
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
     if backend_started():
@@ -67,6 +83,39 @@ def prepare(
         os.environ["JAX_PLATFORMS"] = platforms
         if "jax" in sys.modules:  # it read the environment when it was imported
             sys.modules["jax"].config.update("jax_platforms", platforms)
+
+
+def check_environment() -> None:
+    """Refuses what would fail every training, or have it give other bits.
+
+    Raises:
+        MachineError: Names the variable and what to do.
+    """
+    for name, wrong, why in UNFIT:
+        value = os.environ.get(name, "")
+        if re.search(wrong, value, re.IGNORECASE):
+            raise MachineError(
+                f"{name}={value} in the environment {why}; remove it and start again"
+            )
+
+
+def start_backend() -> str:
+    """What JAX computes on, `cpu`, `gpu` or `tpu`; starts it.
+
+    Raises:
+        MachineError: It does not start; names what was asked for.
+    """
+    import jax
+
+    try:
+        return str(jax.default_backend())
+    except (AssertionError, RuntimeError) as error:
+        asked = jax.config.jax_platforms
+        what = f"JAX_PLATFORMS={asked}: " if asked else ""
+        raise MachineError(
+            f"{what}JAX does not start: {one_line(error)}; JAX_PLATFORMS=cpu needs no "
+            "accelerator"
+        ) from None
 
 
 def backend_started() -> bool:
@@ -244,7 +293,7 @@ def numerics_class(lanes: int | None = None) -> Numerics:
 
     # On CPU the model decides which code XLA writes, beside the instructions; of an
     # accelerator its kind is all that there is to know.
-    name = jax.default_backend()
+    name = start_backend()
     kind = jax.devices()[0].device_kind
     on_cpu = name == "cpu"
     model, instructions = cpu_model() if on_cpu else (kind, "")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from workers.job.setting import JobError
+from workers.errors import JobError
 
 AUTO: Final = "auto"
 INLINE: Final = "inline"

@@ -6,12 +6,13 @@ import json
 import math
 import time
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from tasks import TaskError
+from workers.errors import JobError, MachineError, one_line
 from workers.job.evaluation import Evaluation, Status, failed
 from workers.job.job import Job
-from workers.job.setting import JobError
+from workers.machine.runtime import check_environment
 from workers.pools.nodes import DIED, KILLED, LOST, WORN, Nodes, PoolNode
 from workers.pools.options import PoolOptions
 from workers.pools.ray_start import start_ray
@@ -72,6 +73,8 @@ class RayPool:
         platforms: str | None = "cpu",
     ) -> None:
         self._count = options.count
+        if options.address is None:  # its workers have this process's environment
+            check_environment()
         self._ray, self._owns_ray = start_ray(self._count, options.address)
         self._factory = ActorFactory(
             ray=self._ray,
@@ -179,7 +182,7 @@ class RayPool:
         try:
             reply = json.loads(self._ray.get(seat.reference))
         except errors.RayTaskError as error:
-            return self._raised(seat, error)
+            self._raised(seat, error)
         except errors.RayError as error:
             return self._died(seat, error)
         seat.free()
@@ -197,16 +200,13 @@ class RayPool:
                 self._replace(seat)
         return queued.job, evaluation
 
-    def _raised(self, seat: Seat, error: Any) -> Answer | None:
-        """The answer of an actor whose job raised an exception past `evaluate`."""
-        queued = seat.queued
-        assert queued is not None
+    def _raised(self, seat: Seat, error: Any) -> NoReturn:
+        """A job raised an exception past `evaluate`: nobody's cell is at fault."""
         seat.free()
         cause = error.cause if isinstance(error.cause, Exception) else error
         if isinstance(cause, (TaskError, JobError)):
             raise cause from None
-        reason = f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}"
-        return self._answer(queued, failed(queued.job, Status.CRASHED, reason))
+        raise MachineError(f"a worker{_where(seat)} failed: {one_line(cause)}")
 
     def _died(self, seat: Seat, error: Exception) -> Answer | None:
         """Replaces an actor that has died; its job is repeated, or has failed."""

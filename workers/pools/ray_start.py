@@ -6,12 +6,11 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-from workers.job.setting import JobError
+from workers.errors import JobError
 from workers.machine.runtime import available_cores
-
-PACKAGES: Final = ("cells", "tasks", "workers")
+from workers.pools.packages import own_folders
 
 
 def start_ray(workers: int | None, address: str | None) -> tuple[Any, bool]:
@@ -47,7 +46,7 @@ def start_ray(workers: int | None, address: str | None) -> tuple[Any, bool]:
             ray.init("local", num_cpus=cores, include_dashboard=False, **options)
         return ray, True
     # Nodes of a cluster have the libraries, and are sent our code.
-    modules = {"py_modules": _packages()}
+    modules = {"py_modules": list(own_folders().values())}
     try:
         with _own_signals():
             ray.init(address=address, runtime_env=modules, **options)
@@ -66,15 +65,3 @@ def _own_signals() -> Iterator[None]:
     finally:
         if before is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-
-
-def _packages() -> list[str]:
-    """Folders of the packages that a worker needs; nodes need only libraries."""
-    import importlib.util
-
-    found = []
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        found.append(os.path.dirname(os.path.abspath(str(spec.origin))))
-    return found

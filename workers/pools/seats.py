@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from workers.job.evaluation import Status
 from workers.job.job import Job
-from workers.pools.worker import Worker
+from workers.pools.packages import own_packages
+from workers.pools.worker import Worker, sent_by_value
 
 ATTEMPTS: Final = 2
 """How often a job is tried whose process dies by itself."""
@@ -130,7 +131,9 @@ class ActorFactory(NamedTuple):
         remote = self.ray.remote(
             num_cpus=1, max_restarts=0, max_task_retries=0, max_concurrency=1, **gpus
         )
+        sent_by_value(self.ray)
         handle = remote(Worker).remote(
+            packages=own_packages(),
             own_core=not self.per_gpu,
             platforms=self.platforms,
             memory_share=share,

@@ -3,18 +3,15 @@
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-from workers.machine.probe import wrong_numbers
 from workers.machine.versions import versions
+from workers.pools.packages import own_packages
 from workers.pools.ray_start import start_ray
-from workers.pools.worker import Worker
+from workers.pools.worker import node_facts, sent_by_value
 
 ANSWER_S: Final = 20.0
 """Seconds that the nodes have together to answer."""
-
-MAPS: Final = Path("/proc/sys/vm/max_map_count")
 
 
 def survey(address: str | None, workers: int | None) -> Iterator[dict[str, Any]]:
@@ -58,11 +55,13 @@ def _ask(ray: Any, nodes: list[str]) -> Iterator[dict[str, Any]]:
 
     # No CPU, so that it runs beside workers that have them all; one call a process,
     # so that the next survey finds the node as it is then.
+    sent_by_value(ray)
+    code = own_packages()
     remote = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(node_facts)
     asked = {}
     for node in nodes:
         there = NodeAffinitySchedulingStrategy(node, soft=False)
-        asked[remote.options(scheduling_strategy=there).remote()] = node
+        asked[remote.options(scheduling_strategy=there).remote(code)] = node
     # One at a time, as they come: a person sees the first while the last is asked.
     until = time.monotonic() + ANSWER_S
     while asked:
@@ -80,22 +79,3 @@ def _ask(ray: Any, nodes: list[str]) -> Iterator[dict[str, Any]]:
     # A node that hangs is a finding, too.
     for node in asked.values():
         yield {"id": node, "error": f"no answer in {ANSWER_S:g} s"}
-
-
-def node_facts() -> str:
-    """What a worker on this node would be; JSON text.
-
-    Returns:
-        `about`: see `Worker.about`; `versions`; `wrong`: see `wrong_numbers`; `maps`:
-        memory maps that a process may have, None where unknown.
-    """
-    about = Worker(platforms="cpu").about()
-    maps = int(MAPS.read_text()) if MAPS.exists() else None
-    return json.dumps(
-        {
-            "about": about,
-            "versions": versions(),
-            "wrong": wrong_numbers(),
-            "maps": maps,
-        }
-    )

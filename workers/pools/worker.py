@@ -1,10 +1,28 @@
-"""What runs in the process of a Ray actor: text of a job in, of an evaluation out."""
+"""What runs in the process of a Ray actor: text of a job in, of an evaluation out.
+
+It is sent to the process by value; see `workers.pools.packages`. So nothing of this
+project is imported here but what is sent along, before `pin` has said where it is.
+"""
 
 import json
 import math
 import os
 import platform
-from typing import Any
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from workers.pools import packages
+from workers.pools.packages import pin
+
+MAPS: Final = Path("/proc/sys/vm/max_map_count")
+
+
+def sent_by_value(ray: Any) -> None:
+    """Has Ray send this file's code itself, and not the name that it has here."""
+    for module in (sys.modules[__name__], packages):
+        ray.cloudpickle.register_pickle_by_value(module)
 
 
 class Worker:
@@ -13,6 +31,7 @@ class Worker:
     Making one prepares the process, then starts JAX.
 
     Args:
+        packages: Where this project's packages are, see `pin`; None: where they are.
         own_core: Whether it claims a core; see `claim_core`.
         memory_bytes: See `limit_memory`; on CPU only.
         platforms: See `prepare`.
@@ -22,12 +41,15 @@ class Worker:
 
     def __init__(
         self,
+        packages: Mapping[str, tuple[str, str]] | None = None,
         own_core: bool = False,
         memory_bytes: int | None = None,
         platforms: str | None = None,
         memory_share: float | None = None,
         lanes: int | None = None,
     ) -> None:
+        if packages is not None:
+            pin(packages)
         from workers.machine.runtime import claim_core, limit_memory, prepare
 
         self._claim = claim_core() if own_core else None
@@ -57,6 +79,8 @@ class Worker:
         """Machine, Ray's node, its address, process id, core and numerics class."""
         import ray
 
+        import workers
+
         return {
             "machine": platform.node(),
             "node": ray.get_runtime_context().get_node_id(),
@@ -64,5 +88,30 @@ class Worker:
             "pid": os.getpid(),
             "core": None if self._claim is None else self._claim.core,
             "numerics": self._evaluator.numerics.to_dict(),
-            "code": os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+            "code": os.path.dirname(os.path.dirname(os.path.abspath(workers.__file__))),
         }
+
+
+def node_facts(packages: Mapping[str, tuple[str, str]] | None = None) -> str:
+    """What a worker on this node would be; JSON text.
+
+    Args:
+        packages: See `Worker`.
+
+    Returns:
+        `about`: see `Worker.about`; `versions`; `wrong`: see `wrong_numbers`; `maps`:
+        memory maps that a process may have, None where unknown.
+    """
+    about = Worker(packages, platforms="cpu").about()
+    from workers.machine.probe import wrong_numbers
+    from workers.machine.versions import versions
+
+    maps = int(MAPS.read_text()) if MAPS.exists() else None
+    return json.dumps(
+        {
+            "about": about,
+            "versions": versions(),
+            "wrong": wrong_numbers(),
+            "maps": maps,
+        }
+    )

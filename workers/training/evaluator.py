@@ -6,6 +6,7 @@ import json
 import math
 import platform
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -13,16 +14,19 @@ from typing import Final
 import jax
 from cachetools import LRUCache
 
+from cells import OPS, CellError
 from tasks import Task, TaskError
+from workers.errors import JobError, MachineError, one_line
 from workers.job.evaluation import Evaluation, Result, Status
 from workers.job.job import Job
-from workers.job.setting import JobError, Point, Setting
+from workers.job.setting import Point, Setting
 from workers.job.spec import TaskSpec
 from workers.machine.runtime import (
     COMPILER_OPTIONS,
     DEFAULT_LANES,
     numerics_class,
     prepare,
+    start_backend,
 )
 from workers.training.data import DataCache
 from workers.training.lanes import Lanes
@@ -48,6 +52,7 @@ def evaluate(job: Job, *, deadline_s: float = math.inf) -> Evaluation:
 
     Raises:
         JobError: This machine cannot do what the job asks for.
+        MachineError: The machine or this program failed, and not the cell.
         TaskError: The task cannot give its data.
     """
     return Evaluator().evaluate(job, deadline_s=deadline_s)
@@ -60,7 +65,8 @@ class Evaluator:
     settings were trained on a smaller budget goes on from there, with the same bits.
 
     Making one prepares the process and starts JAX, and so raises a `RuntimeError` if
-    JAX has started already, and with several threads.
+    JAX has started already, and with several threads, and a `MachineError` if it does
+    not start, or the environment has it compute otherwise.
 
     Args:
         lanes: Settings in one program; None: what the platform has by default.
@@ -84,7 +90,7 @@ class Evaluator:
         data_bytes: int = 128 * MEGABYTE,
     ) -> None:
         prepare()
-        self.platform = jax.default_backend()
+        self.platform = start_backend()
         self.vectorized = self.platform != "cpu"
         self.lanes = lanes or DEFAULT_LANES[self.platform]
         self.numerics = numerics_class(self.lanes)
@@ -108,7 +114,7 @@ class Evaluator:
         except (TaskError, JobError):
             raise
         except Exception as error:  # noqa: BLE001 - a candidate's failure is data
-            status, cause = classify(error)
+            status, cause = classify(job, error)
             results = tuple(Result(s, status, ended=cause) for s in job.settings)
         self._tidy()
         # Compilation is told apart: it takes as long whatever the budget.
@@ -238,13 +244,33 @@ def _program_key(job: Job, task: Task) -> str:
     return json.dumps((job.digest, job.shape, kind, task.uniform_loss, how))
 
 
-def classify(error: BaseException) -> tuple[Status, str]:
-    """The status and the cause, in one line, of a training that raised an error."""
-    reason = " ".join(str(error).split())[:200]
-    cause = f"{type(error).__name__}: {reason}"
+def classify(job: Job, error: Exception) -> tuple[Status, str]:
+    """The status and the cause, in one line, of a training that raised an error.
+
+    Args:
+        job: Whose training it was.
+        error: What it raised.
+
+    Raises:
+        MachineError: It is no doing of the job's cell, and would fail others too.
+    """
+    cause = one_line(error)
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return Status.OOM, cause
-    return Status.CRASHED, cause
+    if isinstance(error, CellError) or _by_own_op(job, error):
+        return Status.CRASHED, cause
+    raise MachineError(f"a training failed, and not by its cell: {cause}") from error
+
+
+def _by_own_op(job: Job, error: Exception) -> bool:
+    """Whether an op of a person's own has raised it, or gave what cannot be traced."""
+    used = {OPS[node.op].origin for node in job.cell.nodes} & set(job.ops)
+    if not used:
+        return False
+    modules = {origin.partition(":")[0] for origin in used}
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    theirs = any(frame.f_globals.get("__name__") in modules for frame in frames)
+    return theirs or isinstance(error, (TypeError, ValueError))
 
 
 def _groups(lanes: Sequence[Progress], size: int) -> Iterator[list[Progress]]:
