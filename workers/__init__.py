@@ -20,7 +20,7 @@ from workers.machine.versions import installed, versions
 from workers.pools.factory import make_pool
 from workers.pools.inline import InlinePool
 from workers.pools.nodes import PoolNode
-from workers.pools.options import INLINE, PoolOptions
+from workers.pools.options import INLINE, LEAST_MEMORY_BYTES, PoolOptions
 from workers.pools.pool import Pool
 from workers.pools.ray_pool import RayPool
 from workers.pools.seats import RECYCLE_MAPS
@@ -33,6 +33,7 @@ __all__ = [
     "BUDGET",
     "COMPILE_S",
     "INLINE",
+    "LEAST_MEMORY_BYTES",
     "PASSED",
     "PLAIN",
     "RECYCLE_MAPS",

@@ -4,7 +4,7 @@ import argparse
 import math
 
 from search.errors import UserError
-from workers import PoolOptions
+from workers import LEAST_MEMORY_BYTES, PoolOptions
 
 
 def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +46,12 @@ def pool_options(options: argparse.Namespace) -> PoolOptions:
         JobError: There can be no such workers otherwise.
     """
     text, memory = options.workers, options.memory
-    if memory is not None and not 0 < memory < math.inf:
-        raise UserError(f"`memory` must be a number above 0, got {memory}")
+    least = LEAST_MEMORY_BYTES / 1e9
+    if memory is not None and not least <= memory < math.inf:
+        raise UserError(
+            f"`memory` must be at least {least:g} GB, which compiling a small cell "
+            f"takes, got {memory:g}"
+        )
     return PoolOptions(
         workers=int(text) if text.isdecimal() else text,
         address=options.address,

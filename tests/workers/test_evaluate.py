@@ -2,12 +2,12 @@
 
 import dataclasses
 import gc
+import itertools
 import math
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -35,6 +35,7 @@ from workers import (
     Training,
     evaluate,
 )
+from workers.machine.clock import RunningClock
 
 ROOT = Path(__file__).parents[2]
 
@@ -149,8 +150,8 @@ def test_training_that_was_cut_short_by_its_deadline_can_be_repeated(
     """Its state, from an earlier job, is consumed by then."""
     evaluator = Evaluator(lanes=lanes)
     evaluator.evaluate(job(budget=30, training=FIXED))
-    clock = SimpleNamespace(monotonic=iter([0.0, math.inf]).__next__)
-    monkeypatch.setattr("workers.training.trainer.time", clock)
+    times = itertools.chain([0.0], itertools.repeat(math.inf))
+    monkeypatch.setattr(RunningClock, "read", lambda _: next(times))
     [result] = evaluator.evaluate(job(budget=300, training=FIXED), deadline_s=1).results
     assert result.status is Status.TIMEOUT
     assert result.updates > 30
@@ -402,7 +403,7 @@ def test_a_failure_that_is_not_the_cells_is_an_error_with_its_cause(monkeypatch)
     for error_of in ("program.Program.train", "trainer.Trainer.train"):
         with monkeypatch.context() as patch:
             patch.setattr(f"workers.training.{error_of}", breaks)
-            with pytest.raises(MachineError, match="AssertionError: no such device$"):
+            with pytest.raises(MachineError, match=r"AssertionError: no such device$"):
                 evaluator.evaluate(one)
     assert evaluator.evaluate(one).results[0].status is Status.OK
 

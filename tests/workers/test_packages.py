@@ -88,7 +88,7 @@ def test_a_copy_elsewhere_on_the_path_is_found_by_what_is_in_it(tmp_path, monkey
 
 
 def test_other_code_than_the_drivers_is_refused():
-    with pytest.raises(ImportError, match="no folder on this machine .* of tasks, /x"):
+    with pytest.raises(ImportError, match=r"no folder on this machine .* of tasks, /x"):
         pin({"tasks": ("/x/tasks", "0123456789abcdef")})
 
 

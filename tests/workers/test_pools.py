@@ -95,7 +95,7 @@ def test_a_closed_pool_has_nothing_left_to_do():
         ({"workers": "two"}, "`workers` must be 1 or more, auto or inline, got 'two'"),
         ({"workers": "inline", "per_gpu": 2}, "no use for `address` and `per_gpu`"),
         ({"per_gpu": -1}, "`per_gpu` must be at least 0, got -1"),
-        ({"memory_bytes": 0}, "`memory_bytes` must be above 0, got 0"),
+        ({"memory_bytes": 0}, "`memory_bytes` must be at least 500 MB, .* got 0 MB"),
     ],
 )
 def test_workers_that_there_cannot_be_are_refused(fields, words):

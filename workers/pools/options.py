@@ -8,6 +8,9 @@ from workers.errors import JobError
 AUTO: Final = "auto"
 INLINE: Final = "inline"
 
+LEAST_MEMORY_BYTES: Final = 500_000_000
+"""With less a worker fails before it has learned anything of a cell."""
+
 
 @dataclass(frozen=True)
 class PoolOptions:
@@ -45,8 +48,15 @@ class PoolOptions:
             raise JobError("`workers` inline has no use for `address` and `per_gpu`")
         if self.per_gpu < 0:
             raise JobError(f"`per_gpu` must be at least 0, got {self.per_gpu}")
-        if self.memory_bytes is not None and not self.memory_bytes > 0:
-            raise JobError(f"`memory_bytes` must be above 0, got {self.memory_bytes}")
+        if (
+            self.memory_bytes is not None
+            and not self.memory_bytes >= LEAST_MEMORY_BYTES
+        ):
+            raise JobError(
+                f"`memory_bytes` must be at least {LEAST_MEMORY_BYTES / 1e6:g} MB, which "
+                "compiling a small cell takes, got "
+                f"{self.memory_bytes / 1e6:g} MB"
+            )
 
     @property
     def count(self) -> int | None:

@@ -12,6 +12,7 @@ from tasks import TaskError
 from workers.errors import JobError, MachineError, one_line
 from workers.job.evaluation import Evaluation, Status, failed
 from workers.job.job import Job
+from workers.machine.clock import RunningClock
 from workers.machine.runtime import check_environment
 from workers.pools.nodes import DIED, KILLED, LOST, WORN, Nodes, PoolNode
 from workers.pools.options import PoolOptions
@@ -22,7 +23,7 @@ from workers.pools.seats import (
     ActorFactory,
     QueuedJob,
     Seat,
-    final_status,
+    ending,
     last_line,
     lost,
 )
@@ -46,9 +47,10 @@ class RayPool:
     """Long-lived Ray actors, each single-threaded and, on CPU, on a core of its own.
 
     A process that dies by itself costs a repeat of its job, and the second death makes
-    the job `CRASHED` (or `OOM`); one that is lost with its node costs a repeat. A job
-    past its deadline is stopped by killing its process. Actors are replaced when they
-    die or are worn, and follow the cluster as it grows and shrinks. A worker that has
+    the job `CRASHED`; one that is lost with its node, or killed because a node's memory
+    ran out, costs a repeat. A job past its deadline is stopped by killing its process;
+    time in which this process stood still does not count. Actors are replaced when
+    they die or are worn, and follow the cluster as it grows and shrinks. A worker that has
     nothing to do carries out the oldest unfinished job a second time: jobs are pure,
     and the first answer wins.
 
@@ -88,7 +90,8 @@ class RayPool:
         self._numbers = itertools.count()
         self._seats: list[Seat] = []
         self._refused, self._failure = 0, ""
-        self._looked = self._last_ready = time.monotonic()
+        self._clock = RunningClock()
+        self._looked = self._last_ready = 0.0
         self._news: list[str] = []
         self._nodes = Nodes()
         # Whatever goes wrong now, no actor and no Ray of ours may be left behind.
@@ -118,7 +121,7 @@ class RayPool:
 
     def next(self, timeout_s: float | None = None) -> Answer | None:
         """Waits for some job to be done; see `Pool.next`."""
-        until = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        until = math.inf if timeout_s is None else self._clock.read() + timeout_s
         while len(self):
             self._look()
             self._assign()
@@ -126,7 +129,7 @@ class RayPool:
             answer = self._turn(seat) if seat is not None else self._late()
             if answer is not None:
                 return answer
-            if seat is None and time.monotonic() >= until:
+            if seat is None and self._clock.read() >= until:
                 return None
         return None
 
@@ -164,7 +167,7 @@ class RayPool:
         asked = [seat for seat in self._seats if seat.reference is not None]
         wake = min((until, *(seat.kill_at for seat in asked)), default=until)
         wake = min(wake, self._looked + LOOK_S)
-        seconds = max(0.0, wake - time.monotonic())
+        seconds = max(0.0, wake - self._clock.read())
         if not asked:
             time.sleep(min(seconds, LOOK_S))
             return None
@@ -216,30 +219,38 @@ class RayPool:
         self._replace(seat, LOST if gone else DIED)
         # Who repeats the job will answer, or die, too: no death is counted twice.
         if any(other.number == queued.number for _, other in self._busy()):
-            self._tell(seat, gone, "another has its job, too")
+            self._tell(seat, error, "another has its job, too")
             return None
         # A death may be the job's fault, a loss is not: each has a count of its own.
         queued = queued._replace(
             attempts=queued.attempts + (not gone), losses=queued.losses + gone
         )
         if queued.attempts < ATTEMPTS and queued.losses < LOSSES:
-            self._tell(seat, gone, "its job is repeated")
+            self._tell(seat, error, "its job is repeated")
             heapq.heappush(self._queue, queued)
             return None
+        # Machines that go are no doing of a cell, and are a person's to look after.
+        if queued.attempts < ATTEMPTS:
+            raise MachineError(
+                f"a job was lost {queued.losses} times with its worker, at last by: "
+                f"{last_line(error)}. What is done is kept"
+            )
         # It has killed too many: it is the cell's failure, and the search goes on.
-        self._tell(seat, gone, "its job has failed")
-        times = queued.attempts + queued.losses
-        cause = f"the worker's process died {times} times ({type(error).__name__})"
-        return queued.job, failed(queued.job, final_status(self._ray, error), cause)
+        self._tell(seat, error, "its job has failed")
+        cause = (
+            f"the worker's process died {queued.attempts} times "
+            f"({type(error).__name__})"
+        )
+        return queued.job, failed(queued.job, Status.CRASHED, cause)
 
-    def _tell(self, seat: Seat, gone: bool, job: str) -> None:
+    def _tell(self, seat: Seat, error: Exception, job: str) -> None:
         """Has a person know that a worker is no more, and what that means."""
-        how = "was lost with its node" if gone else "died"
+        how = ending(self._ray, error)
         self._news.append(f"a worker{_where(seat)} {how}; {job}")
 
     def _late(self) -> Answer | None:
         """Kills an actor that is past its deadline."""
-        now = time.monotonic()
+        now = self._clock.read()
         late = [pair for pair in self._busy() if pair[0].kill_at <= now]
         if not late:
             return None
@@ -263,18 +274,18 @@ class RayPool:
             digest = queued.job.digest
             seat = next((one for one in idle if one.digest == digest), idle[0])
             idle.remove(seat)
-            seat.give(queued, GRACE_S)
+            seat.give(queued, self._clock.read(), GRACE_S)
         for seat in idle:
             again = self._oldest_alone()
             if again is None:
                 return
-            seat.give(again, GRACE_S)
+            seat.give(again, self._clock.read(), GRACE_S)
 
     def _oldest_alone(self) -> QueuedJob | None:
         """The most urgent job that a single worker has had for a while."""
         busy = self._busy()
         counts = Counter(queued.number for _, queued in busy)
-        now = time.monotonic()
+        now = self._clock.read()
         alone = [
             queued
             for seat, queued in busy
@@ -284,7 +295,7 @@ class RayPool:
 
     def _look(self) -> None:
         """Follows the cluster, now and then; gives up when no worker is to be had."""
-        now = time.monotonic()
+        now = self._clock.read()
         if any(seat.about is not None for seat in self._seats):
             self._last_ready = now
         elif now - self._last_ready >= START_S:
@@ -332,14 +343,14 @@ class RayPool:
         """Waits until some worker is ready."""
         while not self.workers():
             self._look()
-            seat = self._wait(time.monotonic() + 1.0)
+            seat = self._wait(self._clock.read() + 1.0)
             if seat is not None:
                 self._welcome(seat)
             if self._refused and not self._seats:
                 raise JobError(self._news[-1])
-        until = time.monotonic() + 5.0  # those that start together begin together
-        while time.monotonic() < until and not all(s.about for s in self._seats):
-            seat = self._wait(time.monotonic() + 1.0)
+        until = self._clock.read() + 5.0  # those that start together begin together
+        while self._clock.read() < until and not all(s.about for s in self._seats):
+            seat = self._wait(self._clock.read() + 1.0)
             if seat is not None:
                 self._welcome(seat)
 

@@ -1,11 +1,9 @@
 """Places of a pool for Ray actors, and what sits there: one process, one job."""
 
 import math
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from workers.job.evaluation import Status
 from workers.job.job import Job
 from workers.pools.packages import own_packages
 from workers.pools.worker import Worker, sent_by_value
@@ -15,8 +13,7 @@ ATTEMPTS: Final = 2
 
 LOSSES: Final = 20
 """How often a job is repeated that was lost with its machine, or by a kill that Ray
-announces; a job that is lost more often is `CRASHED` too, for nothing repeats for ever.
-"""
+announces; then the run stops, for nothing repeats for ever."""
 
 RECYCLE_JOBS: Final = 500
 RECYCLE_BYTES: Final = 3 << 30
@@ -55,8 +52,8 @@ class Seat:
             ready, then a job's answer; None when idle.
         about: What it says of itself; None until it is ready.
         queued: The job under way; None when idle.
-        started: `time.monotonic()` at which it was asked.
-        kill_at: The same, at which it is killed.
+        started: When it was given its job, by the pool's clock.
+        kill_at: When it is killed, by the same clock.
         digest: The cell it held last.
         done: Jobs it has answered.
     """
@@ -65,7 +62,7 @@ class Seat:
     reference: Any
     about: dict[str, Any] | None = None
     queued: QueuedJob | None = None
-    started: float = field(default_factory=time.monotonic)
+    started: float = 0.0
     kill_at: float = math.inf
     digest: str = ""
     done: int = 0
@@ -80,10 +77,10 @@ class Seat:
         """Ray's id of its node; empty until it is ready."""
         return "" if self.about is None else str(self.about["node"])
 
-    def give(self, queued: QueuedJob, grace_s: float) -> None:
-        """Has it carry out a job."""
+    def give(self, queued: QueuedJob, now: float, grace_s: float) -> None:
+        """Has it carry out a job, and be killed so long after the job's deadline."""
         self.queued, self.digest = queued, queued.job.digest
-        self.started = time.monotonic()
+        self.started = now
         self.kill_at = self.started + queued.deadline_s + grace_s
         self.reference = self.handle.evaluate.remote(
             queued.job.to_json(), queued.deadline_s
@@ -151,22 +148,25 @@ class ActorFactory(NamedTuple):
         return cpus
 
 
+def ending(ray: Any, error: Exception) -> str:
+    """What became of an actor, in words."""
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return "was killed, for its node's memory ran out"
+    return "was lost with its node" if lost(ray, error) else "died"
+
+
 def lost(ray: Any, error: Exception) -> bool:
     """Whether an actor went with its node, or was taken away, and not by itself.
 
     Ray says of a process that ended while its node lives that it has died, and how; a
-    node that goes shows first as a connection that is closed.
+    node that goes shows first as a connection that is closed. Ray's monitor of memory
+    kills whoever it likes when a node runs out: that may be anybody's doing, and a
+    worker's own allocations are limited before; see `limit_memory`.
     """
     if isinstance(error, ray.exceptions.OutOfMemoryError):
-        return False
+        return True
     by_itself = "worker process has died" in str(error)
     return bool(getattr(error, "preempted", False)) or not by_itself
-
-
-def final_status(ray: Any, error: Exception) -> Status:
-    """How a job ended whose processes died."""
-    full = isinstance(error, ray.exceptions.OutOfMemoryError)
-    return Status.OOM if full else Status.CRASHED
 
 
 def last_line(error: Exception) -> str:

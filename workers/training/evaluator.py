@@ -21,6 +21,7 @@ from workers.job.evaluation import Evaluation, Result, Status
 from workers.job.job import Job
 from workers.job.setting import Point, Setting
 from workers.job.spec import TaskSpec
+from workers.machine.clock import RunningClock, ticking
 from workers.machine.runtime import (
     COMPILER_OPTIONS,
     DEFAULT_LANES,
@@ -48,7 +49,8 @@ def evaluate(job: Job, *, deadline_s: float = math.inf) -> Evaluation:
 
     Args:
         job: The job.
-        deadline_s: Seconds after which unfinished settings are `TIMEOUT`.
+        deadline_s: Seconds after which unfinished settings are `TIMEOUT`; those in
+            which the machine stood still do not count.
 
     Raises:
         JobError: This machine cannot do what the job asks for.
@@ -110,7 +112,10 @@ class Evaluator:
         try:
             program = self._program(job)
             program.reset_meter()
-            results = self._results(job, program, start + deadline_s)
+            clock = RunningClock()
+            with ticking(clock):
+                trainer = Trainer(job, program, self._data, deadline_s, clock)
+                results = self._results(job, program, trainer)
         except (TaskError, JobError):
             raise
         except Exception as error:  # noqa: BLE001 - a candidate's failure is data
@@ -182,10 +187,9 @@ class Evaluator:
         return program
 
     def _results(
-        self, job: Job, program: Program, deadline: float
+        self, job: Job, program: Program, trainer: Trainer
     ) -> tuple[Result, ...]:
         """Trains what no earlier job has brought to its end."""
-        trainer = Trainer(job, program, self._data, deadline)
         # Before anything is trained: what does not fit takes its neighbours along.
         if (limit := job.training.memory_limit_bytes) is not None:
             needed = trainer.needs_bytes()

@@ -1,9 +1,8 @@
 """The training of settings side by side, epoch by epoch, until each of them is over."""
 
 import math
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from workers.job.job import Job
 from workers.job.schedule import advance
 from workers.job.setting import Point
 from workers.job.spec import TaskSpec
+from workers.machine.clock import RunningClock
 from workers.training.data import DataCache
 from workers.training.program import Hyper, Program, TrainState
 from workers.training.progress import Position, Progress, end, is_open, result_of
@@ -36,13 +36,15 @@ class Trainer:
         job: The job.
         program: Its program.
         data: Where windows come from.
-        deadline: `time.monotonic()` from which on training ends as `TIMEOUT`.
+        deadline_s: Seconds by the clock from which on training ends as `TIMEOUT`.
+        clock: Time in which this process runs.
     """
 
     job: Job
     program: Program
     data: DataCache
-    deadline: float = math.inf
+    deadline_s: float = math.inf
+    clock: RunningClock = field(default_factory=RunningClock)
 
     def train(
         self, group: Sequence[Progress]
@@ -129,7 +131,7 @@ class Trainer:
         """Trains on some windows of an epoch, or until all settings have diverged."""
         hyper = self._hyper(lanes)
         for first in range(start, stop, BLOCK):
-            if time.monotonic() >= self.deadline:
+            if self.clock.read() >= self.deadline_s:
                 raise TimeoutError
             last = min(first + BLOCK, stop)
             state = self.program.train(state, data, first, last, hyper)
