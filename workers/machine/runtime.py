@@ -110,7 +110,7 @@ def start_backend() -> str:
     try:
         return str(jax.default_backend())
     except (AssertionError, RuntimeError) as error:
-        asked = jax.config.read("jax_platforms")
+        asked = os.environ.get("JAX_PLATFORMS")
         what = f"JAX_PLATFORMS={asked}: " if asked else ""
         raise MachineError(
             f"{what}JAX does not start: {one_line(error)}; JAX_PLATFORMS=cpu needs no "

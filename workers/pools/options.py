@@ -48,14 +48,11 @@ class PoolOptions:
             raise JobError("`workers` inline has no use for `address` and `per_gpu`")
         if self.per_gpu < 0:
             raise JobError(f"`per_gpu` must be at least 0, got {self.per_gpu}")
-        if (
-            self.memory_bytes is not None
-            and not self.memory_bytes >= LEAST_MEMORY_BYTES
-        ):
+        memory, least = self.memory_bytes, LEAST_MEMORY_BYTES
+        if memory is not None and not memory >= least:
             raise JobError(
-                f"`memory_bytes` must be at least {LEAST_MEMORY_BYTES / 1e6:g} MB, which "
-                "compiling a small cell takes, got "
-                f"{self.memory_bytes / 1e6:g} MB"
+                f"`memory_bytes` must be at least {least / 1e6:g} MB, which compiling "
+                f"a small cell takes, got {memory / 1e6:g} MB"
             )
 
     @property

@@ -50,8 +50,8 @@ class RayPool:
     the job `CRASHED`; one that is lost with its node, or killed because a node's memory
     ran out, costs a repeat. A job past its deadline is stopped by killing its process;
     time in which this process stood still does not count. Actors are replaced when
-    they die or are worn, and follow the cluster as it grows and shrinks. A worker that has
-    nothing to do carries out the oldest unfinished job a second time: jobs are pure,
+    they die or are worn, and follow the cluster as it grows and shrinks. A worker that
+    has nothing to do carries out the oldest unfinished job a second time: jobs are pure,
     and the first answer wins.
 
     Making one starts or joins Ray, and waits until a worker is ready; it raises a

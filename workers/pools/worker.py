@@ -79,8 +79,7 @@ class Worker:
         """Machine, Ray's node, its address, process id, core and numerics class."""
         import ray
 
-        import workers
-
+        code = os.path.dirname(str(sys.modules["workers"].__file__))
         return {
             "machine": platform.node(),
             "node": ray.get_runtime_context().get_node_id(),
@@ -88,7 +87,7 @@ class Worker:
             "pid": os.getpid(),
             "core": None if self._claim is None else self._claim.core,
             "numerics": self._evaluator.numerics.to_dict(),
-            "code": os.path.dirname(os.path.dirname(os.path.abspath(workers.__file__))),
+            "code": os.path.dirname(os.path.abspath(code)),
         }
 
 
