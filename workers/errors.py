@@ -15,4 +15,4 @@ class MachineError(JobError):
 def one_line(error: BaseException) -> str:
     """Kind and words of an error."""
     reason = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {reason}"
+    return f"{type(error).__name__}: {reason}" if reason else type(error).__name__

@@ -51,8 +51,8 @@ class RayPool:
     ran out, costs a repeat. A job past its deadline is stopped by killing its process;
     time in which this process stood still does not count. Actors are replaced when
     they die or are worn, and follow the cluster as it grows and shrinks. A worker that
-    has nothing to do carries out the oldest unfinished job a second time: jobs are pure,
-    and the first answer wins.
+    has nothing to do carries out the oldest unfinished job a second time: jobs are
+    pure, and the first answer wins.
 
     Making one starts or joins Ray, and waits until a worker is ready; it raises a
     `JobError` if none starts, or none may.
