@@ -49,7 +49,7 @@ def pool_options(options: argparse.Namespace) -> PoolOptions:
     least = LEAST_MEMORY_BYTES / 1e9
     if memory is not None and not least <= memory < math.inf:
         raise UserError(
-            f"`memory` must be at least {least:g} GB, which compiling a small cell "
+            f"`memory` must be a number, at least {least:g} GB, which a small cell "
             f"takes, got {memory:g}"
         )
     return PoolOptions(

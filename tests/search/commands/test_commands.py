@@ -21,7 +21,15 @@ from search.commands.cli import main
 from search.commands.status import node_rows
 from search.loop import pools
 from tests.support.fake_search import Fake, history, make_pool, query
-from tests.support.searches import command, finish, shown, start, table, wait_for
+from tests.support.searches import (
+    command,
+    finish,
+    refused,
+    shown,
+    start,
+    table,
+    wait_for,
+)
 from workers import PoolNode, Setting
 
 
@@ -420,3 +428,11 @@ def test_bad_input_is_one_line_and_changes_nothing(
     assert printed.err.count("\n") == 1
     assert BAD[words] in printed.err
     assert (everything(demos), history(run)) == before
+
+
+@pytest.mark.parametrize("memory", ["0.0001", "nan", "inf", "-1"])
+def test_less_memory_than_a_cell_takes_is_refused(memory: str, tmp_path: Path) -> None:
+    err = refused("run", f"--memory={memory}", "--out", tmp_path / "run")
+    assert "--memory must be a number, at least 0.5 GB, " in err
+    assert err.strip().endswith(f"got {float(memory):g}")
+    assert not (tmp_path / "run").exists()
