@@ -28,6 +28,16 @@ SELECT sum(compile_s), sum(train_s), value FROM evaluations
 JOIN words ON words.id = numerics GROUP BY numerics
 """
 
+BESTS: Final = """
+SELECT lower(hex(c.digest)), coalesce(c.text, ''), json_extract(t.value, '$.name'),
+    max(best)
+FROM runs r JOIN evaluations e ON e.id = evaluation JOIN cells c ON c.id = cell
+    JOIN tasks t ON t.id = task JOIN trainings a ON a.id = training
+WHERE status = 'OK' AND best IS NOT NULL
+    AND coalesce(json_extract(a.value, '$.schedule.name'), '') != 'filter'
+GROUP BY c.id, t.id ORDER BY c.id, t.id
+"""
+
 TOOK: Final = """
 SELECT compile_s, train_s, value FROM evaluations
 JOIN words ON words.id = numerics WHERE evaluations.id = ?
@@ -177,6 +187,10 @@ class Results:
     def spent(self) -> Spent:
         """What all evaluations took."""
         return Spent.total(self._file.rows(SPENT))
+
+    def bests(self) -> list[tuple[str, str, str, float]]:
+        """Digest and text of each cell, a task, and the best it reached there."""
+        return self._file.rows(BESTS)
 
     def work(self) -> list[Work]:
         """What was carried out, by task and machine; not what was taken over."""
