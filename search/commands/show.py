@@ -12,6 +12,7 @@ from search.errors import UserError, at_least
 from search.loop.sources import read_cell
 from search.output.cell import cell_facts, render_cell
 from search.output.words import render_rows
+from search.store.files import write_whole
 
 PICTURES: Final[dict[str, Callable[[Cell, str], bytes]]] = {
     ".svg": lambda cell, name: draw_svg(cell, name).encode(),
@@ -85,6 +86,6 @@ def write_picture(path: Path, name: str, cell: Cell) -> None:
     """
     picture = PICTURES[path.suffix.lower()](cell, name)
     try:
-        path.write_bytes(picture)
+        write_whole(path, picture)
     except OSError as error:
         raise UserError(f"--out: cannot write {path} ({error.strerror})") from None

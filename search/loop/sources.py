@@ -13,6 +13,7 @@ from search.procedure.document import Document, assign, overlay
 from search.procedure.own_code import own_code
 from search.procedure.reader import make_config
 from search.store.document_file import read_document
+from search.store.files import read_whole
 
 MAX_BYTES = 1 << 20
 """A larger file is no cell."""
@@ -189,9 +190,4 @@ def _read_text(source: str) -> str:
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "neither a cell of the zoo nor a file"
         raise UserError(f"{source!r} is {kind}; {nearest_name(source, list(ZOO))}")
-    if path.stat().st_size > MAX_BYTES:
-        raise UserError(f"{source}: over {MAX_BYTES} bytes, too large for a cell")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{source}: cannot be read as text: {error}") from None
+    return read_whole(path, MAX_BYTES)

@@ -55,6 +55,11 @@ def open_database(
     """
     if path is not None:
         _make_folder(path.parent)
+        if path.is_symlink():  # it may lead to a file of somebody else's
+            raise UserError(
+                f"{path} is a link, which is only read: open the folder it leads to, "
+                "or name another folder"
+            )
     file = _connect(str(path or ":memory:"), path)
     file.new = path is not None and not (path.exists() and path.stat().st_size)
     try:
