@@ -121,8 +121,11 @@ def _read(path: Path, mode: str, partly: bool) -> Database:
             if not _pragma(file, "schema_version"):
                 raise EmptyError(f"{path} is empty: nothing was begun there")
             _check_format(file)
-            with contextlib.suppress(sqlite3.DatabaseError if partly else ()):
+            try:
                 _check_schema(file)
+            except sqlite3.DatabaseError:
+                if not partly:
+                    raise
     except BaseException:
         file.close()
         raise

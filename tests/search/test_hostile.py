@@ -35,10 +35,10 @@ COMMANDS = (
     ("top", "RUN", "--text"),
     ("status", "RUN"),
     ("show", "RUN:1"),
-    ("report", "RUN", "--out", "OUT/page.html"),
-    ("export", "RUN", "--out", "OUT/export"),
+    ("report", "RUN", "--out", "OUT/page.html", "-k", "1"),
+    ("export", "RUN", "--out", "OUT/export", "-k", "1"),
 )
-FLIPS = 60
+FLIPS = 40
 
 
 @pytest.fixture(scope="module")
