@@ -152,12 +152,10 @@ def _is_workers(value: Any) -> bool:
     )
 
 
-LIMIT: Final = Kind("a whole number from 1", lambda v: _is_int(v) and v >= 1)
-
 METADATA: Final[Columns] = {
     "config": Kind("a configuration", _is_table),
-    "candidates": LIMIT,
-    "planned": LIMIT,
+    "candidates": COUNT,
+    "planned": COUNT,
     "versions": Kind("versions by name", _is_versions),
     "version": TEXT,
     "machine": TEXT,
