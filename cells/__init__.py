@@ -18,7 +18,7 @@ from cells.notation.flow import flow
 from cells.notation.text import parse, parse_named, to_text
 from cells.notation.tokens import CellSyntaxError
 from cells.ops import OP_SETS, OPS, CellError, Op
-from cells.own_ops import load_op, op_names
+from cells.own_ops import load_op, loaded_ops, op_names
 from cells.size import flops, num_params, recurrent_linears, width_for
 from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
@@ -60,6 +60,7 @@ __all__ = [
     "from_json",
     "latex",
     "load_op",
+    "loaded_ops",
     "lower",
     "mutate",
     "name_values",

@@ -32,6 +32,11 @@ def op_names(names: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def loaded_ops() -> set[str]:
+    """The own ops that have been loaded in this process, as `module:op`."""
+    return {op.origin for op in OPS.values() if op.origin}
+
+
 def load_op(spec: str) -> Op:
     """Imports a person's own op, named `module:op`, and adds it to `OPS`.
 

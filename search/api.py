@@ -37,6 +37,7 @@ from search.output.display import ContestDisplay, SearchDisplay, print_end
 from search.output.export import export_run
 from search.output.leaderboard import WIDTH, Leaderboard
 from search.output.status import run_facts
+from search.procedure.own_code import OwnCode
 from search.procedure.presets import search_names
 from workers import PoolOptions
 
@@ -82,6 +83,8 @@ class Run:
 
     Args:
         folder: One that `search` or `cellsearch run` made.
+        ops: `module:op` of own ops that it uses and you want imported.
+        tasks: `module:Class` of own tasks, the same.
 
     Attributes:
         folder: Where it is.
@@ -90,7 +93,10 @@ class Run:
         UserError: There is no run.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(
+        self, folder: str | Path, ops: Sequence[str] = (), tasks: Sequence[str] = ()
+    ) -> None:
+        OwnCode(tuple(ops), tuple(tasks)).load()
         self.folder = Path(folder)
         open_run(self.folder, reading=True).close()
 
@@ -252,13 +258,16 @@ def resume(
     pool: PoolOptions = PoolOptions(),
     curves: bool = False,
     deadline: float = FACTOR,
+    ops: Sequence[str] = (),
+    tasks: Sequence[str] = (),
 ) -> Run:
-    """Goes on with a run, as `cellsearch resume` does; see `search`.
+    """Goes on with a run, as `cellsearch resume` does; see `search` and `Run`.
 
     Raises:
         UserError: There is no run, or it cannot be gone on with.
         KeyboardInterrupt: It was stopped at once; what is done is kept.
     """
+    OwnCode(tuple(ops), tuple(tasks)).load()
     folder = Path(out)
     with SearchDisplay() as display:
         own = Session(limits, pool, curves, deadline)

@@ -28,8 +28,16 @@ from tasks.describe import (
 )
 from tasks.download import FOLDER_VARIABLE
 from tasks.pack import PACK, PackTask, Problems
-from tasks.registry import SIZE_NAMES, TASKS, make_task, resolve_task
+from tasks.registry import (
+    SIZE_NAMES,
+    TASKS,
+    import_class,
+    loaded_classes,
+    make_task,
+    resolve_task,
+)
 from tasks.synthetic import Examples, SyntheticTask, uniform_integers
+from tasks.text import TEXT_KINDS
 
 __all__ = [
     "ACCURACY",
@@ -40,6 +48,7 @@ __all__ = [
     "SIZE_NAMES",
     "SPLITS",
     "TASKS",
+    "TEXT_KINDS",
     "TOKEN_NLL",
     "CorpusTask",
     "Examples",
@@ -58,7 +67,9 @@ __all__ = [
     "Windows",
     "check_task",
     "describe_task",
+    "import_class",
     "list_tasks",
+    "loaded_classes",
     "make_task",
     "render_list",
     "render_task",

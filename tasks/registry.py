@@ -44,6 +44,9 @@ TASKS: Mapping[str, Callable[..., Task]] = types.MappingProxyType(
 )
 
 
+_LOADED: set[str] = set()
+
+
 def make_task(name: str, size: str = "small", **overrides: Value) -> Task:
     """A task of the box in a named size, with single fields set otherwise.
 
@@ -134,6 +137,11 @@ def installed(name: str) -> Callable[..., Task]:
     return import_class(points[name].value)
 
 
+def loaded_classes() -> frozenset[str]:
+    """The classes that have been imported by name in this process: `module:Class`."""
+    return frozenset(_LOADED)
+
+
 def import_class(spec: str) -> Callable[..., Task]:
     """The class that `module:Class` names.
 
@@ -160,6 +168,7 @@ def import_class(spec: str) -> Callable[..., Task]:
             key for key, value in vars(module).items() if isinstance(value, type)
         ]
         raise TaskError(f"task {spec!r}: " + unknown("class", class_name, classes))
+    _LOADED.add(spec)
     return maker
 
 

@@ -87,7 +87,10 @@ def test_the_first_readme_can_be_read_from_top_to_bottom() -> None:
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_a_command_has_the_options_that_it_is_given(words: list[str]) -> None:
     module = importlib.import_module(COMMANDS[words[0]].module)
-    with mock.patch.object(module, "run", return_value=0) as run:
+    with (
+        mock.patch.object(module, "run", return_value=0) as run,
+        mock.patch("search.commands.own_code.OwnCode.load"),
+    ):
         assert main(words) == 0
     run.assert_called_once()
 

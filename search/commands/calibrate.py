@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from cells import ZOO
+from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.calibration import calibrate, panel_document
 from search.contest.ledger import Ledger
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--out", type=Path, default=Path(FOLDER), metavar="DIR", help=f"({FOLDER})")
     add_pool_arguments(parser)
+    add_own_code(parser)
     add("--json", action="store_true", help="print JSON")
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,21 +13,26 @@ from search.commands.streams import lasting_streams
 class Command(NamedTuple):
     """A command: its module, which is imported when it is used, and what it does.
 
+    `beside`: whether it takes `module:name` of a person, from the current folder.
+
     The module has `add_arguments(parser)` and `run(options)`.
     """
 
     module: str
     help: str
+    beside: bool = False
 
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "run": Command(
         "search.commands.run",
         "search for cells, or go on with a search, and print the ranked table",
+        beside=True,
     ),
     "resume": Command(
         "search.commands.resume",
         "go on with a run: the same search, and what it has is not trained again",
+        beside=True,
     ),
     "top": Command(
         "search.commands.top",
@@ -41,14 +45,17 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "final": Command(
         "search.commands.final",
         "score a run's best cells anew, by seeds, settings and a task it has not seen",
+        beside=True,
     ),
     "evaluate": Command(
         "search.commands.evaluate",
         "score cells on tasks, and print the table of the 2015 paper for them",
+        beside=True,
     ),
     "calibrate": Command(
         "search.commands.calibrate",
         "say whether tasks tell cells apart, and which panel of runs does it cheapest",
+        beside=True,
     ),
     "show": Command(
         "search.commands.show",
@@ -69,6 +76,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "tasks": Command(
         "search.commands.tasks",
         "list the tasks, or print one with three examples",
+        beside=True,
     ),
     "doctor": Command(
         "search.commands.doctor",
@@ -153,10 +161,9 @@ def _run(words: Sequence[str], name: str) -> int:
     module.add_arguments(parsers[name])
     options = parser.parse_args(words)
 
-    # `module:op` finds a file beside you; what else a person mistakes is one line.
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
+    # Whatever a person mistakes is one line.
     try:
+        _load_own_code(options, beside=COMMANDS[name].beside)
         status: int = module.run(options)
     except Exception as error:
         if not isinstance(error, _mistakes()):
@@ -167,6 +174,12 @@ def _run(words: Sequence[str], name: str) -> int:
         print(f"{parsers[name].prog}: {plain(message)}", file=sys.stderr)
         return 2
     return status
+
+
+def _load_own_code(options: argparse.Namespace, *, beside: bool) -> None:
+    from search.commands.own_code import load_own_code
+
+    load_own_code(options, beside=beside)
 
 
 def _as_typed(message: str, flags: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from search.commands.own_ops import add_op_argument, load_ops
+from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.evaluation import evaluate, look_up
 from search.contest.request import BASELINE, Request, make_request
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a zoo name, a file of cell text, RUN:RANK of a run's table, or -",
     )
     add("--tasks", required=True, metavar="A,B", help="tasks, separated by commas")
-    add_op_argument(parser)
+    add_own_code(parser)
 
     # ... how ...
     add("--preset", default="small", help=f"{', '.join(preset_names())} (small)")
@@ -92,7 +92,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> Request:
-    load_ops(options)
     return make_request(
         read_cells(options.cells),
         options.tasks.split(","),

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from search.commands.own_ops import add_op_argument, load_ops
+from search.commands.own_code import add_own_code
 from search.errors import UserError
 from search.loop.sources import read_cell
 from search.output.card import safe_name
@@ -36,12 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="scores with fresh seeds for the cards: cellsearch evaluate --json > FILE",
     )
-    add_op_argument(parser)
+    add_own_code(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Writes the folders; returns the exit status."""
-    load_ops(options)
     source = Path(options.source)
     out = options.out or Path(FOLDER) / (safe_name(source.name) or "cell")
     exports = _export(options, source, out)

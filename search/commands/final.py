@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from cells import Cell, digest
+from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.finals import FinalTable, final_table, finals_panel
 from search.contest.ledger import Ledger
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=int, metavar="N", help="fresh seeds of each setting (the run's)"
     )
     add_pool_arguments(parser)
+    add_own_code(parser)
     add("--json", action="store_true", help="print JSON")
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from search.commands.own_code import add_own_code
 from search.output.report.file import DRAWN, FILE, write_report
 
 
@@ -14,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="FILE.html", help=f"the page (RUN/{FILE})")
     add("--force", action="store_true", help="overwrite the page, if it is there")
     add("-k", type=int, metavar="K", help=f"how many cells are drawn ({DRAWN})")
+    add_own_code(parser)
 
 
 def run(options: argparse.Namespace) -> int:

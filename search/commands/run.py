@@ -10,6 +10,7 @@ from typing import Any
 
 from search.commands.dry_run import dry_run
 from search.commands.final import end_with_finals
+from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.errors import UserError
 from search.loop.deadlines import FACTOR, LEAST_S
@@ -77,6 +78,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         f"{LEAST_S:g} s; 0: none at all ({FACTOR:g})",
     )
     add_pool_arguments(parser)
+    add_own_code(parser)
     add("--json", action="store_true", help="print the table as JSON")
 
 

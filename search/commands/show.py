@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from cells import Cell, draw_png, draw_svg
-from search.commands.own_ops import add_op_argument, load_ops
+from search.commands.own_code import add_own_code
 from search.errors import UserError, at_least
 from search.loop.sources import read_cell
 from search.output.cell import cell_facts, render_cell
 from search.output.words import render_rows
+from search.store.files import write_whole
 
 PICTURES: Final[dict[str, Callable[[Cell, str], bytes]]] = {
     ".svg": lambda cell, name: draw_svg(cell, name).encode(),
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--width", type=int, default=128, help="H for parameters and FLOPs (128)"
     )
-    add_op_argument(parser)
+    add_own_code(parser)
     parser.add_argument("--latex", action="store_true", help="equations as LaTeX")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="draw the cell: FILE.svg or FILE.png"
@@ -45,8 +46,6 @@ def run(options: argparse.Namespace) -> int:
     at_least("`width`", options.width, 1)
     if options.out is not None:
         check_picture(options.out, overwrite=options.force)
-    # Before the text is read, which may use them.
-    load_ops(options)
     name, cell = read_cell(options.cell)
     facts = cell_facts(name, cell, options.width)
     picture = {}
@@ -87,6 +86,6 @@ def write_picture(path: Path, name: str, cell: Cell) -> None:
     """
     picture = PICTURES[path.suffix.lower()](cell, name)
     try:
-        path.write_bytes(picture)
+        write_whole(path, picture)
     except OSError as error:
         raise UserError(f"--out: cannot write {path} ({error.strerror})") from None

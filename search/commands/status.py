@@ -6,21 +6,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from search.commands.own_code import add_own_code, note_missing
 from search.loop.runs import open_run, replay
 from search.output.status import run_facts
+from search.output.stored import print_counts
 from search.output.words import duration, render_counts, render_rows
+from search.procedure.own_code import UnnamedCodeError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    add_own_code(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints the status; returns the exit status."""
-    with open_run(options.run, reading=True) as run:
-        facts = run_facts(run, replay(run))
+    try:
+        with open_run(options.run, reading=True) as run:
+            facts = run_facts(run, replay(run))
+    except UnnamedCodeError as error:
+        print_counts(options.run, as_json=options.json)
+        note_missing(error)
+        return 0
     if options.json:
         print(json.dumps(facts, indent=2))
     else:

@@ -5,12 +5,15 @@ import json
 import sys
 from pathlib import Path
 
+from search.commands.own_code import add_own_code, note_missing
 from search.contest.finals import FinalTable
 from search.errors import at_least
 from search.loop.runs import open_run, replay
 from search.output.leaderboard import Leaderboard
+from search.output.stored import print_stored
 from search.output.tables import print_finals, print_leaderboard
 from search.output.words import plain
+from search.procedure.own_code import UnnamedCodeError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,12 +22,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("run", type=Path, metavar="RUN", help="the run's folder")
     add("-k", type=int, default=10, metavar="K", help="how many cells (10)")
     add("--text", action="store_true", help="print the cells' texts, too")
+    add_own_code(parser)
     add("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints the table; returns the exit status."""
     at_least("`k`", options.k, 1)
+    try:
+        return _print_table(options)
+    except UnnamedCodeError as error:
+        print_stored(options.run, options.k, texts=options.text, as_json=options.json)
+        note_missing(error)
+        return 0
+
+
+def _print_table(options: argparse.Namespace) -> int:
     with open_run(options.run, reading=True) as run:
         board = Leaderboard(replay(run).procedure)
         mixed = run.store.history.get("mixed")

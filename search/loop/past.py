@@ -48,7 +48,9 @@ class Past:
         number = procedure.decisions
         if number >= self.decisions:
             return None
-        stored = next(self._decisions)
+        stored = next(self._decisions, None)
+        if stored is None or stored.number != number:
+            raise UserError(f"decision {number} is missing: the file was edited")
         self.restored += 1
         # To draw a mutant takes milliseconds: most are believed, if they may be.
         if self._verifies(number) or not procedure.past_opening:

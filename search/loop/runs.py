@@ -14,6 +14,7 @@ from search.loop.engine import Engine, Limits
 from search.loop.numerics import class_of
 from search.procedure.config import Config
 from search.procedure.document import Document, differences
+from search.procedure.own_code import UnnamedCodeError, own_code
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 from search.procedure.writer import to_document
@@ -139,6 +140,7 @@ def open_run(folder: Path, *, reading: bool = False) -> OpenRun:
         path = folder / CONFIG_FILE
         if not reading and path.is_file():
             edited = {**read_document(path), "candidates": run.planned}
+            _check_named(folder, edited)
             with naming(path):
                 config = make_config(edited)
             run.check(to_document(config), CONFIG_FILE)
@@ -218,9 +220,24 @@ def _opened(folder: Path, store: Store) -> OpenRun:
     )
     if not isinstance(document, dict) or None in (planned, candidates):
         raise UserError(f"{folder} holds results, but no run of `cellsearch run`")
+    _check_named(folder, document)
     with naming(folder / RUN_FILE):
         config = make_config({**document, "candidates": int(planned)})
     return OpenRun(folder, config, store, int(candidates), int(planned))
+
+
+def _check_named(folder: Path, document: Document) -> None:
+    """Refuses to import what only a stored configuration names.
+
+    Raises:
+        UnnamedCodeError: It needs code that nobody has named in this process.
+    """
+    missing = own_code(document).missing()
+    if any(missing):
+        raise UnnamedCodeError(
+            f"{folder} uses code of its maker's own, which is imported only if you "
+            f"name it: {missing.options}"
+        )
 
 
 class _Silent:

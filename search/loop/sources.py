@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cells import ZOO, Cell, CellError, load_op, nearest_name, parse_named, to_text
+from cells import ZOO, Cell, CellError, nearest_name, parse_named, to_text
 from search.errors import UserError
 from search.loop.runs import branch_document, open_run, replay
 from search.procedure.document import Document, assign, overlay
+from search.procedure.own_code import own_code
 from search.procedure.reader import make_config
 from search.store.document_file import read_document
+from search.store.files import read_whole
 
 MAX_BYTES = 1 << 20
 """A larger file is no cell."""
@@ -122,12 +124,12 @@ def resolve_cells(document: Document) -> Document:
     Raises:
         UserError: There is no such cell, file, run or rank, or the text is no cell.
         CellError: An own op, which a text may use, cannot be loaded.
+        TaskError: A task of a person's own cannot.
     """
     own_ops, texts = document.get("own_ops", []), document.get("cells", {})
     if not (_are_names(own_ops) and isinstance(texts, dict)):
         return document
-    for spec in own_ops:
-        load_op(spec)
+    own_code(document).load()  # a person has named it here
     resolved = {**document, "cells": {**texts}}
     for key in ("seeds", "references"):
         if _are_names(document.get(key)):
@@ -188,9 +190,4 @@ def _read_text(source: str) -> str:
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "neither a cell of the zoo nor a file"
         raise UserError(f"{source!r} is {kind}; {nearest_name(source, list(ZOO))}")
-    if path.stat().st_size > MAX_BYTES:
-        raise UserError(f"{source}: over {MAX_BYTES} bytes, too large for a cell")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{source}: cannot be read as text: {error}") from None
+    return read_whole(path, MAX_BYTES)

@@ -21,6 +21,7 @@ from search.output.card import (
     to_json,
 )
 from search.output.leaderboard import Leaderboard
+from search.store.files import read_whole
 
 DEFAULT_K: Final = 3
 MAX_BYTES: Final = 1 << 26
@@ -105,12 +106,11 @@ def read_scores(path: Path) -> Mapping[str, Any]:
     Raises:
         UserError: There is no such file, or it holds something else.
     """
+    text = read_whole(path, MAX_BYTES)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path}: over {MAX_BYTES} bytes, too large for scores")
-        return fresh_scores(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
+        return fresh_scores(json.loads(text))
+    except RecursionError:
+        raise UserError(f"{path}: too deep: lists within lists within ...") from None
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
 

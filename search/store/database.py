@@ -4,11 +4,13 @@ import contextlib
 import json
 import shlex
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from search.errors import UserError
+from search.store.decode import Columns, checked, metadata_value, wrong
 
 RUN_FILE: Final = "search.db"
 RESULTS_FILE: Final = "results.db"
@@ -21,6 +23,13 @@ _DISK: Final = (
     sqlite3.SQLITE_CANTOPEN,
 )
 """What SQLite says when the disk does not take or give what is asked for."""
+
+MOST_S: Final = 20.0
+MOST_BYTES: Final = 1 << 26
+"""Of a query in a file that is only read: seconds of processor, bytes of a value."""
+
+_BETWEEN: Final = 100_000
+"""Steps of SQLite between two looks at the clock."""
 
 _IDS: Final = 10_000
 """Ids that are kept in memory, a table."""
@@ -48,6 +57,7 @@ class Database:
         self.path = path
         self.new = False
         self.execute = connection.execute
+        self._began = 0.0
         self.executemany = connection.executemany
         self._connection = connection
         self._ids: dict[str, dict[Any, int]] = {}  # by table
@@ -83,12 +93,43 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise explained(error, self.path, new=self.new) from None
 
+    def limit(self) -> None:
+        """Bounds what a query costs: the file may be a stranger's.
+
+        Seconds are this thread's own on a processor, so that a slow disk is no reason.
+        """
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+
+        def late() -> bool:
+            return time.thread_time() - self._began > MOST_S
+
+        self._began = time.thread_time()
+        self._connection.set_progress_handler(late, _BETWEEN)
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
+        self._began = time.thread_time()
         try:
             return self.execute(sql, values).fetchall()
         except sqlite3.DatabaseError as error:
             raise explained(error, self.path) from None
+
+    def checked(
+        self, table: str, columns: Columns, sql: str, values: Sequence[Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        """All rows of a query, of which each value is of the kind that it must be.
+
+        Args:
+            table: What the rows are of, as a person may look it up.
+            columns: What the query gives, in order.
+            sql: The query.
+            values: Of its parameters.
+
+        Raises:
+            UserError: One is not.
+        """
+        rows = self.rows(sql, values)
+        return [checked(self.path, table, columns, row) for row in rows]
 
     def number(self, table: str, value: str) -> int:
         """The id of a value in a table of `id` and `value`, where it is put if new."""
@@ -110,22 +151,22 @@ class Database:
         """The reverse of `number`.
 
         Raises:
-            KeyError: The table, damaged, has no such id.
+            UserError: The table, damaged, has no such id.
         """
         values = self._values.setdefault(table, {})
         if number not in values:
             if len(values) >= _IDS:
                 values.clear()
             rows = self.rows(f"SELECT value FROM {table} WHERE id = ?", (number,))
-            if not rows:
-                raise KeyError(f"{table} has no {number}")
+            if not rows or not isinstance(rows[0][0], str):
+                raise wrong(self.path, table, f"there is no text {number}")
             values[number] = rows[0][0]
         return values[number]
 
     def get(self, key: str, default: Any = None) -> Any:
         """A JSON value of `metadata`."""
         rows = self.rows("SELECT value FROM metadata WHERE key = ?", (key,))
-        return json.loads(rows[0][0]) if rows else default
+        return metadata_value(self.path, key, rows[0][0]) if rows else default
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Sets JSON values of `metadata`, within a transaction."""
@@ -154,6 +195,8 @@ def explained(
         return UserError(damaged(path, str(error)))
     if code == sqlite3.SQLITE_NOTADB:
         return UserError(f"{path} is no file of cellsearch ({error}); name another")
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return UserError(f"{path} cannot be read: a query took over {MOST_S:.0f} s")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StorageError(f"{path} is in use by another process ({error})")
     if code not in _DISK:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from search.errors import UserError
 from search.procedure.document import Document
+from search.store.files import read_whole, write_whole
+from search.store.json_text import DEEPEST, depth_exceeds
 
 
 def read_document(path: Path) -> Document:
@@ -13,24 +15,20 @@ def read_document(path: Path) -> Document:
     Raises:
         UserError: It cannot be read, or is no TOML.
     """
+    text = read_whole(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: cannot be read ({reason})") from None
-    except tomllib.TOMLDecodeError as error:
+        document = tomllib.loads(text)
+    except ValueError as error:  # of TOML, or a number of too many digits
         raise UserError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path}: too deep: tables within tables within ...") from None
+    if depth_exceeds(document, DEEPEST):
+        raise UserError(f"{path}: too deep: tables within tables within ...")
+    return document
 
 
 def write_document(path: Path, document: Document) -> None:
     """Writes tables as a TOML file, all of it or nothing."""
     import tomli_w
 
-    part = path.with_name(f"{path.name}.part")
-    text = tomli_w.dumps(document, multiline_strings=True)
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    write_whole(path, tomli_w.dumps(document, multiline_strings=True).encode())

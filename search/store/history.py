@@ -2,11 +2,26 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from search.errors import UserError
 from search.procedure.moves import NEW, Decision, Issued, Move, Reject
 from search.store.database import Database
+from search.store.decode import (
+    COUNT,
+    DIGEST,
+    EMPTY,
+    FLAG,
+    INT,
+    NOTHING,
+    NUMBER,
+    TEXT,
+    TIME,
+    Columns,
+    one_of,
+    read_stored,
+    wrong,
+)
 from search.store.rows import cell_number
 from search.store.tables import VIEWS
 
@@ -33,6 +48,39 @@ SELECT * FROM ({VIEWS["issued"]}) WHERE number > ? ORDER BY number LIMIT ?
 """
 
 ADD_JOB: Final = "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+DECISION: Final[Columns] = {
+    "number": COUNT,
+    "kind": one_of(*Move),
+    "at": NUMBER,
+    "cell": DIGEST | EMPTY,
+    "parent": DIGEST | EMPTY,
+    "text": TEXT | NOTHING,
+    "rules": TEXT | NOTHING,
+    "drain": FLAG,
+}
+REJECT: Final[Columns] = {
+    "decision": COUNT,
+    "reason": TEXT,
+    "parent": DIGEST | EMPTY,
+    "digest": DIGEST | EMPTY,
+}
+ISSUED: Final[Columns] = {
+    "number": COUNT,
+    "decision": COUNT,
+    "cell": DIGEST,
+    "task": TEXT,
+    "stage": INT,
+    "settings": COUNT,
+    "start": NUMBER,
+    "end": NUMBER,
+    "drain": FLAG,
+}
+LAST_OF: Final[Columns] = {"number": COUNT | NOTHING}
+TIME_OF: Final[Columns] = {"stored_at": TIME | NOTHING}
+COUNT_OF: Final[Columns] = {"kind": TEXT, "count": COUNT}
+"""What the queries give."""
 
 
 class History:
@@ -78,7 +126,9 @@ class History:
 
     def last_decision(self) -> int:
         """The number of the last decision; -1: there is none."""
-        ((number,),) = self._file.rows("SELECT max(number) FROM decisions")
+        ((number,),) = self._file.checked(
+            "decisions", LAST_OF, "SELECT max(number) FROM decisions"
+        )
         return -1 if number is None else int(number)
 
     def decisions(self) -> Iterator[Decision]:
@@ -89,20 +139,25 @@ class History:
         """
         self.flush()
         last = -1
-        while page := self._file.rows(DECISIONS, (last, PAGE)):
+        path = self._file.path
+        while page := self._file.checked(
+            "decisions", DECISION, DECISIONS, (last, PAGE)
+        ):
             # All rejects of a page in one query.
             first, last = page[0][0], page[-1][0]
             rejects: dict[int, list[Reject]] = {}
-            for number, *reject in self._file.rows(REJECTS, (first, last)):
+            for number, *reject in self._file.checked(
+                "rejects", REJECT, REJECTS, (first, last)
+            ):
                 rejects.setdefault(number, []).append(Reject(*reject))
             for row in page:
-                yield _decision(row, rejects.get(row[0], ()))
+                yield _decision(path, row, rejects.get(row[0], ()))
 
     def jobs(self) -> Iterator[Issued]:
         """All jobs in order of issue, a page at a time."""
         self.flush()
         last = -1
-        while page := self._file.rows(JOBS, (last, PAGE)):
+        while page := self._file.checked("jobs", ISSUED, JOBS, (last, PAGE)):
             last = page[-1][0]
             for row in page:
                 yield Issued._make((*row[:-1], bool(row[-1])))
@@ -118,15 +173,19 @@ class History:
 
     def last_result(self) -> int | None:
         """When the last evaluation was stored, in Unix seconds; None: there is none."""
-        ((at,),) = self._file.rows("SELECT max(stored_at) FROM evaluations")
+        ((at,),) = self._file.checked(
+            "evaluations", TIME_OF, "SELECT max(stored_at) FROM evaluations"
+        )
         return None if at is None else int(at)
 
     def counts(self) -> dict[str, int]:
         """How many decisions there are of each kind."""
         return dict(
-            self._file.rows(
+            self._file.checked(
+                "decisions",
+                COUNT_OF,
                 "SELECT value, count(*) FROM decisions JOIN words ON id = kind "
-                "GROUP BY kind ORDER BY 2 DESC, 1"
+                "GROUP BY kind ORDER BY 2 DESC, 1",
             )
         )
 
@@ -182,23 +241,22 @@ class History:
         )
 
 
-def _decision(row: tuple[Any, ...], rejects: Sequence[Reject]) -> Decision:
+def _decision(
+    path: Path | None, row: tuple[Any, ...], rejects: Sequence[Reject]
+) -> Decision:
     """A decision from the columns of `DECISIONS`."""
     number, kind, at, digest, parent, text, rules, drain = row
-    try:
-        return Decision(
-            number=number,
-            kind=Move(kind),
-            at=at,
-            digest=digest,
-            parent=parent,
-            text=text or "",
-            rules=tuple(json.loads(rules or "[]")),
-            rejects=tuple(rejects),
-            drain=bool(drain),
-        )
-    except ValueError as error:
-        raise UserError(
-            f"decision {number} cannot be read ({error}): the run was made by another "
-            "version, or its file was edited"
-        ) from None
+    names = read_stored(path, "decisions", "rules", rules or "[]")
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise wrong(path, "decisions", f"rules of {number} are no list of names")
+    return Decision(
+        number=number,
+        kind=Move(kind),
+        at=at,
+        digest=digest,
+        parent=parent,
+        text=text or "",
+        rules=tuple(names),
+        rejects=tuple(rejects),
+        drain=bool(drain),
+    )

@@ -1,8 +1,10 @@
 """Who else may use a folder: a lock for one process, and whether machines share it."""
 
 import contextlib
+import errno
 import os
 import socket
+import stat
 import sys
 import time
 from pathlib import Path
@@ -25,6 +27,9 @@ PATIENCE: Final = 25
 PAUSE_S: Final = 0.02
 """How often, and how many seconds apart, a lock is tried again."""
 
+_LONGEST: Final = 400
+"""Bytes of a lock's file: the name of a process and its host."""
+
 _FAR: Final = 1 << 20
 """The byte that is locked on Windows, where a locked byte cannot be read."""
 
@@ -46,7 +51,7 @@ class RunLock:
     def __enter__(self) -> Self:
         path = self._folder / LOCK_FILE
         try:
-            file = path.open("a+", encoding="utf-8")
+            file = _open(path, os.O_CREAT | os.O_APPEND)
         except OSError as error:
             raise UserError(f"cannot write {path} ({error.strerror})") from None
 
@@ -78,7 +83,7 @@ class RunLock:
 def holder(folder: Path) -> str | None:
     """Who holds a run folder, in words; None: nobody, as far as can be told."""
     try:
-        file = (folder / LOCK_FILE).open("r+", encoding="utf-8")
+        file = _open(folder / LOCK_FILE, 0)
     except OSError:
         return None
     with file:
@@ -114,6 +119,26 @@ def on_network(folder: Path, mounts: str) -> bool:
         if folder.is_relative_to(point) and len(point.parts) >= depth:
             depth, kind = len(point.parts), fields[2]
     return kind.startswith(NETWORK)
+
+
+def _open(path: Path, flags: int) -> IO[str]:
+    """Opens a lock's file: no link, which would have another file emptied.
+
+    Raises:
+        OSError: It is none, or cannot be opened.
+    """
+    flags |= os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link: remove it")
+    handle = os.open(path, flags, 0o666)
+    try:
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LONGEST:
+            raise OSError(errno.EINVAL, "it is no file of a lock: remove it")
+        return os.fdopen(handle, "r+", encoding="utf-8", errors="replace")
+    except BaseException:
+        os.close(handle)
+        raise
 
 
 def _holder(file: IO[str]) -> str:

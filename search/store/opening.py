@@ -6,6 +6,9 @@ format, and `metadata` holds the version of cellsearch that made it. The table
 if it can, earlier ones; it refuses any other in one line which says what reads it.
 """
 
+import contextlib
+import functools
+import re
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +16,9 @@ from typing import Any, Final
 
 from search.errors import UserError
 from search.store.database import Database, StorageError, damaged, explained
+from search.store.decode import wrong
 from search.store.locks import on_network, read_mounts
+from search.store.tables import RUN
 from workers import installed
 
 APPLICATION: Final = 0x63656C6C  # "cell"
@@ -55,6 +60,11 @@ def open_database(
     """
     if path is not None:
         _make_folder(path.parent)
+        if path.is_symlink():  # it may lead to a file of somebody else's
+            raise UserError(
+                f"{path} is a link, which is only read: open the folder it leads to, "
+                "or name another folder"
+            )
     file = _connect(str(path or ":memory:"), path)
     file.new = path is not None and not (path.exists() and path.stat().st_size)
     try:
@@ -63,6 +73,7 @@ def open_database(
             file.new = not _pragma(file, "schema_version")
             if not file.new:
                 _check_format(file)
+                _check_schema(file)
                 _check_pages(file)
             _set_journal(file)
 
@@ -102,6 +113,7 @@ def read_database(path: Path, *, partly: bool = False) -> Database:
 
 def _read(path: Path, mode: str, partly: bool) -> Database:
     file = _connect(f"{path.absolute().as_uri()}?{mode}", path)
+    file.limit()
     try:
         with file.errors():
             if partly:  # else SQLite refuses every row of a file that is cut off
@@ -109,6 +121,11 @@ def _read(path: Path, mode: str, partly: bool) -> Database:
             if not _pragma(file, "schema_version"):
                 raise EmptyError(f"{path} is empty: nothing was begun there")
             _check_format(file)
+            try:
+                _check_schema(file)
+            except sqlite3.DatabaseError:
+                if not partly:
+                    raise
     except BaseException:
         file.close()
         raise
@@ -156,6 +173,40 @@ def _check_format(file: Database) -> None:
         f"{file.path} is of format {own}, which {reads} can read; this is cellsearch "
         f"{_version()}, which reads format {FORMAT}"
     )
+
+
+def _check_schema(file: Database) -> None:
+    """Refuses a file that is more than tables as we make them.
+
+    A stranger's triggers would act, views and computed columns in place of tables may
+    never end, and an index may say other things than the table that it is of. Views of
+    other names are nobody's business: nothing here reads them.
+    """
+    own = _own_schema()
+    # In the order in which SQLite takes them, as far as they can be read.
+    for kind, name, table, sql in file.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"
+    ):
+        if kind == "trigger" or (name in own and (kind, _bare(sql)) != own[name]):
+            raise wrong(file.path, str(name), f"it is a {kind} that is none of ours")
+        if kind == "index" and table in own and sql is not None:
+            raise wrong(file.path, str(table), f"its index {name} is none of ours")
+
+
+@functools.cache
+def _own_schema() -> Mapping[str, tuple[str, str]]:
+    """Name to kind and statement of all that a file of ours has, views apart."""
+    connection = sqlite3.connect(":memory:")
+    with contextlib.closing(connection):
+        connection.executescript(BASE + RUN)
+        query = "SELECT type, name, sql FROM sqlite_master"
+        rows = connection.execute(query).fetchall()
+    return {name: (kind, _bare(sql)) for kind, name, sql in rows if kind == "table"}
+
+
+def _bare(sql: object) -> str:
+    """A statement without comments and spaces, which may differ between versions."""
+    return re.sub(r"--[^\n]*|\s+", "", str(sql))
 
 
 def _check_pages(file: Database) -> None:

@@ -5,10 +5,23 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from search.store.database import RESULTS_FILE, Database
+from search.store.decode import (
+    COUNT,
+    DIGEST,
+    FLAG,
+    KEY,
+    NUMBER,
+    SECONDS,
+    TEXT,
+    TIME,
+    Columns,
+)
 from search.store.opening import open_database
 from search.store.reuse import Reused
 from search.store.rows import (
     COLUMNS,
+    CURVE,
+    RESULT,
     TrainingRow,
     find_trainings,
     make_result,
@@ -28,6 +41,16 @@ SELECT sum(compile_s), sum(train_s), value FROM evaluations
 JOIN words ON words.id = numerics GROUP BY numerics
 """
 
+BESTS: Final = """
+SELECT lower(hex(c.digest)), coalesce(c.text, ''), json_extract(t.value, '$.name'),
+    max(best)
+FROM runs r JOIN evaluations e ON e.id = evaluation JOIN cells c ON c.id = cell
+    JOIN tasks t ON t.id = task JOIN trainings a ON a.id = training
+WHERE status = 'OK' AND best IS NOT NULL
+    AND coalesce(json_extract(a.value, '$.schedule.name'), '') != 'filter'
+GROUP BY c.id, t.id ORDER BY c.id, t.id
+"""
+
 TOOK: Final = """
 SELECT compile_s, train_s, value FROM evaluations
 JOIN words ON words.id = numerics WHERE evaluations.id = ?
@@ -42,6 +65,28 @@ FROM evaluations e JOIN tasks t ON t.id = task JOIN trainings a ON a.id = traini
     JOIN words m ON m.id = machine
 WHERE source IS NULL GROUP BY 1, 2, 3 ORDER BY min(e.id)
 """
+
+
+FOUND: Final[Columns] = {"run_id": KEY, "budget": COUNT, **RESULT, **CURVE}
+SECONDS_OF: Final[Columns] = {"compile_s": SECONDS, "train_s": SECONDS, "value": TEXT}
+BEST_OF: Final[Columns] = {
+    "digest": DIGEST,
+    "text": TEXT,
+    "task": TEXT,
+    "best": NUMBER,
+}
+WORK_OF: Final[Columns] = {
+    "task": TEXT,
+    "filter": FLAG,
+    "machine": TEXT,
+    "evaluations": COUNT,
+    "compile_s": SECONDS,
+    "train_s": SECONDS,
+    "compiled": COUNT,
+    "first": TIME,
+    "last": TIME,
+}
+"""What the queries give."""
 
 
 class Spent(NamedTuple):
@@ -171,16 +216,22 @@ class Results:
 
     def took(self, evaluation: int) -> tuple[float, float, str]:
         """Seconds of compilation, other seconds and numerics class of an evaluation."""
-        [(compile_s, train_s, numerics)] = self._file.rows(TOOK, (evaluation,))
+        [(compile_s, train_s, numerics)] = self._file.checked(
+            "evaluations", SECONDS_OF, TOOK, (evaluation,)
+        )
         return compile_s, train_s, numerics
 
     def spent(self) -> Spent:
         """What all evaluations took."""
-        return Spent.total(self._file.rows(SPENT))
+        return Spent.total(self._file.checked("evaluations", SECONDS_OF, SPENT))
+
+    def bests(self) -> list[tuple[str, str, str, float]]:
+        """Digest and text of each cell, a task, and the best it reached there."""
+        return self._file.checked("runs", BEST_OF, BESTS)
 
     def work(self) -> list[Work]:
         """What was carried out, by task and machine; not what was taken over."""
-        rows = self._file.rows(WORK)
+        rows = self._file.checked("evaluations", WORK_OF, WORK)
         return [Work(name, bool(tried), *rest) for name, tried, *rest in rows]
 
     def _find(
@@ -188,7 +239,8 @@ class Results:
     ) -> Iterator[tuple[str, Result]]:
         keys = {bytes.fromhex(run_id): run_id for run_id in run_ids}
         query = FIND.format("curve" if curves else "NULL", ",".join("?" * len(keys)))
-        for key, own, *columns in self._file.rows(query, (*keys, budget)):
+        rows = self._file.checked("runs", FOUND, query, (*keys, budget))
+        for key, own, *columns in rows:
             result = make_result(self._file, *columns)
             if own == budget or result.over:
                 yield keys[key], result

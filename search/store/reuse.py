@@ -107,7 +107,7 @@ def classes_of(path: Path) -> set[str]:
     file = read_database(_file_of(path), partly=True)
     query = "SELECT DISTINCT value FROM evaluations JOIN words ON words.id = numerics"
     try:
-        return {name for (name,) in file.rows(query) if name}
+        return {name for (name,) in file.rows(query) if name and isinstance(name, str)}
     except UNREADABLE:
         return set()
     finally:

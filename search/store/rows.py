@@ -1,6 +1,5 @@
 """Trainings and evaluations as they are stored; see `tables`."""
 
-import json
 import sqlite3
 import time
 from collections.abc import Container, Iterable
@@ -10,9 +9,25 @@ from typing import Any, Final, NamedTuple
 from cells import to_text
 from search.errors import UserError
 from search.store.database import Database
+from search.store.decode import (
+    COUNT,
+    INT,
+    KEY,
+    NOTHING,
+    NUMBER,
+    SECONDS,
+    TEXT,
+    TIME,
+    Columns,
+    one_of,
+    read_stored,
+    wrong,
+)
+from search.store.json_text import read_json
 from workers import (
     Evaluation,
     Job,
+    JobError,
     Point,
     Result,
     Setting,
@@ -51,6 +66,34 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ADD_TRAINING: Final = """
 INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+
+
+RESULT: Final[Columns] = {
+    "setting": INT,
+    "status": one_of(*Status),
+    "best": NUMBER | NOTHING,
+    "test": NUMBER | NOTHING,
+    "updates": COUNT,
+    "ended": INT,
+    "width": COUNT,
+    "num_params": COUNT,
+}
+CURVE: Final[Columns] = {"curve": TEXT | NOTHING}
+TRAINING: Final[Columns] = {"budget": COUNT, "evaluation": INT, **RESULT, **CURVE}
+EVALUATION: Final[Columns] = {
+    "digest": KEY,
+    "text": TEXT | NOTHING,
+    "task": TEXT,
+    "training": TEXT,
+    "budget": COUNT,
+    "seed": INT,
+    "compile_s": SECONDS,
+    "train_s": SECONDS,
+    "compiled": COUNT,
+    "numerics": TEXT,
+    "machine": TEXT,
+    "stored_at": TIME,
+}
 
 
 class TrainingRow(NamedTuple):
@@ -103,7 +146,9 @@ def find_trainings(file: Database, run_id: str) -> list[TrainingRow]:
     """What a file has of a training, smaller budgets first, with curves."""
     return [
         TrainingRow(budget, evaluation, make_result(file, *columns))
-        for budget, evaluation, *columns in file.rows(FIND, (bytes.fromhex(run_id),))
+        for budget, evaluation, *columns in file.checked(
+            "runs", TRAINING, FIND, (bytes.fromhex(run_id),)
+        )
     ]
 
 
@@ -113,7 +158,7 @@ def find_evaluation(file: Database, number: int) -> EvaluationRow:
     Raises:
         ValueError: The file, damaged, has no such evaluation.
     """
-    [row] = file.rows(FIND_EVALUATION, (number,))
+    [row] = file.checked("evaluations", EVALUATION, FIND_EVALUATION, (number,))
     return EvaluationRow(*row)
 
 
@@ -224,15 +269,15 @@ def make_result(
     """A result from the columns of `runs`.
 
     Raises:
-        KeyError: The file, damaged, has no such setting or word.
+        UserError: The file, damaged, has no such setting or word, or no such curve.
     """
     return Result(
-        setting=_setting(file.value("settings", setting)),
+        setting=_stored_setting(file, setting),
         status=Status(status),
         best=best,
         updates=updates,
         ended=file.value("words", ended),
-        curve=tuple(Point(*point) for point in json.loads(curve)) if curve else (),
+        curve=_curve(file, curve) if curve else (),
         width=width,
         num_params=num_params,
         test=test,
@@ -264,6 +309,52 @@ def _training_text(training: Training) -> str:
     return dumps(training.to_dict())
 
 
+def _stored_setting(file: Database, number: int) -> Setting:
+    """A setting by its id."""
+    text = file.value("settings", number)
+    try:
+        return _setting(text)
+    except (JobError, TypeError, ValueError) as error:
+        what = f"value of {number} is no setting ({error})"
+        raise wrong(file.path, "settings", what) from None
+
+
 @lru_cache(maxsize=10_000)
 def _setting(text: str) -> Setting:
-    return Setting.from_dict(json.loads(text))
+    values = read_json(text)
+    if not isinstance(values, dict):
+        raise TypeError("it is no table")
+    for key, kind in _SETTING.items():
+        if key in values and not kind.fits(values[key]):
+            raise TypeError(f"{key} must be {kind.words}")
+    return Setting.from_dict(values)
+
+
+_SETTING: Final = {
+    "scale": NUMBER,
+    "rate": NUMBER,
+    "clip": NUMBER,
+    "dropout": NUMBER,
+    "num_layers": COUNT,
+    "parameters": COUNT,
+    "constant_epochs": COUNT | NOTHING,
+    "decay": NUMBER | NOTHING,
+    "optimizer": TEXT,
+}
+
+
+def _curve(file: Database, text: str) -> tuple[Point, ...]:
+    points = read_stored(file.path, "runs", "curve", text)
+    if not isinstance(points, list) or not all(map(_is_point, points)):
+        raise wrong(file.path, "runs", "curve is no list of points")
+    return tuple(Point(*point) for point in points)
+
+
+def _is_point(value: Any) -> bool:
+    """Four numbers; a loss may be anything that training makes of it."""
+    return (
+        isinstance(value, list)
+        and len(value) == len(Point._fields)
+        and COUNT.fits(value[0])
+        and all(type(one) in (int, float) for one in value)
+    )

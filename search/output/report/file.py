@@ -8,6 +8,7 @@ from search.errors import UserError, at_least
 from search.loop.runs import open_run, replay
 from search.output.report.data import collect
 from search.output.report.page import render
+from search.store.files import write_whole
 
 FILE: Final = "report.html"
 DRAWN: Final = 20
@@ -78,15 +79,10 @@ def _write(path: Path, page: str, *, force: bool) -> int:
     Raises:
         UserError: It cannot be written.
     """
-    part = path.with_name(f"{path.name}.part")
     content = page.encode("utf-8", "replace")  # half a character in a stranger's JSON
     try:
-        try:
-            part.write_bytes(content)
-            _check_path(path, force=force)  # somebody may have made it meanwhile
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        _check_path(path, force=force)  # somebody may have made it meanwhile
+        write_whole(path, content)
     except OSError as error:
         raise UserError(
             f"cannot write {path} ({error.strerror}); `out` names another file"

@@ -115,7 +115,7 @@ def test_a_decision_of_an_unknown_kind_is_one_line(tmp_path: Path) -> None:
         with file:
             file.execute("UPDATE words SET value = 'graft' WHERE value = 'seed'")
         file.close()
-        with pytest.raises(UserError, match=r"decision 0 cannot be read \('graft' is"):
+        with pytest.raises(UserError, match=r"kind must be .* got 'graft'"):
             list(store.history.decisions())
 
 
