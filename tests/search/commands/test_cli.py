@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -165,7 +166,7 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
     )
     assert found.returncode == 0, found.stderr
     for name, command in COMMANDS.items():
-        assert f"\n    {name} " in found.stdout
+        assert re.search(rf"\n    {name}\s", found.stdout)
         assert command.module not in found.stderr
     modules = {line.rpartition("|")[2].strip() for line in found.stderr.splitlines()}
     assert "search.commands.cli" in modules
