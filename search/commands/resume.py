@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from search.commands.final import end_with_finals
 from search.commands.run import add_limits, carry_out, session_of
 from search.loop.session import resume
 
@@ -17,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Goes on with the run; returns the exit status."""
     own = session_of(options)
-    status = carry_out(
+    return carry_out(
         lambda display: resume(options.run, own, display),
         options.run,
+        own.pool,
         as_json=options.json,
     )
-    return status or end_with_finals(options.run, own.pool, as_json=options.json)

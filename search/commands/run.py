@@ -22,6 +22,7 @@ from search.output.display import SearchDisplay, how_to_go_on, print_end
 from search.output.leaderboard import Leaderboard
 from search.procedure.presets import search_names
 from search.procedure.reader import PRESET, make_config, planned
+from workers import PoolOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         return dry_run(config, planned(document), own.pool)
 
     folder = options.out or Path("runs") / str(document.get("preset", PRESET))
-    status = carry_out(
+    return carry_out(
         lambda display: search(
             folder,
             document,
@@ -110,9 +111,9 @@ def run(options: argparse.Namespace) -> int:
             branch=options.branch,
         ),
         folder,
+        own.pool,
         as_json=options.json,
     )
-    return status or end_with_finals(folder, own.pool, as_json=options.json)
 
 
 def session_of(options: argparse.Namespace) -> Session:
@@ -131,13 +132,18 @@ def session_of(options: argparse.Namespace) -> Session:
 
 
 def carry_out(
-    searching: Callable[[SearchDisplay], Searched], folder: Path, *, as_json: bool
+    searching: Callable[[SearchDisplay], Searched],
+    folder: Path,
+    pool: PoolOptions,
+    *,
+    as_json: bool,
 ) -> int:
-    """Shows a search while it goes on, and its table in the end.
+    """Shows a search while it goes on, and its table in the end; then its finals.
 
     Args:
         searching: Searches; the display is to be told.
         folder: The run's.
+        pool: Who carries out the trainings of finals.
         as_json: Whether the table is printed as JSON.
 
     Returns:
@@ -155,7 +161,12 @@ def carry_out(
         print(f"{searched.ending}. {how_to_go_on(folder)}", file=sys.stderr)
     else:
         print_end(searched, folder, sys.stdout)
-    return 130 if searched.ending is Ending.STOPPED else 0
+    if searched.ending is Ending.STOPPED:
+        return 130
+    objective = searched.engine.procedure.config.objective
+    if objective is None or not objective.finals.cells:
+        return 0
+    return end_with_finals(folder, pool, as_json=as_json)
 
 
 def read_setting(text: str) -> tuple[str, Any]:

@@ -50,7 +50,8 @@ class Past:
             return None
         stored = next(self._decisions, None)
         if stored is None or stored.number != number:
-            raise UserError(f"decision {number} is missing: the file was edited")
+            had = "none" if stored is None else stored.number
+            raise _mismatch(f"decision {number}", "number", had, number)
         self.restored += 1
         # To draw a mutant takes milliseconds: most are believed, if they may be.
         if self._verifies(number) or not procedure.past_opening:

@@ -56,7 +56,7 @@ class Tally:
             self.rejects[reject.reason] += 1
             if reject.reason.startswith("ignores"):
                 self.dead += 1
-            elif reject.digest:
+            elif reject.digest in procedure.population.members:
                 self._saved(reject.digest, procedure)
         if decision.kind is Move.AGAIN:
             self._saved(decision.digest, procedure)

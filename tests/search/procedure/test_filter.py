@@ -17,7 +17,7 @@ from benchmarks.calibrate_filter import (
 )
 from cells import ZOO, dead, digest, parse
 from search.procedure.filter import Filter, passed
-from search.procedure.presets import search_names
+from search.procedure.presets import preset_document, search_names
 from search.procedure.reader import preset_filter
 from tests.support.jobs import TINY
 from workers import Evaluation, Evaluator, InlinePool, Point, Result, Setting, Status
@@ -25,7 +25,13 @@ from workers import Evaluation, Evaluator, InlinePool, Point, Result, Setting, S
 SMALL = preset_filter("small")
 
 
-@pytest.mark.parametrize("name", search_names())
+FILTERED = [
+    name for name in search_names() if preset_document(name)["filter"]["name"] != "off"
+]
+"""Presets that have a filter."""
+
+
+@pytest.mark.parametrize("name", FILTERED)
 def test_every_attempt_has_another_setting_and_the_first_is_the_same_for_all(name):
     known = preset_filter(name)
     digests = [digest(ZOO[cell]) for cell in ("gru", "lstm", "mut1", "mut2", "mut3")]
@@ -39,7 +45,7 @@ def test_every_attempt_has_another_setting_and_the_first_is_the_same_for_all(nam
         assert known.setting(each, known.attempts + 1) == row[1]
 
 
-@pytest.mark.parametrize("name", search_names())
+@pytest.mark.parametrize("name", FILTERED)
 def test_a_filters_job_has_one_setting_and_the_filters_budget(name):
     known = preset_filter(name)
     job = known.job(ZOO["gru"], seed=3)

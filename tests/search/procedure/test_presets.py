@@ -62,7 +62,11 @@ def test_a_preset_says_everything_but_what_has_a_formula(name: str) -> None:
     said = {key for key in leaves(to_document(config)) if not key.startswith("cells.")}
     formula = {"rules.in_flight", "rules.slots", "rules.weights"}
     unsaid = {key for key in said - leaves(whole) if ".dropout" not in key} - formula
-    assert unsaid <= {f"plans.{task}.task" for task in document["tasks"]}
+    # Tasks that a preset has no lines for are trained by those of "*".
+    named = {f"plans.{task}." for task in plans}
+    unsaid = {key for key in unsaid if key[: key.rindex(".") + 1] in named or not plans}
+    if plans:
+        assert unsaid <= {f"plans.{task}.task" for task in document["tasks"]}
 
 
 @pytest.mark.parametrize("name", search_names())
