@@ -370,12 +370,14 @@ def spoil(folder: Path) -> None:
         texts = document["cells"]
         texts[HOSTILE] = texts.pop("mut1")
         texts[HOSTILE + "gru"] = texts.pop("gru")
+        node = {"node": HOSTILE, "machine": HOSTILE, "address": HOSTILE, "pids": [1]}
+        node |= {"busy": 1, "losses": {HOSTILE: 1}}
         values = {
             "config": document,
             "versions": {HOSTILE: HOSTILE},
             "machine": HOSTILE + "\ud800",
             "numerics": {"key": HOSTILE, HOSTILE: HOSTILE},
-            "workers": {HOSTILE: 1},
+            "workers": {"at": 1.8e9, "nodes": [node]},
             "reuse": [HOSTILE],
         }
         for key, value in values.items():
