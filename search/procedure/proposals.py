@@ -25,6 +25,7 @@ from search.procedure.config import Config
 from search.procedure.course import Course
 from search.procedure.moves import Decision, Move, Reject
 from search.procedure.population import Member, Population
+from search.procedure.rules import PARENTS
 from workers import model_width
 
 DECISION: Final = 1
@@ -85,9 +86,11 @@ class Proposals:
 
     def _propose(self, number: int, at: float, rng: np.random.Generator) -> Decision:
         """A mutant of a random cell of the list that is new, or may be tried again."""
-        parents = self._population.parents
+        population, rules = self._population, self._config.rules
+        chosen = rules.parents == PARENTS[0]
+        parents = population.parents if chosen else population.seeds
         rejects: list[Reject] = []
-        while len(rejects) < self._config.rules.max_redraws:
+        while len(rejects) < rules.max_redraws:
             parent = parents[int(rng.integers(len(parents)))]
             mutant = self._mutant(parent, rng)
             if mutant is None:  # another parent may have one
@@ -96,7 +99,7 @@ class Proposals:
 
             # A cell that is known under another text is the same cell.
             form = canonicalize(mutant.cell)
-            known = self._population.members.get(form.digest)
+            known = population.members.get(form.digest)
             reason = self._reason_against(form.cell, known)
             if reason:
                 rejects.append(Reject(reason, parent.digest, form.digest))

@@ -12,6 +12,9 @@ from search.procedure.settings import Inheritance
 INHERITANCE: Final = Inheritance()
 """The paper's numbers."""
 
+PARENTS: Final = ("list", "seeds")
+"""Whose mutants a search may propose; see `Rules.parents`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
@@ -34,6 +37,8 @@ class Rules:
         widest: Width of a proposal's model, in widths of the baseline's, above which it
             is not trained: with few matrices a budget of weights makes it wide, and
             dear; 0: any.
+        parents: Whose mutants are proposed: those of the `list` (the paper's), or of
+            the `seeds` alone, which is random search: what selection is measured by.
         ops: Sets or names of the ops that a mutation may write.
         weights: Relative frequency of transformations that differ from the default.
         max_nodes: Mutants of more nodes are drawn again.
@@ -55,6 +60,7 @@ class Rules:
     edits: tuple[int, ...] = ()
     recurrent: int = 0
     widest: float = 0.0
+    parents: str = PARENTS[0]
     ops: tuple[str, ...] = ("paper",)
     weights: tuple[tuple[str, float], ...] = ()
     max_nodes: int = 60
@@ -92,6 +98,9 @@ class Rules:
                 "edits must be none or two numbers, 1 or more, in order, "
                 f"got {self.edits}"
             )
+
+        if self.parents not in PARENTS:
+            raise UserError(unknown_name("rules.parents", self.parents, PARENTS))
 
         # What a mutation does: ops that there are, and some transformation at least.
         _check_weights(dict(self.weights))
@@ -131,7 +140,7 @@ def _check_weights(own: Mapping[str, float]) -> None:
         raise UserError("weights: at least one must be above 0")
 
 
-UNSAID: Final = ("edits", "recurrent", "widest")
+UNSAID: Final = ("edits", "recurrent", "widest", "parents")
 """Options that a document says only where they differ from the paper's way."""
 
 

@@ -23,6 +23,7 @@ OTHERS: dict[str, Any] = {
     "edits": (1, 2),
     "recurrent": 1,
     "widest": 1.01,
+    "parents": "seeds",
     "ops": ("extended",),
     "weights": (("insert", 2.0),),
     "max_nodes": 10,

@@ -59,6 +59,7 @@ CHANGED: dict[str, Any] = {
     "rules.edits": [1, 2],
     "rules.recurrent": 1,
     "rules.widest": 1.01,
+    "rules.parents": "seeds",
     "rules.ops": ["extended"],
     "rules.weights": {},
     "rules.weights.remove": 0,
@@ -113,6 +114,7 @@ UNSAID = {
     *("rules.weights", "rules.racing", "training.memory_limit_bytes", "size"),
     *("filter.task.letters", "filter.first"),
     *("rules.edits", "rules.recurrent", "rules.widest"),
+    "rules.parents",
     *(f"plans.{t}.grid.{n}" for t in ("xml", "arithmetic") for n in ("decay",)),
     *(f"plans.{t}.grid.constant_epochs" for t in ("xml", "arithmetic")),
 }
