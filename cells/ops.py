@@ -41,6 +41,7 @@ class Op:
         attributes: Names of its numeric attributes; all default to 0.
         weights: Name and rank of its weights: rank 1 is `[H]`, rank 2 is `[H, H]`.
         nonnegative: Whether the output is never below zero.
+        odd: Whether an op of one argument has f(-a) = -f(a).
         latex: A format string of its arguments, for equations.
         origin: `module:name` for an op that a person added; empty for built-in ops.
     """
@@ -56,6 +57,7 @@ class Op:
     attributes: tuple[str, ...] = ()
     weights: tuple[tuple[str, int], ...] = ()
     nonnegative: bool = False
+    odd: bool = False
     latex: str = ""
     origin: str = ""
 
@@ -104,6 +106,7 @@ _BUILT_IN: tuple[Op, ...] = (
         lambda xp, a: xp.tanh(a),
         pullback=lambda xp, ct, y, a: (ct * (1 - y * y),),
         reads=("output",),
+        odd=True,
         latex=r"\tanh({})",
     ),
     Op(
@@ -197,6 +200,7 @@ _BUILT_IN: tuple[Op, ...] = (
         lambda xp, a: xp.sin(a),
         pullback=lambda xp, ct, y, a: (ct * xp.cos(a),),
         reads=("args",),
+        odd=True,
         latex=r"\sin({})",
     ),
     Op(
@@ -225,8 +229,16 @@ _BUILT_IN: tuple[Op, ...] = (
         1,
         lambda xp, params, a: a * xp.broadcast_to(params["scale"], a.shape),
         weights=(("scale", 1),),
+        odd=True,
     ),
-    Op("rms_norm", "activation", 1, _rms_norm, latex=r"\mathrm{{rmsnorm}}({})"),
+    Op(
+        "rms_norm",
+        "activation",
+        1,
+        _rms_norm,
+        odd=True,
+        latex=r"\mathrm{{rmsnorm}}({})",
+    ),
 )
 
 OPS: dict[str, Op] = {op.name: op for op in _BUILT_IN}

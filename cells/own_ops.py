@@ -109,6 +109,8 @@ def _probe(op: Op) -> None:
             f"op {op.origin!r}: must return shape (2, 3) of float32 for arguments of "
             f"that shape and type, got {got[0]} of {got[1]}"
         )
+    if op.odd and (op.arity != 1 or (op.function(np, -args[0]) != -output).any()):
+        raise CellError(f"op {op.origin!r}: it says it is odd, but f(-a) is not -f(a)")
     if op.pullback is not None:
         _probe_pullback(op)
 

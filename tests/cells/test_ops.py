@@ -14,6 +14,7 @@ from cells import (
     OPS,
     CellError,
     Op,
+    digest,
     load_op,
     lower,
     op_names,
@@ -28,7 +29,7 @@ from cells import Op
 cube = Op("cube", "activation", 1, lambda xp, a: a * a * a)
 fast_cube = Op(
     "fast_cube", "activation", 1, lambda xp, a: a * a * a,
-    pullback=lambda xp, ct, y, a: (3 * ct * a * a,), reads=("args",),
+    pullback=lambda xp, ct, y, a: (3 * ct * a * a,), reads=("args",), odd=True,
 )
 mean = Op("mean", "elementwise", 2, lambda xp, a, b: 0.5 * (a + b), commutative=True)
 taken = Op("tanh", "activation", 1, lambda xp, a: a)
@@ -45,6 +46,7 @@ unread = Op(
     "unread", "activation", 1, lambda xp, a: a * a,
     pullback=lambda xp, ct, y, a: (2 * ct * a,),
 )
+even = Op("even", "activation", 1, lambda xp, a: a * a, odd=True)
 number = 3
 """
 
@@ -113,6 +115,16 @@ def test_sets_name_the_papers_ops_and_more() -> None:
     assert op_names(["paper", "sin", "tanh"]) == (*OP_SETS["paper"], "sin")
 
 
+def test_signs_pass_through_an_own_op_that_says_it_is_odd(own: str) -> None:
+    op_names([f"{own}:cube", f"{own}:fast_cube"])
+    for name, same in (("cube", False), ("fast_cube", True)):
+        one, other = (
+            digest(parse(f"def c(x, h):\n    return x {sign} {name}(linear(h))\n"))
+            for sign in "+-"
+        )
+        assert (one == other) == same
+
+
 def test_own_ops_are_read_trained_and_printed(own: str) -> None:
     names = op_names(["paper", f"{own}:cube", f"{own}:fast_cube", f"{own}:mean"])
     assert names[-3:] == ("cube", "fast_cube", "mean")
@@ -152,6 +164,7 @@ def test_own_ops_are_read_trained_and_printed(own: str) -> None:
         ("raises", "ZeroDivisionError"),
         ("wrong", "its pullback is not its derivative by argument 0"),
         ("unread", "does `Op.reads` name what it reads?"),
+        ("even", "it says it is odd, but f(-a) is not -f(a)"),
     ],
 )
 def test_an_op_that_cannot_work_is_refused_in_one_line(
