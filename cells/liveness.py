@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cells.identity.normal_form import keeps_zero
+from cells.identity.forms import keeps_zero
 from cells.ir import Cell, Node
 from cells.ops import get_op
 

@@ -1,196 +1,304 @@
-"""Values in normal form: hash-consed sums, products and ops, with exact identities."""
+"""A table of values in normal form: equal values are one, and so are mirror images.
 
-from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any, Final
-
-import numpy as np
-
-from cells.ir import Node
-from cells.ops import get_op
-
-Form = tuple[Any, ...]
-"""A value's normal form; its arguments are smaller indices of the same table:
-
-- `("input",)`: x; `("state", c)`: the old states of class c;
-- `("sum", ((value, coefficient), ...))`: integers times values that are not sums; the
-  empty sum is zero;
-- `("product", ((value, exponent), ...))`: powers of values that are not products;
-- `("maximum", values)`, `("minimum", values)`: of distinct values of another form;
-- `("op", name, attrs, args, owner)`: any other op. `owner` is the index of the node if
-  it has weights, so that no two such nodes are one value, and -1 if it has none.
+The normal form does not tell a value from its negative where that is a matter of
+naming: odd ops have their argument's sign taken out, a product its factors' signs, and
+a fresh linear, as likely to be drawn as its negative, has none. A sigmoid is half of
+one and half of an odd function, its swing: then a gate z and a gate 1 - z differ by a
+sign, too. See `identities` for what each op becomes.
 """
 
-KEEPS_SIGN: Final = frozenset({"tanh", "silu", "rms_norm", "leaky_relu"})
-"""Ops that take values that are never negative to such values."""
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from cells.identity.forms import (
+    ABOVE,
+    BELOW,
+    EXTREMES,
+    SWINGS,
+    TIMES,
+    Form,
+    Read,
+)
+from cells.ops import get_op
 
-@cache
-def keeps_zero(name: str) -> bool:
-    """Whether an op of one argument is zero where its argument is, for all weights."""
-    op = get_op(name)
-    if op.kind != "activation":
-        return False
-    zeros, weights = np.zeros((1, 3)), {w: np.ones(3) for w, _ in op.weights}
-    args = (weights, zeros) if weights else (zeros,)
-    with np.errstate(all="ignore"):
-        return bool(np.all(op.function(np, *args) == 0))
+LEAST: Final = 2.0**-16
+"""A gate's argument with smaller coefficients than this stays whole."""
+
+Terms = Sequence[tuple[int, float]]
+Factors = tuple[tuple[int, int], ...]
 
 
 class Values:
     """A table of values in normal form: equal values have equal indices.
 
     Attributes:
-        max_terms: No sum, product or extreme is given more.
+        max_terms: No sum, product or extreme has more; of 1, all stay as grouped.
+        merges: Whether sums of sums, and products of products, are one.
+        signed: Whether signs are taken out. If not, all values stay as they are.
+        bounded: Whether bounds are looked for.
         forms: The normal form of each value.
-        nonnegative: For each value, whether it is known never to be below zero.
-        index: The value of each form.
-        x: The input's value.
+        bounds: What is known of each value's sign: `ABOVE`, `BELOW`, both or 0.
+        odd_parts: For each sigmoid, or product with one, the swing or gated value that
+            it has in common with its mirror image.
+        merged: How often each sum, product or extreme was merged into another.
+        flips: For each node with weights, the sign of its argument and of its value in
+            the cell against those in this table.
+        one: The constant.
+        x: The input.
         zero: The empty sum.
     """
 
-    def __init__(self, max_terms: int) -> None:
+    def __init__(self, max_terms: int, signed: bool, bounded: bool) -> None:
         self.max_terms = max_terms
+        self.merges = max_terms > 1
+        self.signed = signed
+        self.bounded = bounded
         self.forms: list[Form] = []
-        self.nonnegative: list[bool] = []
-        self.index: dict[Form, int] = {}
-        self.x = self.intern(("input",), False)
-        self.zero = self.intern(("sum", ()), True)
+        self.bounds: list[int] = []
+        self.odd_parts: dict[int, int] = {}
+        self.merged: dict[int, int] = {}
+        self.flips: dict[int, tuple[int, int]] = {}
+        self._index: dict[Form, int] = {}
+        self._gates: dict[int, tuple[int, int]] = {}  # sigmoids: swing and its sign
+        self._factors: dict[int, Factors] = {}  # of sums
+        self._negatives: dict[int, int] = {}
+        self.one = self.intern(("op", "one", (), (), -1), ABOVE)
+        self.x = self.intern(("input",), 0)
+        self.zero = self.intern(("sum", ()), ABOVE | BELOW)
 
-    def intern(self, form: Form, nonnegative: bool) -> int:
+    def intern(self, form: Form, bounds: int) -> int:
         """The index of the value of this form, which is added if it is new."""
-        value = self.index.get(form)
+        value = self._index.get(form)
         if value is None:
-            value = self.index[form] = len(self.forms)
+            value = self._index[form] = len(self.forms)
             self.forms.append(form)
-            self.nonnegative.append(nonnegative)
+            self.bounds.append(bounds)
         return value
 
-    def state(self, group: int, nonnegative: bool) -> int:
-        """The value of the old states of one class."""
-        return self.intern(("state", group), nonnegative)
-
-    def apply(self, index: int, node: Node, args: Sequence[int]) -> int:
-        """The value of a node, the cell's `index`-th, applied to these values."""
-        rule = _RULES.get(node.op)
-        if rule is not None:
-            return rule(self, *args)
-        op = get_op(node.op)
-        if op.arity == 1 and args[0] == self.zero and keeps_zero(node.op):
-            return self.zero
-        if op.weights:
-            # Adding zero turns -0.0 into 0.0: the same number, written in one way.
-            attrs = tuple(float(a) + 0.0 for a in node.attrs)
-            return self.intern(("op", node.op, attrs, tuple(args), index), False)
-        sign = node.op in KEEPS_SIGN and self.nonnegative[args[0]]
-        return self.op(node.op, args, op.commutative, op.nonnegative or sign)
-
     def op(
-        self, name: str, args: Sequence[int], commutative: bool, nonnegative: bool
+        self,
+        name: str,
+        args: Sequence[int],
+        bounds: int,
+        owner: int = -1,
+        attrs: tuple[float, ...] = (),
     ) -> int:
-        """The value of an op without weights that no identity changes."""
-        ordered = tuple(sorted(args) if commutative else args)
-        return self.intern(("op", name, (), ordered, -1), nonnegative)
+        """The value of an op that no identity changes."""
+        ordered = tuple(sorted(args) if get_op(name).commutative else args)
+        return self.intern(("op", name, attrs, ordered, owner), bounds)
 
-    def add(self, a: int, b: int) -> int:
-        """a + b."""
-        return self._sum(a, b, 1)
+    def split(self, value: int) -> tuple[int, int]:
+        """A sign, and the value that with this sign is this one: one of v and -v.
 
-    def subtract(self, a: int, b: int) -> int:
-        """a - b."""
-        return self._sum(a, b, -1)
+        The first coefficient of a sum decides; that of the constant is the first.
+        """
+        form = self.forms[value]
+        if form[0] == "sum" and self.signed and form[1] and form[1][0][1] < 0:
+            return -1, self.negative(value)
+        return 1, value
 
-    def _sum(self, a: int, b: int, sign: int) -> int:
-        # (2 u + v) - (u - w) = u + v + w; what cancels is gone: a + (b - a) = b.
-        terms = dict(self._parts("sum", a))
-        for value, coefficient in self._parts("sum", b):
-            total = terms.pop(value, 0) + sign * coefficient
-            if total:
-                terms[value] = total
+    def negative(self, value: int) -> int:
+        """The value with the other sign."""
+        other = self._negatives.get(value)
+        if other is None:
+            other = self.sum_of({v: -c for v, c in self.terms_of(value)})
+            self._negatives[value], self._negatives[other] = other, value
+        return other
 
-        # Too long a sum keeps its two arguments; a sum of one term is that term.
-        nonnegative = all(c > 0 and self.nonnegative[v] for v, c in terms.items())
-        if sum(map(abs, terms.values())) > self.max_terms:
-            name = "add" if sign > 0 else "subtract"
-            return self.op(name, (a, b), sign > 0, nonnegative)
-        if list(terms.values()) == [1]:
-            return next(iter(terms))
-        return self.intern(("sum", tuple(sorted(terms.items()))), nonnegative)
+    def reads(self, value: int) -> list[Read]:
+        """What a value is computed from within one step."""
+        tag, *rest = self.forms[value]
+        if tag == "op":
+            name, _, args, _ = rest
+            if len(args) < 2 or get_op(name).commutative:
+                return [self._read(v, 0) for v in args]
+            return [self._read(v, part) for part, v in enumerate(args)]
+        if tag == "sum":
+            return [self._term(v, c) for v, c in rest[0]]
+        if tag == "product":
+            return [Read(v, 1, e) for v, e in rest[0]]
+        if tag in SWINGS:
+            return [Read(v, 1, part) for part, v in enumerate(rest)]
+        return [self._read(v, 0) for v in rest[0]] if tag in EXTREMES else []
 
-    def multiply(self, a: int, b: int) -> int:
-        """a * b."""
-        if self.zero in (a, b):
-            return self.zero
-        # u v * u w = u^2 v w, and u * 1 = u.
-        factors = dict(self._parts("product", a))
-        for value, exponent in self._parts("product", b):
-            factors[value] = factors.get(value, 0) + exponent
-        factors = {v: e for v, e in factors.items() if self.forms[v][1:2] != ("one",)}
+    def _read(self, value: int, part: int) -> Read:
+        if self.forms[value][0] != "sum":
+            return Read(value, 1, part)
+        sign, base = self.split(value)
+        return Read(base, sign, part)
 
-        # u^2 v is never negative if v is not; 1 * 1 is whichever of the two.
-        nonnegative = all(e % 2 == 0 or self.nonnegative[v] for v, e in factors.items())
-        if sum(factors.values()) > self.max_terms:
-            return self.op("multiply", (a, b), True, nonnegative)
+    def _term(self, value: int, coefficient: float) -> Read:
+        # Coefficients are multiples of half of the least, and odd numbers are free.
+        part = int(abs(coefficient) / LEAST * 4)
+        if self.signed:
+            return Read(value, 1 if coefficient > 0 else -1, part)
+        return Read(value, 1, part + (coefficient < 0))
+
+    def note_merged(self, value: int) -> None:
+        """Counts a sum, product or extreme that became part of another."""
+        self.merged[value] = self.merged.get(value, 0) + 1
+
+    # Sums
+
+    def terms_of(self, value: int) -> tuple[tuple[int, float], ...]:
+        """The terms of a sum; of any other value, the value once."""
+        form = self.forms[value]
+        terms: tuple[tuple[int, float], ...] = form[1] if form[0] == "sum" else ()
+        return terms if form[0] == "sum" else ((value, 1.0),)
+
+    def opened(self, value: int) -> tuple[tuple[int, float], ...]:
+        """The terms that a gate is applied to: none with too small coefficients."""
+        terms = self.terms_of(value)
+        small = any(abs(coefficient) < LEAST for _, coefficient in terms)
+        return ((value, 1.0),) if small else terms
+
+    def sum_of(self, terms: Mapping[int, float]) -> int:
+        """The sum of these terms, none of them zero times a value."""
+        if len(terms) == 1:
+            ((value, coefficient),) = terms.items()
+            if coefficient == 1:
+                return value
+        form = ("sum", tuple(sorted(terms.items())))
+        total = self._index.get(form)
+        if total is None:
+            # The positive one comes first: all values read earlier ones.
+            if self.signed and form[1] and form[1][0][1] < 0:
+                self.sum_of({value: -c for value, c in terms.items()})
+            total = self.intern(form, self._sum_bounds(terms) if self.bounded else 0)
+            self._note_gate(total, form[1])
+        return total
+
+    def _note_gate(self, value: int, terms: Terms) -> None:
+        """Half of one and half of a swing is a sigmoid, however it was added up."""
+        if len(terms) == 2 and terms[0] == (self.one, 0.5):
+            swing, coefficient = terms[1]
+            if self.forms[swing][0] == "swing" and abs(coefficient) == 0.5:
+                self._gates[value] = (swing, 1 if coefficient > 0 else -1)
+                self.odd_parts[value] = swing
+
+    def _sum_bounds(self, terms: Mapping[int, float]) -> int:
+        """The bounds of a sum; a swing is between -1 and 1, whatever its argument."""
+        # A sum of what is never negative is never negative.
+        bounds, gates = ABOVE | BELOW, []
+        for value, coefficient in terms.items():
+            if self.forms[value][0] in SWINGS:
+                gates.append(value)
+            bounds &= TIMES[ABOVE if coefficient > 0 else BELOW, self.bounds[value]]
+        if bounds or not gates:
+            return bounds
+
+        # The least that c * t * p can be is -|c * p|. The outermost gates come first:
+        # what they let through may have gates of its own.
+        for sign, bound in ((1, ABOVE), (-1, BELOW)):
+            rest = {v: sign * c for v, c in terms.items()}
+            for gate in sorted(gates, reverse=True):
+                self._replace_by_least(gate, rest)
+            if all(self._never_negative(v, c) for v, c in rest.items()):
+                return bound
+        return 0
+
+    def _replace_by_least(self, gate: int, terms: dict[int, float]) -> None:
+        gated = self.one if self.forms[gate][0] == "swing" else self.forms[gate][2]
+        bounds = self.bounds[gated]
+        if bounds and not self._never_negative(gate, terms[gate]):
+            most = abs(terms.pop(gate)) * (1 if bounds & ABOVE else -1)
+            for value, coefficient in self.terms_of(gated):
+                terms[value] = terms.get(value, 0.0) - most * coefficient
+
+    def _never_negative(self, value: int, coefficient: float) -> bool:
+        bound = ABOVE if coefficient > 0 else BELOW
+        return not coefficient or bool(self.bounds[value] & bound)
+
+    # Products
+
+    def gate(self, swing: int, sign: int) -> int:
+        """The sigmoid of which a swing (-1: its negative) is the odd part."""
+        return self.sum_of({self.one: 0.5, swing: sign / 2})
+
+    def is_gated(self, value: int) -> bool:
+        """Whether a sum is a sigmoid, or a product with one."""
+        return value in self.odd_parts or self.factors_of_sum(value) != _once(value)
+
+    def factors_of(self, value: int) -> tuple[int, Factors]:
+        """A sign, and the factors by which a value enters a product."""
+        sign, base = self.split(value)
+        if base == self.one:
+            return sign, ()
+        if not self.merges:
+            return sign, _once(base)
+
+        # u v * w = u v w; t p * w = t p w; and (p / 2 + t p / 2) * w = z p w.
+        form, factors = self.forms[base], _once(base)
+        if form[0] == "product":
+            factors = form[1]
+        elif form[0] == "gated":
+            factors = ((form[1], 1), *self.factors_of(form[2])[1])
+        elif form[0] == "sum":
+            factors = self.factors_of_sum(base)
+        if factors != _once(base):
+            self.note_merged(base)
+        return sign, factors
+
+    def factors_of_sum(self, value: int) -> Factors:
+        """A sum is one factor, or it is p / 2 + t * p / 2: a sigmoid and p."""
+        known = self._factors.get(value)
+        if known is not None:
+            return known
+        factors, terms = _once(value), self.forms[value][1]
+        for odd, coefficient in terms:
+            form = self.forms[odd]
+            if form[0] not in SWINGS or abs(coefficient) != 0.5:
+                continue
+            swing = odd if form[0] == "swing" else form[1]
+            gated = self.one if form[0] == "swing" else form[2]
+            if {v: c for v, c in terms if v != odd} == dict(self._halves(gated)):
+                gate = self.gate(swing, 1 if coefficient > 0 else -1)
+                if gate != value:
+                    factors = ((gate, 1), *self.factors_of(gated)[1])
+                break
+        self._factors[value] = factors
+        return factors
+
+    def product_of(self, factors: dict[int, int]) -> int:
+        """The product of powers of positive values; with one sigmoid it is a sum."""
+        gates = [v for v in factors if v in self._gates]
+        if len(gates) != 1 or factors[gates[0]] != 1 or len(factors) == 1:
+            return self._plain_product(factors)
+
+        # z * p = p / 2 + t * p / 2, and (1 - z) * p = p / 2 - t * p / 2.
+        swing, sign = self._gates[gates[0]]
+        others = {v: e for v, e in factors.items() if v != gates[0]}
+        gated = self._plain_product(others)
+        others[swing] = others.get(swing, 0) + 1
+        odd = self._plain_product(others)
+        product = self.sum_of({**dict(self._halves(gated)), odd: sign / 2})
+        self.odd_parts[product] = odd
+        self._factors[product] = tuple(factors.items())
+        return product
+
+    def _plain_product(self, factors: Mapping[int, int]) -> int:
         if not factors:
-            return a
+            return self.one
         if list(factors.values()) == [1]:
             return next(iter(factors))
-        return self.intern(("product", tuple(sorted(factors.items()))), nonnegative)
 
-    def maximum(self, a: int, b: int) -> int:
-        """The larger of a and b."""
-        return self._extreme("maximum", a, b, any)
+        # u^2 v is never negative if v is not.
+        bounds = ABOVE if self.bounded else 0
+        if bounds:
+            for value, exponent in factors.items():
+                if exponent % 2:
+                    bounds = TIMES[bounds, self.bounds[value]]
+        swings = [v for v in factors if self.forms[v][0] == "swing"]
+        if len(swings) == 1 and factors[swings[0]] == 1:
+            others = {v: e for v, e in factors.items() if v != swings[0]}
+            form: Form = ("gated", swings[0], self._plain_product(others))
+        else:
+            form = ("product", tuple(sorted(factors.items())))
+        return self.intern(form, bounds)
 
-    def minimum(self, a: int, b: int) -> int:
-        """The smaller of a and b."""
-        return self._extreme("minimum", a, b, all)
-
-    def _extreme(self, name: str, a: int, b: int, some: Callable[..., bool]) -> int:
-        # max(max(a, b), a) = max(a, b), and max(a, a) = a.
-        members: set[int] = set()
-        for value in (a, b):
-            form = self.forms[value]
-            members.update(form[1] if form[0] == name else (value,))
-        nonnegative = some(self.nonnegative[value] for value in members)
-        if len(members) == 1:
-            return a
-        if len(members) > self.max_terms:
-            return self.op(name, (a, b), True, nonnegative)
-        return self.intern((name, tuple(sorted(members))), nonnegative)
-
-    def relu(self, a: int) -> int:
-        """relu(a): a itself where a is never negative; a leaky one below is cut off."""
-        while self.forms[a][:2] == ("op", "leaky_relu"):
-            a = self.forms[a][3][0]
-        return a if self.nonnegative[a] else self.op("relu", (a,), False, True)
-
-    def leaky_relu(self, a: int) -> int:
-        """leaky_relu(a): a itself where a is never negative."""
-        return a if self.nonnegative[a] else self.op("leaky_relu", (a,), False, False)
-
-    def _parts(self, kind: str, value: int) -> tuple[tuple[int, int], ...]:
-        form = self.forms[value]
-        parts: tuple[tuple[int, int], ...] = form[1] if form[0] == kind else ()
-        return parts if form[0] == kind else ((value, 1),)
-
-    def args(self, value: int) -> tuple[int, ...]:
-        """The values that a value is computed from within one step."""
-        form = self.forms[value]
-        if form[0] == "op":
-            args: tuple[int, ...] = form[3]
-            return args
-        if form[0] in ("sum", "product"):
-            return tuple(part for part, _ in form[1])
-        return form[1] if form[0] in ("maximum", "minimum") else ()
+    def _halves(self, value: int) -> list[tuple[int, float]]:
+        return [(v, c / 2) for v, c in self.opened(value)]
 
 
-_RULES: Final[dict[str, Callable[..., int]]] = {
-    "add": Values.add,
-    "subtract": Values.subtract,
-    "multiply": Values.multiply,
-    "maximum": Values.maximum,
-    "minimum": Values.minimum,
-    "relu": Values.relu,
-    "leaky_relu": Values.leaky_relu,
-}
-"""Ops with identities beyond equality of arguments: op to its rule."""
+def _once(value: int) -> Factors:
+    return ((value, 1),)

@@ -286,12 +286,12 @@ def check_goes_on(folder: Path, name: str = "plain") -> None:
 
 def test_a_run_that_is_raised_equals_one_that_was_begun_so(tmp_path: Path) -> None:
     chosen = outcome("plain").config
-    run(tmp_path, chosen, 12)
+    run(tmp_path, chosen, 14)
     short = history(tmp_path)
     assert any(row[-1] for row in short[2])
     check_goes_on(tmp_path)
     one = outcome("plain")
-    assert sum(row[1] == "propose" for row in short[0]) == 12
+    assert sum(row[1] == "propose" for row in short[0]) == 14
     assert short[0] == one.decisions[: len(short[0])]
     kept = [row for row in short[2] if not row[-1]]
     assert kept == one.issued[: len(kept)]

@@ -477,7 +477,7 @@ def test_a_move_examines_a_cell_of_the_list_again_with_the_stated_probability() 
     again = Counter(one.digest for one in draws if one.kind == "reexamine")
     assert set(again) == {named("mut1"), named("gru")}
     assert 0.25 < again.total() / len(draws) < 0.35
-    assert {one.kind for one in opened(reexamine=0.0).draws()} == {"propose"}
+    assert "reexamine" not in {one.kind for one in opened(reexamine=0.0).draws()}
 
 
 def test_a_decision_is_a_function_of_its_number_and_changes_nothing() -> None:
