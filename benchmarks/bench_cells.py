@@ -1,9 +1,11 @@
 """Milliseconds per operation on cells, and what becomes of the mutants of a search.
 
-Run as `python -m benchmarks.bench_cells [--mutants N] [--ops SET]`. One process, one
-thread. First the time of each operation on cells of about 20 nodes; then the time of
-one proposal (mutate, check, canonical form and digest, dead test, drawn until new and
-alive); then, over N mutants, the shares of redraws, duplicates and dead cells by kind.
+Run as `python -m benchmarks.bench_cells [--mutants N] [--ops SET] [--drift]`. One
+process, one thread. First the time of each operation on cells of about 20 nodes; then
+the time of one proposal (mutate, check, canonical form and digest, dead test, drawn
+until new and alive); then, over N mutants, the shares of redraws, duplicates and dead
+cells by kind. With --drift, how mutants differ from their parents instead, by rounds
+and by edits, and what becomes of their sizes over generations without selection.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from benchmarks.drift import print_drift, print_mutants
 from cells import (
     ZOO,
     Canonical,
@@ -75,6 +78,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutants", type=int, default=10_000)
     parser.add_argument("--ops", default="paper", help="op set of the mutants")
+    parser.add_argument("--drift", action="store_true", help="how sizes change")
+    parser.add_argument("--lineages", type=int, default=200, help="for --drift")
     options = parser.parse_args()
     op_names(options.ops)
     print(
@@ -82,6 +87,10 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
     parents = [canonical(ZOO[name]) for name in PARENTS]
+    if options.drift:
+        print_mutants(parents, options.mutants, options.ops)
+        print_drift(parents, options.lineages, options.ops)
+        return
     rng = np.random.default_rng(0)
     _operations(_alive(parents, rng, options.ops), rng, options.ops)
     _proposals(parents, options.mutants, options.ops)
