@@ -94,7 +94,7 @@ def _fill_descriptors() -> None:
 
 def _lasting(stream: TextIO | None, number: int) -> tuple[Lasting | None, TextIO]:
     """A stream that lasts to the same file; as it is if the system knows none of it."""
-    encoding, lines, at_once = "utf-8", number == 2, False
+    encoding, lines = "utf-8", number == 2
     if stream is not None:  # None: it was closed when Python started
         if not isinstance(stream, io.TextIOWrapper):
             return None, stream
@@ -102,8 +102,9 @@ def _lasting(stream: TextIO | None, number: int) -> tuple[Lasting | None, TextIO
             number = stream.fileno()
         except (OSError, ValueError):
             return None, stream
-        encoding, lines = stream.encoding, stream.line_buffering
-        at_once = stream.write_through
+        # Unbuffered (`python -u`) is by lines here: below is a buffer.
+        encoding = stream.encoding
+        lines = stream.line_buffering or stream.write_through
     codecs.register_error(ERRORS, _closest)
     file = Lasting(number)
     return file, io.TextIOWrapper(
@@ -111,7 +112,6 @@ def _lasting(stream: TextIO | None, number: int) -> tuple[Lasting | None, TextIO
         encoding=encoding,
         errors=ERRORS,
         line_buffering=lines,
-        write_through=at_once,
     )
 
 

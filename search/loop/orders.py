@@ -30,6 +30,9 @@ COSTS: Final = 10_000
 """Costs that are kept: of a list of 100 cells, on 3 tasks with up to 8 shapes each, and
 of those under way."""
 
+KNOWN_S: Final = 0.1
+"""Nominal seconds of a job beside its training, where nothing is compiled for it."""
+
 FILTER_NAME: Final = "filter"
 
 
@@ -108,7 +111,21 @@ class Orders:
         key = (order.digest, order.task, shape)
         if key not in self._costs:
             self._costs[key] = _update_cost(cell, shape, task.task)
-        return COMPILE_S + len(order.settings) * order.budget * self._costs[key]
+        first_s = COMPILE_S if self._compiles(order) else KNOWN_S
+        return first_s + len(order.settings) * order.budget * self._costs[key]
+
+    def _compiles(self, order: Order) -> bool:
+        """Whether its worker has, by estimate, no program for it yet.
+
+        Common runs of a cell are carried out where it is known, and its programs serve
+        all tasks: there is one for each optimizer.
+        """
+        objective = self._config.objective
+        if objective is None:
+            return True
+        own = order.settings[0]
+        alike = (one for one in objective.panel if one.optimizer == own.optimizer)
+        return order.task == 0 and next(alike) == own
 
     def issued(self, ticket: Ticket[Pending], *, drain: bool) -> Issued:
         """An order that the clock has taken, as it is stored.

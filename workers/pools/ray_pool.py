@@ -1,10 +1,10 @@
 """Ray actors as a pool: they may be slow, hang, die, leave and join at any time."""
 
-import heapq
 import itertools
 import json
 import math
 import time
+from bisect import insort
 from collections import Counter
 from typing import Any, Final, NoReturn
 
@@ -23,6 +23,7 @@ from workers.pools.seats import (
     ActorFactory,
     QueuedJob,
     Seat,
+    best_for,
     ending,
     last_line,
     lost,
@@ -116,7 +117,7 @@ class RayPool:
     ) -> None:
         """Adds a job; see `Pool.submit`."""
         queued = QueuedJob(priority, next(self._numbers), job, deadline_s)
-        heapq.heappush(self._queue, queued)
+        insort(self._queue, queued)
         self._assign()
 
     def next(self, timeout_s: float | None = None) -> Answer | None:
@@ -227,7 +228,7 @@ class RayPool:
         )
         if queued.attempts < ATTEMPTS and queued.losses < LOSSES:
             self._tell(seat, error, "its job is repeated")
-            heapq.heappush(self._queue, queued)
+            insort(self._queue, queued)
             return None
         # Machines that go are no doing of a cell, and are a person's to look after.
         if queued.attempts < ATTEMPTS:
@@ -270,10 +271,8 @@ class RayPool:
         """Gives waiting jobs to idle actors, if possible to one that knows the cell."""
         idle = [seat for seat in self._seats if seat.idle]
         while idle and self._queue:
-            queued = heapq.heappop(self._queue)
-            digest = queued.job.digest
-            seat = next((one for one in idle if one.digest == digest), idle[0])
-            idle.remove(seat)
+            seat = idle.pop(0)
+            queued = self._queue.pop(best_for(seat, self._seats, self._queue))
             seat.give(queued, self._clock.read(), GRACE_S)
         for seat in idle:
             again = self._oldest_alone()

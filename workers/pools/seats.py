@@ -1,7 +1,8 @@
 """Places of a pool for Ray actors, and what sits there: one process, one job."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from workers.job.job import Job
@@ -20,6 +21,12 @@ RECYCLE_BYTES: Final = 3 << 30
 RECYCLE_MAPS: Final = 40_000
 """A process that has done so many jobs, holds so much memory or so many memory maps
 (Linux allows 65,530) gives way to a new one."""
+
+KEPT_CELLS: Final = 8
+"""Cells whose programs a worker is believed to keep: two of each; see `Evaluator`."""
+
+LOOK_AHEAD: Final = 100
+"""Waiting jobs among which one is chosen that suits a worker."""
 
 
 class QueuedJob(NamedTuple):
@@ -54,7 +61,7 @@ class Seat:
         queued: The job under way; None when idle.
         started: When it was given its job, by the pool's clock.
         kill_at: When it is killed, by the same clock.
-        digest: The cell it held last.
+        cells: Those it has compiled programs of, the last one last.
         done: Jobs it has answered.
     """
 
@@ -64,7 +71,7 @@ class Seat:
     queued: QueuedJob | None = None
     started: float = 0.0
     kill_at: float = math.inf
-    digest: str = ""
+    cells: list[str] = field(default_factory=list)
     done: int = 0
 
     @property
@@ -79,7 +86,10 @@ class Seat:
 
     def give(self, queued: QueuedJob, now: float, grace_s: float) -> None:
         """Has it carry out a job, and be killed so long after the job's deadline."""
-        self.queued, self.digest = queued, queued.job.digest
+        self.queued = queued
+        digest = queued.job.digest
+        self.cells = [one for one in self.cells if one != digest][-KEPT_CELLS + 1 :]
+        self.cells.append(digest)
         self.started = now
         self.kill_at = self.started + queued.deadline_s + grace_s
         self.reference = self.handle.evaluate.remote(
@@ -102,6 +112,27 @@ class Seat:
             or facts["rss_bytes"] >= RECYCLE_BYTES
             or facts["maps"] >= RECYCLE_MAPS
         )
+
+
+def best_for(seat: Seat, seats: Sequence[Seat], queue: Sequence[QueuedJob]) -> int:
+    """Index of the waiting job that an idle actor should have.
+
+    Compiling a cell takes as long as several trainings. So it is given the most urgent
+    job of a cell that it has compiled; else of one that nobody has; and only rather
+    than nothing that of another.
+
+    Args:
+        seat: The actor.
+        seats: All of them, itself included.
+        queue: What waits, the most urgent first; not empty.
+    """
+    others = {cell for one in seats if one is not seat for cell in one.cells}
+
+    def rank(index: int) -> tuple[int, QueuedJob]:
+        digest = queue[index].job.digest
+        return (0 if digest in seat.cells else 1 + (digest in others)), queue[index]
+
+    return min(range(min(len(queue), LOOK_AHEAD)), key=rank)
 
 
 class ActorFactory(NamedTuple):

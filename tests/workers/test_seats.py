@@ -1,0 +1,68 @@
+"""Which waiting job an idle worker takes: compiling is dear, and waiting is dearer."""
+
+import pytest
+
+from cells import ZOO
+from tests.support.jobs import job
+from workers.pools.seats import KEPT_CELLS, LOOK_AHEAD, QueuedJob, Seat, best_for
+
+
+class _Handle:
+    """An actor that is asked, and never answers."""
+
+    @property
+    def evaluate(self):
+        return self
+
+    def remote(self, *_):
+        return object()
+
+
+def seat(*names):
+    """One that has carried out a job of each of these cells."""
+    made = Seat(_Handle(), None, about={"node": ""})
+    for name in names:
+        made.give(queued(name), 0.0, 0.0)
+        made.free()
+    return made
+
+
+def queued(name, priority=0.0, number=0):
+    return QueuedJob(priority, number, job(ZOO[name]), 1.0)
+
+
+def chosen(own, others, *waiting):
+    """The name of the cell that a seat is given a job of."""
+    queue = [queued(name, number, number) for number, name in enumerate(waiting)]
+    return waiting[best_for(own, [own, *others], queue)]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "taken"),
+    [
+        (("lstm", "mgu", "gru"), "gru"),  # its own, though others are more urgent
+        (("lstm", "mgu"), "mgu"),  # nobody's, rather than another's
+        (("lstm", "lstm"), "lstm"),  # another's, rather than nothing
+    ],
+)
+def test_a_worker_takes_its_own_then_nobodys_then_anothers(waiting, taken):
+    assert chosen(seat("gru"), [seat("lstm")], *waiting) == taken
+
+
+def test_of_equals_the_most_urgent_goes_first():
+    queue = [queued("gru", 2.0, 0), queued("lstm", 2.0, 1), queued("gru", 3.0, 2)]
+    own = seat("gru", "lstm")
+    assert best_for(own, [own], queue) == 0
+
+
+def test_what_a_worker_no_longer_keeps_is_not_its_own():
+    names = list(ZOO)[: KEPT_CELLS + 1]
+    own = seat(*names)
+    assert chosen(own, [seat(names[0])], names[0], names[-1]) == names[-1]
+    assert len(own.cells) == KEPT_CELLS
+
+
+def test_no_more_than_some_are_looked_at():
+    waiting = [queued("lstm", 0.0, number) for number in range(LOOK_AHEAD)]
+    own = seat("gru")
+    assert best_for(own, [own], [*waiting, queued("gru", 1.0, LOOK_AHEAD)]) == 0
