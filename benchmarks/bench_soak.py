@@ -39,7 +39,7 @@ TINY: Final = {
     "filter.target": 0.0,
     "rules.gate": 0.0,
 }
-"""What differs from the preset `demo`: one task, and next to no training."""
+"""What differs from the preset `tiny`: one task, and next to no training."""
 
 
 class Row(NamedTuple):
@@ -178,7 +178,7 @@ def slopes(rows: Sequence[Row]) -> list[float]:
 
 def tiny_config(candidates: int, seed: int) -> Config:
     """The search: see `TINY`."""
-    document: Document = {"preset": "demo", "seed": seed, "candidates": candidates}
+    document: Document = {"preset": "tiny", "seed": seed, "candidates": candidates}
     for key, value in TINY.items():
         assign(document, key, value)
     return make_config(document)

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from cells import ZOO
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.calibration import calibrate, panel_document
@@ -16,7 +15,7 @@ from search.errors import UserError, at_least
 from search.loop.pools import Workers
 from search.loop.sources import read_cells
 from search.output.tables import print_calibration
-from search.procedure.presets import search_names
+from search.procedure.presets import preset_document, search_names
 from search.procedure.reader import make_config
 
 CELLS: Final = (
@@ -72,12 +71,12 @@ def run(options: argparse.Namespace) -> int:
     if objective is None:
         raise UserError(
             f"preset {options.preset} has no common runs; there are "
-            f"{', '.join(n for n in search_names() if n in ('demo', 'quick'))}"
+            f"{', '.join(n for n in search_names() if 'objective' in preset_document(n))}"
         )
 
     # The baseline is one of the cells, whatever else is named.
     cells = dict(read_cells(options.cells or CELLS))
-    cells.setdefault(config.baseline, ZOO["gru"])
+    cells.setdefault(config.baseline, config.baseline_cell)
     if len(cells) < 3:
         raise UserError(f"`cells` needs two besides the baseline, got {len(cells) - 1}")
     panel = Panel(

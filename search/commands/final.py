@@ -5,11 +5,11 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from cells import Cell, digest
+from cells import digest
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.finals import FinalTable, final_table, finals_panel
@@ -18,7 +18,9 @@ from search.errors import UserError, at_least
 from search.loop.numerics import admit, class_of
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, open_run, replay
+from search.loop.sources import read_cells
 from search.output.tables import print_finals
+from search.procedure.config import Named
 from search.procedure.population import Origin
 from search.store.locks import RunLock
 from workers import Pool, PoolOptions
@@ -31,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="the run's folder")
+    add(
+        "cells",
+        nargs="*",
+        metavar="CELL",
+        help="cells to compare with, beside the run's seeds and references",
+    )
     add("-k", type=int, metavar="K", help="how many of the best cells (the run's)")
     add(
         "--seeds", type=int, metavar="N", help="fresh seeds of each setting (the run's)"
@@ -43,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Scores the best cells anew and prints the table; returns the exit status."""
     finals = final(
-        options.run, pool_options(options), count=options.k, seeds=options.seeds
+        options.run,
+        pool_options(options),
+        count=options.k,
+        seeds=options.seeds,
+        beside=read_cells(options.cells),
     )
     if options.json:
         print(json.dumps(finals.to_dict(), indent=2))
@@ -72,6 +84,7 @@ def final(
     *,
     count: int | None = None,
     seeds: int | None = None,
+    beside: Sequence[Named] = (),
 ) -> FinalTable:
     """The finals of the run in a folder; see `play_finals`."""
     workers = Workers(pool)
@@ -83,7 +96,7 @@ def final(
             admit(own.workers(), history, mixed=pool.mixed)
             return own
 
-        return play_finals(run, made, count, seeds)
+        return play_finals(run, made, count, seeds, beside)
 
 
 def play_finals(
@@ -91,6 +104,7 @@ def play_finals(
     pool: Callable[[], Pool],
     count: int | None = None,
     seeds: int | None = None,
+    beside: Sequence[Named] = (),
 ) -> FinalTable:
     """Trains what finals need and is not known yet; goes on where it was stopped.
 
@@ -99,6 +113,7 @@ def play_finals(
         pool: Gives the pool, if there is anything to be trained.
         count: How many of the best cells; None: as its configuration says.
         seeds: Fresh seeds of each setting; None: as its configuration says.
+        beside: Other cells to compare with, that took no part.
 
     Raises:
         UserError: The search has no finals, or nobody is in its list yet.
@@ -120,28 +135,29 @@ def play_finals(
         raise UserError(f"{run.folder} has no table yet: its seeds are being evaluated")
     known = procedure.population
     best = list(known.best[: objective.finals.cells]) if objective else []
-    members = {
-        one.digest: one for one in (*best, *known.seeds, *known.references.values())
+    members = [*best, *known.seeds, *known.references.values()]
+    rivals = {
+        one.digest: (one.name, one.cell(), one.origin is Origin.MUTANT)
+        for one in members
     }
-    cells: dict[str, Cell] = {one.name: one.cell() for one in members.values()}
-    panel = finals_panel(config, cells)
+    taken = {member.name for member in members}
+    for name, cell in beside:  # of other runs, where names may be the same
+        own = name if name not in taken else f"{name} (beside)"
+        rivals.setdefault(digest(cell), (own, cell, False))
+    panel = finals_panel(config, {name: cell for name, cell, _ in rivals.values()})
 
     ledger = Ledger(run.store.results)
     panel.play(ledger, pool, _told)
     results = panel.results(ledger)
-    baseline = digest(config.baseline_cell)
     rows = final_table(
-        [
-            (one.name, one.digest, one.origin is Origin.MUTANT)
-            for one in members.values()
-        ],
+        [(name, key, found) for key, (name, _, found) in rivals.items()],
         [
             (task.name, number < len(config.tasks))
             for number, task in enumerate(panel.tasks)
         ],
         panel.scores(results),
         panel.last_losses(results),
-        list(members).index(baseline),
+        list(rivals).index(digest(config.baseline_cell)),
     )
     finals = FinalTable(
         config.baseline, len(panel.repeats), len(panel.settings), tuple(rows)

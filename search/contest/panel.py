@@ -17,8 +17,8 @@ from search.contest.ledger import Ledger
 from search.procedure.objective import log_loss
 from workers import Job, Pool, Result, Setting, TaskSpec, Training, make_job
 
-AHEAD: Final = 1
-"""Jobs that wait in the pool, so that no worker waits for one."""
+AHEAD: Final = 50
+"""Jobs a worker that wait in the pool: enough that each finds some of a cell it knows."""
 
 TICK_S: Final = 1.0
 """Seconds after which a spectator is told that time has passed."""
@@ -150,7 +150,7 @@ class Panel:
         told(done, len(self))
         while True:
             # No worker waits for a job, and none is handed more than it can hold.
-            while len(made) < made.capacity + AHEAD:
+            while len(made) < made.capacity * (1 + AHEAD):
                 job = next(queue, None)
                 if job is None:
                     break

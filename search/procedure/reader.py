@@ -36,7 +36,7 @@ from search.procedure.typed import (
 )
 from workers import SCHEDULES, Schedule, Setting, TaskSpec, Training
 
-PRESET: Final = "small"
+PRESET: Final = "quick"
 """The preset of a document that names none."""
 
 KEYS: Final = (

@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("run") / "run"
     with mock.patch.object(pools, "make_pool", return_value=Trained(Fake())):
         settings = {"rules.gate": 0.8}
-        return search("demo", out, settings=settings, limits=Limits(40))
+        return search("tiny", out, settings=settings, limits=Limits(40))
 
 
 def test_a_search_is_that_of_the_command(run: Run) -> None:
@@ -141,7 +141,7 @@ def test_a_search_goes_on_anywhere(
     monkeypatch.setattr(pools, "make_pool", lambda *_: Trained(Fake()))
     before = signal.getsignal(signal.SIGINT)
     settings = {"rules.gate": 0.8}
-    place(lambda: search("demo", tmp_path, settings=settings, limits=Limits(20)))
+    place(lambda: search("tiny", tmp_path, settings=settings, limits=Limits(20)))
     longer = place(lambda: resume(tmp_path, limits=Limits(40)))
     assert longer.table() == run.table()
     assert "of 40 candidates" in shown.getvalue()
@@ -165,11 +165,11 @@ def test_mistakes_name_what_came() -> None:
     with pytest.raises(UserError, match="unknown preset"):
         search("smal", out="x")
     with pytest.raises(UserError, match="`candidates` must be at least 1, got 0"):
-        search("demo", out="x", limits=Limits(0))
+        search("tiny", out="x", limits=Limits(0))
     with pytest.raises(UserError, match="`out` must be given with a configuration"):
         search("mine.toml")
     with pytest.raises(UserError, match="a key of a configuration is such as rules"):
-        search("demo", settings={"rules gate": 1})
+        search("tiny", settings={"rules gate": 1})
     with pytest.raises(UserError, match="neither a cell of the zoo nor a file"):
         show("no such cell")
     with pytest.raises(UserError, match="'gru' twice"):

@@ -72,7 +72,7 @@ def config(
     of_rules = {name: changes.pop(name) for name in list(changes) if name in RULES}
     stages = [make_stage(one, "small", seed, plans[one], Training()) for one in tasks]
     return replace(
-        make_config({"preset": "demo"}),
+        make_config({"preset": "tiny"}),
         **{
             "seed": seed,
             "seeds": SIMPLE,

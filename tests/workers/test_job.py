@@ -210,7 +210,10 @@ def test_other_text_is_refused(text):
         ),
         (lambda: Setting(0, 1, 1, 1, 1000), "scale of a setting must be above 0"),
         (lambda: Setting(1, 1, 1, 1, 1000, dropout=1), r"dropout must be in \[0, 1\)"),
-        (lambda: Training("sgdd"), "optimizer must be one of sgd, adam, adamw"),
+        (
+            lambda: Training("sgdd"),
+            "optimizer must be one of sgd, adam, adamw, momentum, rmsprop",
+        ),
         (lambda: Training(products="int8"), "products must be one of"),
         (lambda: Training(divergence=1), "divergence must be above 1"),
     ],

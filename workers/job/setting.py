@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from workers.errors import JobError
 from workers.job.json_form import changed, dumps
 
-OPTIMIZERS: Final = ("sgd", "adam", "adamw")
+OPTIMIZERS: Final = ("sgd", "adam", "adamw", "momentum", "rmsprop")
 
 
 class Shape(NamedTuple):
@@ -33,7 +33,7 @@ class Setting:
         dropout: Probability on the non-recurrent connections.
         constant_epochs: Epochs before the rate is lowered (schedule `treebank`).
         decay: What the rate is multiplied by from then on (schedule `treebank`).
-        optimizer: `sgd`, `adam` or `adamw`; empty: the job's.
+        optimizer: One of `OPTIMIZERS`; empty: the job's.
     """
 
     scale: float

@@ -25,7 +25,7 @@ RECYCLE_MAPS: Final = 40_000
 KEPT_CELLS: Final = 8
 """Cells whose programs a worker is believed to keep: two of each; see `Evaluator`."""
 
-LOOK_AHEAD: Final = 100
+LOOK_AHEAD: Final = 200
 """Waiting jobs among which one is chosen that suits a worker."""
 
 

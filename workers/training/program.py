@@ -23,6 +23,8 @@ OPTIMIZER_ROWS: Final[dict[str, Callable[[Any], optax.GradientTransformation]]] 
     "sgd": lambda rate: optax.sgd(rate),
     "adam": lambda rate: optax.adam(rate),
     "adamw": lambda rate: optax.adamw(rate),
+    "momentum": lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True),
+    "rmsprop": lambda rate: optax.rmsprop(rate),
 }
 """Optimizers by name; the rate may be a traced value."""
 

@@ -14,6 +14,7 @@ from search.errors import UserError
 
 NAMES: Final = (
     "demo",
+    "tiny",
     "quick",
     "small",
     "paper",

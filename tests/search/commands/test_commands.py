@@ -37,7 +37,7 @@ from workers import PoolNode, Setting
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of 40 candidates with a reference; not to be changed."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    words = ("--preset", "demo", "--set", 'references=["mut1"]')
+    words = ("--preset", "tiny", "--set", 'references=["mut1"]')
     command("run", *words, "--candidates", 40, "--out", folder)
     return folder
 
@@ -137,14 +137,14 @@ def test_status_counts_what_is_stored(whole: Path) -> None:
 
 def test_status_reads_well(whole: Path, tmp_path: Path) -> None:
     lines = dict(line.split(maxsplit=1) for line in shown("status", whole).splitlines())
-    assert lines["run"] == f"{whole} (preset demo, seed 0)"
+    assert lines["run"] == f"{whole} (preset tiny, seed 0)"
     assert lines["state"].startswith("not running, all candidates done, last result")
     assert lines["candidates"] == "40 of 40, 0 moves under way"
     assert "40 propose" in lines["moves"]
     assert "DIVERGED" in lines["failures"]
     assert lines["work"].endswith("33% of it compiling")
     process = start(
-        *("run", "--preset", "demo", "--out", tmp_path), fake=Fake(sleep_s=0.01)
+        *("run", "--preset", "tiny", "--out", tmp_path), fake=Fake(sleep_s=0.01)
     )
     wait_for(tmp_path, 20, process)
     process.kill()
@@ -164,7 +164,7 @@ def test_status_shows_workers_by_node_or_when_they_were_last_seen(
     [line] = [row for row in shown("status", whole).splitlines() if row[:4] == "node"]
     assert line.startswith("node        fake: 1 worker; last seen ")
     process = start(
-        *("run", "--preset", "demo", "--out", tmp_path), fake=Fake(sleep_s=0.3)
+        *("run", "--preset", "tiny", "--out", tmp_path), fake=Fake(sleep_s=0.3)
     )
     wait_for(tmp_path, 2, process)
     assert "node        fake: 1 worker, 1 busy\n" in shown("status", tmp_path)
@@ -191,12 +191,12 @@ def test_status_of_workers_has_what_was_lost_and_who_is_gone() -> None:
 
 
 def test_the_defaults_of_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--preset", "demo"]) == 0
-    assert "resume runs/demo [--candidates N]" in capsys.readouterr().out
+    assert main(["run", "--preset", "tiny"]) == 0
+    assert "resume runs/tiny [--candidates N]" in capsys.readouterr().out
     assert [path.name for path in here.iterdir()] == ["runs"]
-    assert set(os.listdir("runs/demo")) == {"config.toml", "run.lock", "search.db"}
-    facts = json.loads(shown("status", here / "runs" / "demo", "--json"))
-    assert (facts["preset"], facts["seed"]) == ("demo", 0)
+    assert set(os.listdir("runs/tiny")) == {"config.toml", "run.lock", "search.db"}
+    facts = json.loads(shown("status", here / "runs" / "tiny", "--json"))
+    assert (facts["preset"], facts["seed"]) == ("tiny", 0)
     assert facts["candidates"] == {"proposed": 24, "limit": 24}
     assert main(["run", "--candidates", "10"]) == 0
     facts = json.loads(shown("status", here / "runs" / "small", "--json"))
@@ -204,7 +204,7 @@ def test_the_defaults_of_run(here: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_curves_are_stored_if_they_are_asked_for(here: Path) -> None:
-    words = ["run", "--preset", "demo", "--candidates", "5", "--out"]
+    words = ["run", "--preset", "tiny", "--candidates", "5", "--out"]
     assert main([*words, "plain"]) == 0
     assert main([*words, "curves", "--curves"]) == 0
     sql = "SELECT count(curve) FROM runs"
@@ -215,7 +215,7 @@ def test_curves_are_stored_if_they_are_asked_for(here: Path) -> None:
 
 def test_in_a_pipe_there_are_plain_lines(tmp_path: Path) -> None:
     _, err = finish(
-        start("run", "--preset", "demo", "--out", tmp_path / "run", fake=Fake(0.005))
+        start("run", "--preset", "tiny", "--out", tmp_path / "run", fake=Fake(0.005))
     )
     lines = err.splitlines()
     assert len(lines) > 2
@@ -232,7 +232,7 @@ def test_on_a_terminal_there_is_a_live_table(tmp_path: Path) -> None:
     mine, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
     process = start(
-        *("run", "--preset", "demo", "--candidates", 60, "--out", tmp_path),
+        *("run", "--preset", "tiny", "--candidates", 60, "--out", tmp_path),
         fake=Fake(sleep_s=0.02),
         stderr=theirs,
     )
@@ -273,7 +273,7 @@ def test_a_reader_that_goes_away_is_no_error(whole: Path) -> None:
 def test_ctrl_c_before_anything_is_kept_is_one_line(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     fake = Fake(sleep_s=60, marker=str(marker))
-    process = start("run", "--preset", "demo", "--dry-run", cwd=tmp_path, fake=fake)
+    process = start("run", "--preset", "tiny", "--dry-run", cwd=tmp_path, fake=fake)
     while not marker.exists():
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.01)
@@ -285,7 +285,7 @@ def test_ctrl_c_before_anything_is_kept_is_one_line(tmp_path: Path) -> None:
 def test_a_dry_run_says_what_it_would_cost_and_leaves_nothing(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["run", "--preset", "demo", "--candidates", "1000", "--dry-run"]
+    words = ["run", "--preset", "tiny", "--candidates", "1000", "--dry-run"]
     assert main(words) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
@@ -318,7 +318,7 @@ def test_a_dry_run_of_rules_that_leave_few_mutants_ends(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("near").write_text("def near(x, h):\n    return tanh(linear(x) + linear(h))\n")
-    words = ["run", "--preset", "demo", "--dry-run", "--set", 'seeds=["near"]']
+    words = ["run", "--preset", "tiny", "--dry-run", "--set", 'seeds=["near"]']
     words += ["--set", 'references=["gru"]', "--set", 'rules.ops=["sigmoid"]']
     for name in ("elementwise", "insert", "remove", "ancestor", "combine"):
         words += ["--set", f"rules.weights.{name}=0"]
@@ -331,7 +331,7 @@ def test_a_dry_run_with_training(tmp_path: Path) -> None:
     words = ("--set", 'tasks=["xml"]', "--set", "plans.xml.budget=300")
     words += ("--set", "filter.budget=30", "--workers", "inline")
     out = command(
-        *("run", "--preset", "demo", "--dry-run", *words), fake=None, cwd=tmp_path
+        *("run", "--preset", "tiny", "--dry-run", *words), fake=None, cwd=tmp_path
     )
     assert "speed " in out
     assert "24 candidates in 0." in out
@@ -341,21 +341,21 @@ def test_a_dry_run_with_training(tmp_path: Path) -> None:
 BAD = {
     "run absent.toml": "absent.toml: cannot be read (No such file or directory)",
     "run --preset dem": "unknown preset 'dem'; did you mean 'demo'?",
-    "run --preset demo --set seeds=gru": "seeds must be a list, got 'gru'",
-    "run --preset demo --candidates 0": "--candidates must be at least 1, got 0",
-    "run --preset demo --candidates x": "argument --candidates: invalid int value",
-    "run --preset demo --hours -1": "--hours must be at least 0, got -1.0",
-    "run --preset demo --hours nan": "--hours must be at least 0, got nan",
-    "run --preset demo --fitness -1": "--fitness must be at least 0, got -1.0",
-    "run --preset demo --deadline -1": "--deadline must be at least 0, got -1.0",
-    "run --preset demo --workers x": "--workers must be 1 or more, auto or inline",
-    "run --preset demo --workers 0": "--workers must be 1 or more, auto or inline",
-    "run --preset demo --workers -1": "--workers",
-    "run --preset demo --seed -1": "seed must be at least 0, got -1",
-    "run --preset demo --out file": "cannot make file (File exists)",
-    "run --preset demo --out file/sub": "cannot make file/sub (Not a directory)",
-    "run --preset demo --reuse absent": "absent has no results: neither",
-    "run --preset demo --reuse file": "file is no file of cellsearch",
+    "run --preset tiny --set seeds=gru": "seeds must be a list, got 'gru'",
+    "run --preset tiny --candidates 0": "--candidates must be at least 1, got 0",
+    "run --preset tiny --candidates x": "argument --candidates: invalid int value",
+    "run --preset tiny --hours -1": "--hours must be at least 0, got -1.0",
+    "run --preset tiny --hours nan": "--hours must be at least 0, got nan",
+    "run --preset tiny --fitness -1": "--fitness must be at least 0, got -1.0",
+    "run --preset tiny --deadline -1": "--deadline must be at least 0, got -1.0",
+    "run --preset tiny --workers x": "--workers must be 1 or more, auto or inline",
+    "run --preset tiny --workers 0": "--workers must be 1 or more, auto or inline",
+    "run --preset tiny --workers -1": "--workers",
+    "run --preset tiny --seed -1": "seed must be at least 0, got -1",
+    "run --preset tiny --out file": "cannot make file (File exists)",
+    "run --preset tiny --out file/sub": "cannot make file/sub (Not a directory)",
+    "run --preset tiny --reuse absent": "absent has no results: neither",
+    "run --preset tiny --reuse file": "file is no file of cellsearch",
     "run --branch absent": "absent is no folder",
     "run --branch empty": "empty holds no run",
     'run --set tasks=["ptb"] --preset paper': "Penn Treebank",
@@ -372,7 +372,7 @@ BAD = {
     "top others/other": "others/other/search.db was not made by cellsearch",
     "status file": "file is no folder",
     "status others/other": "others/other/search.db was not made by cellsearch",
-    "run --preset demo --out others/other": "search.db was not made by cellsearch",
+    "run --preset tiny --out others/other": "search.db was not made by cellsearch",
     "resume demos/run --candidates 10": "--candidates must be at least 40, which",
     "resume demos/run --hours -1": "--hours must be at least 0",
     "tpo demos/run": "invalid choice: 'tpo'",

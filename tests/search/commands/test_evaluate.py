@@ -19,7 +19,7 @@ from workers import Setting
 
 ROOT = Path(__file__).parents[3]
 TINY = (
-    *("--tasks", "memorization,xml", "--preset", "demo", "--settings", "6"),
+    *("--tasks", "memorization,xml", "--preset", "tiny", "--settings", "6"),
     *("--repeats", "2", "--budget", "40"),
 )
 
@@ -177,7 +177,7 @@ def test_a_cell_that_ignores_the_past_is_scored_with_a_note(
     path = tmp_path / "blind.cell"
     path.write_text("def blind(x, h):\n    return tanh(linear(x))\n")
     process = start(
-        *(str(path), "--no-baseline", "--tasks", "xml", "--preset", "demo"),
+        *(str(path), "--no-baseline", "--tasks", "xml", "--preset", "tiny"),
         *("--settings", "1", "--repeats", "0", "--budget", "5"),
         *("--out", str(tmp_path), "--json"),
     )

@@ -40,7 +40,7 @@ def test_the_table_has_differences_with_errors_and_finals_below(folder: Path) ->
 def test_finals_are_of_seeds_and_settings_that_took_no_part(folder: Path) -> None:
     rows = query(folder, "SELECT setting, seed FROM results")
     searched = {(s, seed) for s, seed in rows if '"rate":0.01' in s}
-    fresh = {(s, seed) for s, seed in rows if '"rate":0.005' in s}
+    fresh = {(s, seed) for s, seed in rows if '"rate":0.007' in s}
     assert searched
     assert fresh
     assert not {seed for _, seed in searched} & {seed for _, seed in fresh}
@@ -74,7 +74,7 @@ def test_damaged_finals_are_said_in_a_line() -> None:
 
 
 def test_a_search_by_ratios_has_no_finals(tmp_path: Path) -> None:
-    here("run", "--preset", "demo", "--candidates", 2, "--out", tmp_path / "run")
+    here("run", "--preset", "tiny", "--candidates", 2, "--out", tmp_path / "run")
     assert "finals need the objective `paired`" in refused("final", tmp_path / "run")
 
 

@@ -16,7 +16,7 @@ def test_every_preset_is_listed_with_its_sentence() -> None:
         assert ("(`evaluate` only)" in line) == (name not in search_names())
 
 
-@pytest.mark.parametrize("name", ["demo", "small"])
+@pytest.mark.parametrize("name", ["demo", "tiny", "small"])
 def test_a_preset_in_a_file_of_ones_own_is_the_same_search(
     name: str, tmp_path: Path
 ) -> None:
@@ -30,7 +30,7 @@ def test_a_preset_in_a_file_of_ones_own_is_the_same_search(
 
 def test_a_file_says_how_many_candidates_there_are(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
-    mine.write_text(here("presets", "demo")[0].replace("= 24", "= 12", 1))
+    mine.write_text(here("presets", "tiny")[0].replace("= 24", "= 12", 1))
     command("run", mine, "--out", tmp_path / "run")
     assert '"proposed": 12' in here("status", tmp_path / "run", "--json")[0]
     there = table(tmp_path / "run")

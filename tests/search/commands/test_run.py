@@ -32,7 +32,7 @@ from tests.support.searches import (
     wait_for,
 )
 
-DEMO = ("--preset", "demo", "--seed", "3")
+DEMO = ("--preset", "tiny", "--seed", "3")
 SLOW = Fake(sleep_s=0.02)
 
 
@@ -369,7 +369,7 @@ def test_a_run_that_is_opened_opens_nothing_that_it_names(
 def test_a_configuration_that_is_gone_or_shorter_is_no_problem(
     whole: Path, copy: Path
 ) -> None:
-    (copy / CONFIG_FILE).write_text('preset = "demo"\nseed = 3\n')
+    (copy / CONFIG_FILE).write_text('preset = "tiny"\nseed = 3\n')
     command("resume", copy)
     (copy / CONFIG_FILE).unlink()
     command("resume", copy)
@@ -426,9 +426,9 @@ def test_the_configuration_of_a_run_makes_the_same_search(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--preset", "demo"), "seed is 0, was 3"),
+        (("--preset", "tiny"), "seed is 0, was 3"),
         ((*DEMO, "--set", "rules.gate=0.8"), "rules.gate is 0.8, was 0.9"),
-        (("--seed", "3"), "preset is 'small', was 'demo'"),
+        (("--seed", "3"), "preset is 'small', was 'tiny'"),
     ],
 )
 def test_other_flags_for_a_run_are_refused(
@@ -593,7 +593,7 @@ def test_a_mutant_that_is_the_baseline_does_not_replace_it(tmp_path: Path) -> No
 # With training
 
 REAL = (
-    *("--preset", "demo", "--candidates", "3", "--set", 'tasks=["xml"]'),
+    *("--preset", "tiny", "--candidates", "3", "--set", 'tasks=["xml"]'),
     *("--set", "plans.xml.budget=40", "--set", "filter.budget=100"),
     *("--set", "filter.target=0.0", "--set", "rules.baseline_settings=2"),
     *("--set", "rules.gate=0.0", "--set", "plans.xml.task.train_tokens=14000"),

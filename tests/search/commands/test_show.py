@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_written_is_one_line(
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short search; not to be changed."""
     path = tmp_path_factory.mktemp("ranked") / "run:1"
-    here("run", "--preset", "demo", "--candidates", 12, "--out", path)
+    here("run", "--preset", "tiny", "--candidates", 12, "--out", path)
     return path
 
 

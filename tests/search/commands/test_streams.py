@@ -13,7 +13,7 @@ from tests.support.searches import command, evaluations, shown
 
 ROOT = Path(__file__).parents[3]
 COMMAND = f"{sys.executable} -m tests.support.fake_search"
-RUN = "run --preset demo --seed 3 --candidates 12 --out"
+RUN = "run --preset tiny --seed 3 --candidates 12 --out"
 
 
 def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:

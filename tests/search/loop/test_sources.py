@@ -41,7 +41,7 @@ def test_a_file_becomes_a_text_of_the_document(mine: str) -> None:
 
 def test_a_rank_of_a_run_becomes_a_text_of_the_document(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command("run", "--preset", "demo", "--candidates", 10, "--out", run)
+    command("run", "--preset", "tiny", "--candidates", 10, "--out", run)
     resolved = resolve_cells({"seeds": ["gru", f"{run}:1"]})
     (name,) = resolved["cells"]
     assert resolved["seeds"] == ["gru", name]

@@ -29,7 +29,7 @@ FILES = {
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of 40 candidates, trained by formula; not to be changed."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    here("run", "--preset", "demo", "--candidates", 40, "--out", folder)
+    here("run", "--preset", "tiny", "--candidates", 40, "--out", folder)
     return folder
 
 
@@ -72,7 +72,7 @@ def test_the_card_agrees_with_the_table(whole: Path, exported: Path) -> None:
             assert own["setting"] == score["setting"]
             low, middle, high = own["quartiles"]
             assert low <= middle <= high <= own["best"]
-        assert card["run"]["configuration"]["preset"] == "demo"
+        assert card["run"]["configuration"]["preset"] == "tiny"
         assert card["fresh"] is None
 
 
@@ -212,7 +212,7 @@ def test_a_hostile_name_stays_in_its_folder_and_in_its_quotes(tmp_path: Path) ->
     name = safe_name(HOSTILE)
     assert name.isidentifier()
     folder = tmp_path / "run"
-    here("run", "--preset", "demo", "--candidates", 3, "--out", folder)
+    here("run", "--preset", "tiny", "--candidates", 3, "--out", folder)
     with open_run(folder, reading=True) as run:
         engine = replay(run)
         [row] = Leaderboard(engine.procedure).rows(1)

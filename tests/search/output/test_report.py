@@ -38,7 +38,7 @@ from tests.support.searches import (
     wait_for,
 )
 
-DEMO = ("--preset", "demo", "--seed", "3", "--set", 'references=["mut1"]')
+DEMO = ("--preset", "tiny", "--seed", "3", "--set", 'references=["mut1"]')
 SECTIONS = (
     *("fitness", "funnel", "table", "lineage"),
     *("size", "settings", "time", "reproduce"),

@@ -25,7 +25,7 @@ from workers import JobError
 
 # A small search in which every rule has something to decide.
 BASE: Document = {
-    "preset": "demo",
+    "preset": "tiny",
     "references": ["tanh"],
     "rules": {
         "list_size": 8,
@@ -40,7 +40,7 @@ BASE: Document = {
     "plans": {"xml": {"schedule": {"name": "search", "patience": 2}}},
 }
 FIRST = {"scale": 2.0, "rate": 0.5, "clip": 2.5, "num_layers": 1, "parameters": 6_000}
-"""A setting of the demo's filter."""
+"""A setting of the filter of `tiny`."""
 
 CHANGED: dict[str, Any] = {
     "preset": "small",
@@ -221,7 +221,7 @@ def test_a_document_says_everything(preset: str) -> None:
 def test_of_a_filter_is_said_what_its_name_does_not_say(
     table: Document, said: list[str]
 ) -> None:
-    config = make_config({"preset": "demo", "filter": table})
+    config = make_config({"preset": "tiny", "filter": table})
     document = to_document(config)
     assert make_config(document) == config
     keys = ["name", "budget", "target", "give_up", *said]
@@ -229,7 +229,7 @@ def test_of_a_filter_is_said_what_its_name_does_not_say(
 
 
 def test_a_filter_of_another_name_is_another_filter() -> None:
-    named = make_config({"preset": "demo", "filter": {"name": "small"}})
+    named = make_config({"preset": "tiny", "filter": {"name": "small"}})
     assert named.filter == make_config({"preset": "small"}).filter
 
 
@@ -276,7 +276,7 @@ SET = {
     "rules.gate=0.8": {"rules": {"gate": 0.8}},
     "rules.gate = 1": {"rules": {"gate": 1}},
     'tasks=["xml"]': {"tasks": ["xml"]},
-    "preset=demo": {"preset": "demo"},
+    "preset=tiny": {"preset": "tiny"},
     "filter.name=a=b": {"filter": {"name": "a=b"}},
     'plans."text:a.txt".budget=3': {"plans": {"text:a.txt": {"budget": 3}}},
     "plans.xml.grid.rate=[0.5, 1]": {"plans": {"xml": {"grid": {"rate": [0.5, 1]}}}},
@@ -311,7 +311,7 @@ MISTAKES = {
     "plans.xml.grid.parameters=[30]": "lstm on xml: no width fits a budget of 30",
     "plans.xml.grid.rate=[]": "rate of a grid needs at least one value",
     "training.schedule=3": "unknown option 'training.schedule'",
-    "training.optimizer=adm": "optimizer must be one of sgd, adam, adamw, got 'adm'",
+    "training.optimizer=adm": "optimizer must be one of sgd, adam, adamw, momentum, rmsprop, got 'adm'",
     "filter.name=smal": "unknown filter 'smal'; did you mean 'small'?",
     "filter.budget=0": "filter.budget must be at least 1, got 0",
     "filter.give_up=[[1]]": "filter.give_up must be pairs of numbers, got [[1]]",
@@ -319,7 +319,7 @@ MISTAKES = {
     "preset=[1]": "preset must be a text, got [1]",
     "tasks=xml": "tasks must be a list, got 'xml'",
     'tasks=["xml","xml"]': "tasks has 'xml' twice",
-    'tasks=["xmll"]': "preset demo is for memorization, arithmetic, xml, not for",
+    'tasks=["xmll"]': "preset tiny is for memorization, arithmetic, xml, not for",
     "tasks=[]": "tasks needs at least one task",
     'seeds=["gruu"]': "'gruu' is neither a cell of the zoo nor a file",
     "seeds=[]": "seeds needs at least one cell",
@@ -361,7 +361,7 @@ def test_a_mistake_in_the_configuration_is_one_line_and_makes_no_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pools, "make_pool", make_pool)
-    words = ("--preset", "demo", "--set", assignment, "--out", "run")
+    words = ("--preset", "tiny", "--set", assignment, "--out", "run")
     assert main(["run", *words]) == 2
     error = capsys.readouterr().err
     assert error.startswith("cellsearch run: ")

@@ -68,16 +68,16 @@ def test_a_first_setting_outside_of_the_grid_is_refused():
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "mut1"])
-def test_published_cells_pass_the_demos_filter_at_every_setting(cell):
-    evaluator, demo = Evaluator(), preset_filter("demo")
-    for attempt in range(demo.attempts):
-        evaluation = evaluator.evaluate(demo.job(ZOO[cell], attempt))
+def test_published_cells_pass_the_tiny_filter_at_every_setting(cell):
+    evaluator, tiny = Evaluator(), preset_filter("tiny")
+    for attempt in range(tiny.attempts):
+        evaluation = evaluator.evaluate(tiny.job(ZOO[cell], attempt))
         assert passed(evaluation.results), evaluation.results
 
 
-def test_a_cell_that_cannot_learn_does_not_pass_the_demos_filter():
+def test_a_cell_that_cannot_learn_does_not_pass_the_tiny_filter():
     still = parse("def f(x, h):\n    return linear(x) + linear(h)")
-    evaluation = Evaluator().evaluate(preset_filter("demo").job(still))
+    evaluation = Evaluator().evaluate(preset_filter("tiny").job(still))
     assert not passed(evaluation.results)
 
 

@@ -137,4 +137,4 @@ def test_unknown_presets_and_tasks_are_refused_by_name() -> None:
     said = "not for 'ptb', whose plan lacks schedule, grid"
     plans = {"ptb": {"budget": 3}}
     with pytest.raises(UserError, match=said):
-        make_config({"preset": "demo", "tasks": ["ptb"], "plans": plans})
+        make_config({"preset": "tiny", "tasks": ["ptb"], "plans": plans})

@@ -13,7 +13,7 @@ from search.store.document_file import read_document, write_document
 DOCUMENTS: tuple[Document, ...] = (
     {},
     {"filter": {"name": "off"}},
-    {"preset": "demo", "rules": {"racing": True, "weights": {"remove": 2}}},
+    {"preset": "tiny", "rules": {"racing": True, "weights": {"remove": 2}}},
 )
 
 
