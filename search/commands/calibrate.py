@@ -69,9 +69,10 @@ def run(options: argparse.Namespace) -> int:
     config = make_config(changes)
     objective = config.objective
     if objective is None:
+        others = (n for n in search_names() if "objective" in preset_document(n))
         raise UserError(
-            f"preset {options.preset} has no common runs; there are "
-            f"{', '.join(n for n in search_names() if 'objective' in preset_document(n))}"
+            f"preset {options.preset} has no common runs; those of {', '.join(others)} "
+            "have"
         )
 
     # The baseline is one of the cells, whatever else is named.

@@ -18,7 +18,7 @@ from search.procedure.objective import log_loss
 from workers import Job, Pool, Result, Setting, TaskSpec, Training, make_job
 
 AHEAD: Final = 50
-"""Jobs a worker that wait in the pool: enough that each finds some of a cell it knows."""
+"""Jobs a worker that wait in the pool, so that each finds some of a cell it knows."""
 
 TICK_S: Final = 1.0
 """Seconds after which a spectator is told that time has passed."""
