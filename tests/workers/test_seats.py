@@ -4,7 +4,10 @@ import pytest
 
 from cells import ZOO
 from tests.support.jobs import job
+from workers import COMPILE_S
 from workers.pools.seats import KEPT_CELLS, LOOK_AHEAD, QueuedJob, Seat, best_for
+
+LATER = 1000.0
 
 
 class _Handle:
@@ -28,13 +31,14 @@ def seat(*names):
 
 
 def queued(name, priority=0.0, number=0):
+    """A job that waits since time 0."""
     return QueuedJob(priority, number, job(ZOO[name]), 1.0)
 
 
 def chosen(own, others, *waiting):
     """The name of the cell that a seat is given a job of."""
     queue = [queued(name, number, number) for number, name in enumerate(waiting)]
-    return waiting[best_for(own, [own, *others], queue)]
+    return waiting[best_for(own, [own, *others], queue, LATER)]
 
 
 @pytest.mark.parametrize(
@@ -49,10 +53,16 @@ def test_a_worker_takes_its_own_then_nobodys_then_anothers(waiting, taken):
     assert chosen(seat("gru"), [seat("lstm")], *waiting) == taken
 
 
+def test_what_another_knows_is_left_to_it_for_as_long_as_compiling_takes():
+    own, other = seat("gru"), seat("lstm")
+    assert best_for(own, [own, other], [queued("lstm")], 0.9 * COMPILE_S) is None
+    assert best_for(own, [own, other], [queued("lstm")], COMPILE_S) == 0
+
+
 def test_of_equals_the_most_urgent_goes_first():
     queue = [queued("gru", 2.0, 0), queued("lstm", 2.0, 1), queued("gru", 3.0, 2)]
     own = seat("gru", "lstm")
-    assert best_for(own, [own], queue) == 0
+    assert best_for(own, [own], queue, 0.0) == 0
 
 
 def test_what_a_worker_no_longer_keeps_is_not_its_own():
@@ -64,5 +74,5 @@ def test_what_a_worker_no_longer_keeps_is_not_its_own():
 
 def test_no_more_than_some_are_looked_at():
     waiting = [queued("lstm", 0.0, number) for number in range(LOOK_AHEAD)]
-    own = seat("gru")
-    assert best_for(own, [own], [*waiting, queued("gru", 1.0, LOOK_AHEAD)]) == 0
+    own, last = seat("gru"), queued("gru", 1.0, LOOK_AHEAD)
+    assert best_for(own, [own], [*waiting, last], 0.0) == 0

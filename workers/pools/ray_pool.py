@@ -116,7 +116,8 @@ class RayPool:
         self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
     ) -> None:
         """Adds a job; see `Pool.submit`."""
-        queued = QueuedJob(priority, next(self._numbers), job, deadline_s)
+        number, now = next(self._numbers), self._clock.read()
+        queued = QueuedJob(priority, number, job, deadline_s, now)
         insort(self._queue, queued)
         self._assign()
 
@@ -271,9 +272,10 @@ class RayPool:
         """Gives waiting jobs to idle actors, if possible to one that knows the cell."""
         idle = [seat for seat in self._seats if seat.idle]
         while idle and self._queue:
-            seat = idle.pop(0)
-            queued = self._queue.pop(best_for(seat, self._seats, self._queue))
-            seat.give(queued, self._clock.read(), GRACE_S)
+            seat, now = idle.pop(0), self._clock.read()
+            chosen = best_for(seat, self._seats, self._queue, now)
+            if chosen is not None:
+                seat.give(self._queue.pop(chosen), now, GRACE_S)
         for seat in idle:
             again = self._oldest_alone()
             if again is None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from workers.job.cost import COMPILE_S
 from workers.job.job import Job
 from workers.pools.packages import own_packages
 from workers.pools.worker import Worker, sent_by_value
@@ -37,6 +38,7 @@ class QueuedJob(NamedTuple):
         number: In order of submission.
         job: The job.
         deadline_s: Seconds of work that it is given.
+        since: When it began to wait, by the pool's clock.
         attempts: Processes that died with it.
         losses: Times it was lost through no fault of its own.
     """
@@ -45,6 +47,7 @@ class QueuedJob(NamedTuple):
     number: int
     job: Job
     deadline_s: float
+    since: float = 0.0
     attempts: int = 0
     losses: int = 0
 
@@ -114,25 +117,30 @@ class Seat:
         )
 
 
-def best_for(seat: Seat, seats: Sequence[Seat], queue: Sequence[QueuedJob]) -> int:
-    """Index of the waiting job that an idle actor should have.
+def best_for(
+    seat: Seat, seats: Sequence[Seat], queue: Sequence[QueuedJob], now: float
+) -> int | None:
+    """Index of the waiting job that an idle actor should have; None: of none yet.
 
     Compiling a cell takes as long as several trainings. So it is given the most urgent
-    job of a cell that it has compiled; else of one that nobody has; and only rather
-    than nothing that of another.
+    job of a cell that it has compiled; else of one that nobody has; else of another,
+    once that has waited for as long as compiling takes.
 
     Args:
         seat: The actor.
         seats: All of them, itself included.
         queue: What waits, the most urgent first; not empty.
+        now: By the pool's clock.
     """
     others = {cell for one in seats if one is not seat for cell in one.cells}
 
-    def rank(index: int) -> tuple[int, QueuedJob]:
+    def rank(index: int) -> int:
         digest = queue[index].job.digest
-        return (0 if digest in seat.cells else 1 + (digest in others)), queue[index]
+        return 0 if digest in seat.cells else 1 + (digest in others)
 
-    return min(range(min(len(queue), LOOK_AHEAD)), key=rank)
+    chosen = min(range(min(len(queue), LOOK_AHEAD)), key=lambda at: (rank(at), at))
+    waited = now - queue[chosen].since
+    return chosen if rank(chosen) < 2 or waited >= COMPILE_S else None
 
 
 class ActorFactory(NamedTuple):
