@@ -17,7 +17,7 @@ LOSSES: Final = 20
 """How often a job is repeated that was lost with its machine, or by a kill that Ray
 announces; then the run stops, for nothing repeats for ever."""
 
-RECYCLE_JOBS: Final = 500
+RECYCLE_JOBS: Final = 3_000
 RECYCLE_BYTES: Final = 3 << 30
 RECYCLE_MAPS: Final = 40_000
 """A process that has done so many jobs, holds so much memory or so many memory maps
