@@ -175,7 +175,7 @@ def test_a_card_has_differences_losses_and_finals(folder: Path, tmp_path: Path) 
     text = path.read_text()
     assert "| task | difference | runs | failed | loss at the end |" in text
     assert "| echo (not searched) |" in text
-    assert "ratio" not in text
+    assert "| ratio |" not in text
     card = json.loads(path.with_name("card.json").read_text())
     [row] = json.loads(shown("top", folder, "--json", "-k", 1))
     for task, score in row["tasks"].items():
