@@ -12,8 +12,13 @@ from search.api import Run
 from search.contest.finals import FinalTable
 from search.errors import UserError
 from search.output.words import duration
+from search.procedure.reader import make_config
 from tests.support.fake_search import Fake, history, query
 from tests.support.searches import here, refused, shown, start, table
+
+_FOUND = make_config({"preset": "quick"}).objective
+assert _FOUND is not None
+QUICK = _FOUND
 
 WORDS = (
     *("run", "--preset", "quick", "--candidates", 12, "--seed", 3),
@@ -42,7 +47,7 @@ def test_the_table_has_differences_with_errors_and_finals_below(folder: Path) ->
 
 def test_finals_are_of_seeds_and_settings_that_took_no_part(folder: Path) -> None:
     rows = query(folder, "SELECT setting, seed FROM results")
-    searched = {(s, seed) for s, seed in rows if '"rate":0.01' in s}
+    searched = {(s, seed) for s, seed in rows if '"rate":0.005' in s}
     fresh = {(s, seed) for s, seed in rows if '"rate":0.007' in s}
     assert searched
     assert fresh
@@ -156,7 +161,8 @@ def test_status_counts_mutants_by_rung(folder: Path) -> None:
     facts = json.loads(shown("status", folder, "--json"))
     assert facts["filter"] is None
     steps = facts["stages"]
-    assert [step["runs"] for step in steps] == [1, 1, 1, 1, 2, 6, 12]
+    first, *later = QUICK.rungs
+    assert [step["runs"] for step in steps] == [*[first] * 4, *later]
     given = "SELECT count(DISTINCT digest) FROM issued WHERE digest IN (SELECT digest"
     given += " FROM candidates WHERE origin = 'propose') AND task = "
     for step in steps[:4]:
@@ -212,15 +218,17 @@ def test_a_dry_run_knows_common_runs(tmp_path: Path) -> None:
         "whole",
     ]
     # A probe takes 1 s to compile, on each of 4 tasks here, and 2 s for a tenth of a
-    # run; a panel is 12 runs with 3 optimizers.
+    # run.
     compile_s, run_s, workers = 4, 4 * 2 * 10, 2
-    whole_s = 3 * compile_s + 12 * run_s
-    opening_s = (8 * whole_s + 6 * run_s) / workers
+    settings, kinds = len(QUICK.panel), len({one.optimizer for one in QUICK.panel})
+    whole_s = kinds * compile_s + QUICK.rungs[-1] * run_s
+    # The baseline, one of eight seeds, has 3 seeds of each setting.
+    opening_s = (8 * whole_s + (3 - QUICK.seeds) * settings * run_s) / workers
     assert lines["opening"].startswith(f"{duration(opening_s)}: seeds")
     first_s = compile_s + run_s
     assert lines["rung 1"].startswith(f"{first_s:.1f} core-seconds a candidate, 1 run")
     assert lines["panel"].startswith(f"{whole_s - first_s} core-seconds for each")
-    again_s = 3 * compile_s + 6 * run_s
+    again_s = kinds * compile_s + settings * run_s
     assert lines["again"] == f"{again_s} core-seconds a re-examination"
     # Ten cells and eight seeds, 16 seeds of 3 settings, and echo beside the four tasks.
     finals_s = 18 * (3 * compile_s + 16 * 3 * run_s * 5 / 4) / workers
