@@ -31,11 +31,11 @@ from search.loop.pools import Workers
 from search.loop.runs import OpenRun, open_run, replay
 from search.loop.session import Session
 from search.loop.sources import read_cell, read_configuration
-from search.output.card import safe_name
 from search.output.cell import cell_facts, render_cell
 from search.output.display import ContestDisplay, SearchDisplay, print_end
 from search.output.export import export_run
 from search.output.leaderboard import WIDTH, Leaderboard
+from search.output.markdown import safe_name
 from search.output.status import run_facts
 from search.procedure.own_code import OwnCode
 from search.procedure.presets import search_names
@@ -148,6 +148,8 @@ class Run:
     def frame(self, count: int | None = None) -> "pandas.DataFrame":
         """The ranked table: a row a cell; of each task metric, ratio and draws.
 
+        By common runs it is the difference to the baseline, its error and the runs.
+
         Raises:
             UserError: pandas is not installed.
         """
@@ -156,9 +158,10 @@ class Run:
             tasks = row.pop("tasks")
             rules = ", ".join(row.pop("rules"))
             for task, score in tasks.items():
-                row[task] = score["metric"]
-                row[f"{task}_ratio"] = score["ratio"]
-                row[f"{task}_draws"] = score["draws"]
+                score.pop("setting", None)
+                first = next(iter(score))  # what the table shows
+                row[task] = score.pop(first)
+                row |= {f"{task}_{key}": value for key, value in score.items()}
             rows.append({**row, "rules": rules})
         frame = _pandas().DataFrame(rows)
         return frame.set_index("rank") if rows else frame

@@ -7,7 +7,6 @@ from typing import Final
 from search.commands.own_code import add_own_code
 from search.errors import UserError
 from search.loop.sources import read_cell
-from search.output.card import safe_name
 from search.output.export import (
     DEFAULT_K,
     Export,
@@ -15,6 +14,7 @@ from search.output.export import (
     export_run,
     read_scores,
 )
+from search.output.markdown import safe_name
 
 FOLDER: Final = "exports"
 

@@ -8,9 +8,16 @@ from typing import Any
 
 from search.commands.own_code import add_own_code, note_missing
 from search.loop.runs import open_run, replay
+from search.output.stages import Stage, render_stages
 from search.output.status import run_facts
 from search.output.stored import print_counts
-from search.output.words import duration, render_counts, render_rows
+from search.output.words import (
+    counted,
+    duration,
+    render_counts,
+    render_rows,
+    saved_words,
+)
 from search.procedure.own_code import UnnamedCodeError
 
 
@@ -47,26 +54,21 @@ def render(facts: dict[str, Any]) -> str:
     # A run under way says by its last result whether it hangs.
     idle = seconds["since_last_result"]
     spent = seconds["compilation"] + seconds["training"]
+    moves = counted(len(facts["under_way"]), "move")
     rows = [
         ("run", f"{facts['run']} (preset {facts['preset']}, seed {facts['seed']})"),
         ("state", state + (f", last result {duration(idle)} ago" if idle else "")),
         (
             "candidates",
-            f"{candidates['proposed']:,} of {candidates['limit']:,}, "
-            f"{len(facts['under_way'])} moves under way",
+            f"{candidates['proposed']:,} of {candidates['limit']:,}, {moves} under way",
         ),
-        ("filter", f"{facts['filter']['passed']} of {facts['filter']['runs']} passed"),
-        ("settings", f"{facts['settings']:,} applied"),
+        *_way_rows(facts),
         ("population", f"{facts['population']:,}"),
         ("best", f"{best['name']}, fitness {best['fitness']:.4f}" if best else "-"),
         ("moves", render_counts(facts["decisions"]) or "-"),
         ("rejects", render_counts(facts["rejects"]) or "-"),
         ("failures", render_counts(facts["failures"]) or "-"),
-        (
-            "saved",
-            f"{facts['saved']['filters']} filter runs and {facts['saved']['settings']} "
-            f"trainings of known cells, {facts['saved']['dead']} dead mutants",
-        ),
+        ("saved", saved_words(**facts["saved"])),
         (
             "work",
             f"{duration(spent)} in workers, "
@@ -82,6 +84,20 @@ def render(facts: dict[str, Any]) -> str:
     if facts["machine"]["mixed"]:
         rows.append(("mixed", "several numerics classes: not reproducible to the bit"))
     return render_rows(rows)
+
+
+def _way_rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """How far mutants came, and of how many trainings that is known."""
+    applied = f"{facts['settings']:,} applied"
+    if facts["filter"]:
+        runs, passed = facts["filter"]["runs"], facts["filter"]["passed"]
+        yield "filter", f"{passed} of {runs} passed"
+    if not facts["stages"]:
+        yield "settings", applied
+        return
+    found = [Stage(**stage) for stage in facts["stages"]]
+    yield "reached", render_stages(found)
+    yield "runs", applied
 
 
 def node_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:

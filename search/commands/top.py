@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 from search.commands.own_code import add_own_code, note_missing
-from search.contest.finals import FinalTable
 from search.errors import at_least
 from search.loop.runs import open_run, replay
 from search.output.leaderboard import Leaderboard
-from search.output.stored import print_stored
+from search.output.stored import print_stored, stored_finals
 from search.output.tables import print_finals, print_leaderboard
 from search.output.words import plain
 from search.procedure.own_code import UnnamedCodeError
@@ -41,7 +40,7 @@ def _print_table(options: argparse.Namespace) -> int:
     with open_run(options.run, reading=True) as run:
         board = Leaderboard(replay(run).procedure)
         mixed = run.store.history.get("mixed")
-        finals = run.store.history.get("finals")
+        finals = stored_finals(run)
     # JSON has the rows alone: legend and notes are for people.
     rows = board.rows(options.k)
     if options.json:
@@ -49,7 +48,7 @@ def _print_table(options: argparse.Namespace) -> int:
         return 0
     print_leaderboard(board, sys.stdout, options.k)
     if finals is not None:
-        print_finals(FinalTable.from_dict(finals), sys.stdout)
+        print_finals(finals, sys.stdout)
     if mixed:
         print(
             "mixed: machines of several numerics classes, not reproducible to the bit"

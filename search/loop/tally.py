@@ -85,9 +85,11 @@ class Tally:
         self.train_s += evaluation.train_s
 
     def _saved(self, digest: str, procedure: Procedure) -> None:
-        """Counts what the cell has had already, at most a round a task."""
-        member = procedure.population.members[digest]
-        most = procedure.config.rules.settings
+        """Counts what the cell has had already, at most a round or panel a task."""
+        member, config = procedure.population.members[digest], procedure.config
+        most = config.rules.settings
+        if config.objective is not None:
+            most = config.objective.rungs[-1]
         self.saved_filters += min(1, member.attempts)
         self.saved_settings += sum(min(most, len(t)) for t in member.trials)
 

@@ -2,27 +2,18 @@
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from cells import Cell, name_values, to_text
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun, metadata
+from search.output.card_scores import final_card, score_parts, task_cards
 from search.output.cell import cell_facts
 from search.output.leaderboard import WIDTH, LeaderboardRow, LineageStep, lineage
+from search.output.markdown import Card, safe_name, shown, table
+from search.output.terms import terms_of
 from search.procedure.writer import to_document
-
-Card = dict[str, Any]
-"""JSON values."""
-
-
-def safe_name(name: str) -> str:
-    """A name as a file's or an identifier: letters, digits and underscores."""
-    plain = re.sub(r"\W", "_", name, flags=re.ASCII)[:60].strip("_") or "cell"
-    return plain if not plain[0].isdigit() else f"cell_{plain}"
 
 
 def describe_cell(name: str, cell: Cell) -> Card:
@@ -60,10 +51,12 @@ def describe_member(
         "fitness": row.fitness,
         "rank": row.rank,
         "of": len(population.ranked),
-        "tasks": _tasks(engine, row),
+        "tasks": task_cards(run, engine, row),
         "fresh": dict(fresh) if fresh else None,
+        "finals": final_card(run, row.member.digest),
         "lineage": [_ancestor(step) for step in lineage(population, row.member)],
         "run": {
+            "fitness": terms_of(run.config).fitness,
             "baseline": run.config.baseline,
             "candidates": engine.procedure.proposed,
             "versions": facts["versions"],
@@ -116,42 +109,18 @@ def render_card(card: Card) -> str:
     hold HTML.
     """
     parts = [f"# {safe_name(card['name'])}", "![its graph](cell.png)"]
-    parts.append(f"{card['nearest']['words']}.")
+    nearest = card["nearest"]["words"]  # which ends in an ellipsis where it is long
+    parts.append(nearest if nearest.endswith(".") else f"{nearest}.")
     # What a search knows of the cell; a cell by itself has none of it.
     ranked = "fitness" in card
     if ranked:
-        parts += [_rank(card), *_scores(card)]
+        parts += [_rank(card), *score_parts(card)]
     parts += [_sizes(card), _block(card["text"].rstrip().split("\n"))]
     parts += ["## Equations", _block(card["equations"])]
     if ranked:
         parts += ["## Lineage", _lineage_table(card["lineage"])]
         parts += ["## Run", "\n".join(_run_lines(card["run"]))]
     return "\n\n".join(parts) + "\n"
-
-
-def _tasks(engine: Engine, row: LeaderboardRow) -> dict[str, Any]:
-    """How the cell did on each task."""
-    procedure = engine.procedure
-    tasks = {}
-    for task, stage in enumerate(procedure.config.tasks):
-        score = row.scores[stage.name]
-        values = np.asarray(row.member.trials_on(task).values)
-        # Failures are NaN: they are counted, and have no place among the quartiles.
-        values = values[~np.isnan(values)]
-        quartiles: list[float | None] = [None, None, None]
-        if values.size:
-            quartiles = [float(v) for v in np.quantile(values, (0.25, 0.5, 0.75))]
-        tasks[stage.name] = {
-            "metric": procedure.config.metric(task).name,
-            "higher_is_better": procedure.config.metric(task).higher_is_better,
-            "best": score.metric,
-            "ratio": score.ratio,
-            "draws": score.draws,
-            "failed": score.draws - int(values.size),
-            "quartiles": quartiles,
-            "setting": score.setting.to_dict() if score.setting else None,
-        }
-    return tasks
 
 
 def _ancestor(step: LineageStep) -> dict[str, Any]:
@@ -181,61 +150,13 @@ def _finite(value: Any) -> Any:
     return value
 
 
-_FITNESS: Final = {
-    False: "least ratio to",
-    True: "least difference of mean log losses on common runs to",
-}
-
-
 def _rank(card: Card) -> str:
     run = card["run"]
-    what = _FITNESS["objective" in run["configuration"]]
     return (
-        f"Fitness {card['fitness']:.4f} ({what} "
+        f"Fitness {card['fitness']:.4f} ({run['fitness']} "
         f"{safe_name(run['baseline'])}), rank {card['rank']} of {card['of']} after "
         f"{run['candidates']:,} candidates."
     )
-
-
-def _scores(card: Card) -> Iterator[str]:
-    """The table of tasks, and what it does not say."""
-    # Scores with fresh seeds, if somebody has made them, stand beside the draws.
-    fresh = card["fresh"]
-    titles = ["task", "metric", "best", "ratio", "draws", "quartiles of draws"]
-    titles.append("setting")
-    if fresh:
-        titles.insert(5, "fresh seeds")
-    rows = []
-    for task, score in card["tasks"].items():
-        setting = score["setting"] or {}
-        values = [
-            safe_name(task),
-            score["metric"],
-            _shown(score["best"]),
-            _shown(score["ratio"]),
-            str(score["draws"]),
-            " / ".join(map(_shown, score["quartiles"])),
-            ", ".join(f"{key} {value}" for key, value in setting.items() if value),
-        ]
-        if fresh:
-            values.insert(5, _interval(fresh.get(task)))
-        rows.append(values)
-    # A best of many draws looks better than it is: say so wherever it is shown.
-    yield _table(titles, rows)
-    yield "`best` is the best of the draws, and so optimistic" + (
-        "; fresh seeds: mean and 95 % confidence interval of the best setting."
-        if fresh
-        else "; `cellsearch evaluate` scores with fresh seeds."
-    )
-
-
-def _interval(score: Mapping[str, Any] | None) -> str:
-    if score is None:
-        return "-"
-    if score["low"] is None:
-        return _shown(score["mean"])
-    half = (score["high"] - score["low"]) / 2
-    return f"{_shown(score['mean'])} ±{half:.4f} ({score['repeats']})"
 
 
 def _sizes(card: Card) -> str:
@@ -253,8 +174,8 @@ def _lineage_table(steps: Sequence[Mapping[str, Any]]) -> str:
     for step in steps:
         gain = "" if step["gain"] is None else f"{step['gain']:+.4f}"
         by = ", ".join(step["transformations"]) or "seed"
-        rows.append([safe_name(step["name"]), by, _shown(step["fitness"]), gain])
-    return _table(["cell", "by", "fitness", "gain"], rows)
+        rows.append([safe_name(step["name"]), by, shown(step["fitness"]), gain])
+    return table(["cell", "by", "fitness", "gain"], rows)
 
 
 def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
@@ -271,15 +192,3 @@ def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
 
 def _block(lines: Sequence[str]) -> str:
     return "\n".join(["```", *lines, "```"])
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(map(_table_row, [titles, ["---"] * len(titles), *rows]))
-
-
-def _table_row(values: Sequence[str]) -> str:
-    return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"

@@ -12,7 +12,16 @@ from search.loop.session import Searched
 from search.output.leaderboard import Leaderboard
 from search.output.screens import make_screen
 from search.output.tables import leaderboard_table, print_leaderboard
-from search.output.words import duration, plain, render_counts
+from search.output.terms import terms_of
+from search.output.words import (
+    counted,
+    duration,
+    plain,
+    render_counts,
+    saved_words,
+)
+from search.procedure.population import Origin
+from search.procedure.procedure import Procedure
 from workers import Evaluation, Status
 
 ROWS: Final = 10
@@ -112,11 +121,11 @@ class SearchDisplay(_Display):
         """How far a search has come, in one line."""
         procedure, tally, limit = engine.procedure, engine.tally, engine.limits
         of = f" of {limit.candidates:,}" if limit.candidates is not None else ""
-        parts = [
-            f"{procedure.proposed:,}{of} candidates",
-            f"{tally.passed} of {tally.filtered} passed the filter",
-            self._speed(engine),
-        ]
+        passed = f"{tally.passed} of {tally.filtered} passed the filter"
+        if procedure.config.filter is None:
+            passed = f"{_complete(procedure):,} {terms_of(procedure.config).complete}"
+        candidates = f"{procedure.proposed:,}{of} candidates"
+        parts = [candidates, passed, self._speed(engine)]
         if procedure.opened and procedure.population.ranked:
             best = procedure.population.ranked[0]
             parts.append(f"best {best.name} {best.fitness:.3f}")
@@ -127,13 +136,14 @@ class SearchDisplay(_Display):
         return f"[{duration(engine.elapsed_s)}] " + ", ".join(parts)
 
     def _speed(self, engine: Engine) -> str:
-        """Candidates and settings a minute, of this process alone."""
-        candidates = settings = 0.0
+        """Candidates and trainings a minute, of this process alone."""
+        candidates = trainings = 0.0
         if self._watch is not None:
             minutes = max(self._watch.elapsed_s, 1e-9) / 60
             candidates = (engine.procedure.proposed - self._proposed) / minutes
-            settings = engine.tally.new_settings / minutes
-        return f"{candidates:.1f} candidates and {settings:.0f} settings a minute"
+            trainings = engine.tally.new_settings / minutes
+        unit = terms_of(engine.procedure.config).trainings
+        return f"{candidates:.1f} candidates and {trainings:.0f} {unit} a minute"
 
     def _picture(self, engine: Engine, width: int) -> Any:
         from rich.console import Group
@@ -228,12 +238,17 @@ def tally_lines(engine: Engine) -> Iterator[str]:
         share = tally.compile_s / spent
         yield f"work    {duration(spent)} in workers, {share:.0%} of it compiling"
     reused = f", {tally.reused} stored results used" if tally.reused else ""
-    yield (
-        f"saved   {tally.saved_filters} filter runs and {tally.saved_settings} "
-        f"trainings of cells known already, {tally.dead} dead mutants never trained"
-        f"{reused}"
-    )
+    reused = f", {counted(tally.reused, 'stored result')} used" if tally.reused else ""
+    filters = tally.saved_filters if engine.procedure.config.filter else None
+    saved = saved_words(filters, tally.saved_settings, tally.dead)
+    yield f"saved   {saved}{reused}"
     if tally.rejects:
         yield f"rejects {render_counts(tally.rejects)}"
     if tally.failures:
         yield f"failed  {render_counts(tally.failures)}"
+
+
+def _complete(procedure: Procedure) -> int:
+    """How many mutants are ranked."""
+    ranked = procedure.population.ranked
+    return sum(member.origin is Origin.MUTANT for member in ranked)

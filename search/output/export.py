@@ -12,15 +12,14 @@ from cells import Cell, draw_png, draw_svg, forms
 from search.errors import UserError, at_least
 from search.loop.runs import open_run, replay
 from search.output.card import (
-    Card,
     describe_cell,
     describe_member,
     fresh_scores,
     render_card,
-    safe_name,
     to_json,
 )
 from search.output.leaderboard import Leaderboard
+from search.output.markdown import Card, safe_name
 from search.store.files import read_whole
 
 DEFAULT_K: Final = 3

@@ -2,52 +2,18 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from cells import num_params
+from search.output.score import BestScore, PairedScore, TaskScore
+from search.output.terms import Terms, terms_of
 from search.procedure.paired import PairedPopulation
 from search.procedure.population import Member, Population
 from search.procedure.procedure import Procedure
-from workers import Setting
 
 WIDTH: Final = 128
 """Width at which parameters of cells are compared."""
-
-
-@dataclass(frozen=True)
-class TaskScore:
-    """How a cell does on a task.
-
-    Attributes:
-        metric: Its best validation metric; None: none of its settings succeeded.
-        ratio: To the baseline's best; above 1 is better.
-        setting: The setting that reached it.
-        draws: How many settings it was given: more of them raise a best. By common
-            runs: how many runs.
-        difference: By common runs: how much lower its mean log loss is than the
-            baseline's; None: the objective is another.
-        error: Standard error of that; None: unknown.
-    """
-
-    metric: float | None
-    ratio: float
-    setting: Setting | None
-    draws: int
-    difference: float | None = None
-    error: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        found = {
-            "metric": self.metric,
-            "ratio": self.ratio,
-            "setting": self.setting.to_dict() if self.setting else None,
-            "draws": self.draws,
-        }
-        if self.difference is not None:
-            found |= {"difference": self.difference, "error": self.error}
-        return found
 
 
 @dataclass(frozen=True)
@@ -57,7 +23,7 @@ class LeaderboardRow:
     Attributes:
         rank: From 1; 0: a reference, which has no rank.
         member: The cell.
-        fitness: The least of its ratios.
+        fitness: See `Terms.fitness`.
         scores: By task.
         nodes: Of the canonical cell.
         linears: Matrices among them.
@@ -141,9 +107,9 @@ class Leaderboard:
         self._sizes: dict[str, _Size] = {}
 
     @property
-    def paired(self) -> bool:
-        """Whether cells are compared by common runs."""
-        return self._procedure.config.objective is not None
+    def terms(self) -> Terms:
+        """What its numbers are called."""
+        return terms_of(self._procedure.config)
 
     def rows(self, count: int | None = None) -> list[LeaderboardRow]:
         """The best of the list, best first.
@@ -198,19 +164,17 @@ class Leaderboard:
 
     def _score(self, member: Member, task: int) -> TaskScore:
         trials, population = member.trials_on(task), self._procedure.population
-        score = TaskScore(
+        if isinstance(population, PairedPopulation):
+            return PairedScore(
+                difference=population.worth_of(member, task),
+                error=population.error_of(member, task),
+                trials=len(trials),
+            )
+        return BestScore(
             metric=None if math.isnan(trials.best) else trials.best,
             ratio=population.ratio_of(member, task),
             setting=self._procedure.setting(member, task),
-            draws=len(trials),
-        )
-        if not isinstance(population, PairedPopulation):
-            return score
-        error = population.error_of(member, task)
-        return replace(
-            score,
-            difference=population.worth_of(member, task),
-            error=error if math.isfinite(error) else None,
+            trials=len(trials),
         )
 
     def _size(self, member: Member) -> _Size:

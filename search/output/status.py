@@ -5,20 +5,23 @@ from typing import Any
 
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun, metadata
+from search.output.stages import stages
 from search.store.locks import holder
 
 
 def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
     """What there is to say of a run, as JSON values.
 
-    Times and machines are under keys of their own, `seconds` and `machine`: all the
-    rest is the same for the same search.
+    What a search has not is None or empty: its filter, or stages. Times and machines
+    are under keys of their own, `seconds` and `machine`: all the rest is the same for
+    the same search.
 
     Args:
         run: The run, open.
         engine: Its search, replayed.
     """
     procedure, tally = engine.procedure, engine.tally
+    filters = {"runs": tally.filtered, "passed": tally.passed}
     # Before the baseline has been trained there is no fitness, and so no best.
     ranked = procedure.population.ranked
     best = {"name": ranked[0].name, "fitness": ranked[0].fitness} if ranked else None
@@ -29,15 +32,16 @@ def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
         "candidates": {"proposed": procedure.proposed, "limit": run.candidates},
         "decisions": dict(tally.decisions),
         "under_way": [visit.member.name for visit in procedure.visits],
-        "filter": {"runs": tally.filtered, "passed": tally.passed},
+        "filter": None if run.config.filter is None else filters,
+        "stages": [stage._asdict() for stage in stages(procedure)],
         "settings": tally.settings,
         "population": len(ranked),
         "best": best,
         "rejects": dict(tally.rejects),
         "failures": dict(tally.failures),
         "saved": {
-            "filters": tally.saved_filters,
-            "settings": tally.saved_settings,
+            "filters": None if run.config.filter is None else tally.saved_filters,
+            "trainings": tally.saved_settings,
             "dead": tally.dead,
         },
         "faults": tally.faults,

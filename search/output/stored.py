@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from search.contest.finals import FinalTable
+from search.loop.runs import OpenRun
 from search.output.words import plain, render_counts, render_rows
 from search.store.store import Store
 
@@ -43,6 +45,16 @@ def stored_cells(folder: Path, count: int) -> list[StoredCell]:
         cell = found.setdefault(digest, StoredCell(digest, text, {}))
         cell.bests[task] = best
     return list(found.values())[:count]
+
+
+def stored_finals(run: OpenRun) -> FinalTable | None:
+    """The finals of a run; None: there were none.
+
+    Raises:
+        UserError: They cannot be read.
+    """
+    values = run.store.history.get("finals")
+    return None if values is None else FinalTable.from_dict(values)
 
 
 def print_stored(

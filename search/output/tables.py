@@ -8,7 +8,7 @@ from search.contest.calibration import Calibration
 from search.contest.finals import FinalTable
 from search.contest.scoreboard import CellScores, Scoreboard
 from search.contest.scores import Scored
-from search.output.leaderboard import Leaderboard, LeaderboardRow, TaskScore
+from search.output.leaderboard import Leaderboard, LeaderboardRow
 from search.output.words import plain
 from workers import Setting
 
@@ -23,20 +23,6 @@ PIPE_COLUMNS: Final = 160
 LEAST_NEEDED: Final = ("draws", "runs", "nodes", "age", "weights")
 """Columns in the order in which they are left out where the terminal is narrow."""
 
-LEGEND: Final = (
-    "fitness: least ratio to the baseline's best metric; weights: of the cell at width "
-    "128; age: candidates since",
-    "* none is fitter and no larger. More draws raise a best: score cells anew with "
-    "`cellsearch evaluate`",
-)
-
-PAIRED_LEGEND: Final = (
-    "fitness: least difference of the mean log loss to the baseline's on common runs, "
-    "positive is better; ± standard error over seeds",
-    "* none is fitter and no larger. The best of many owes some of it to luck: "
-    "`cellsearch final` scores them anew",
-)
-
 
 def print_leaderboard(board: Leaderboard, stream: IO[str], count: int) -> None:
     """Prints the best cells, with seeds and references below, and a legend."""
@@ -45,7 +31,7 @@ def print_leaderboard(board: Leaderboard, stream: IO[str], count: int) -> None:
     else:
         console = _console(stream)
         console.print(leaderboard_table(board, count, console.width))
-    for line in PAIRED_LEGEND if board.paired else LEGEND:
+    for line in board.terms.legend:
         print(line, file=stream)
 
 
@@ -60,7 +46,7 @@ def leaderboard_table(board: Leaderboard, count: int, width: int) -> "Table":
     rows = board.rows(count)
     ranks = {row.member.digest for row in rows}
     rest = [row for row in board.named() if row.member.digest not in ranks]
-    lines = [_columns(row) for row in (*rows, *rest)]
+    lines = [_columns(row, board.terms.trials) for row in (*rows, *rest)]
     shown = _fitting(lines, width)
     table = _table()
     for index in shown:
@@ -89,7 +75,7 @@ def _fitting(lines: list[list[tuple[str, str]]], width: int) -> list[int]:
     return shown
 
 
-def _columns(row: LeaderboardRow) -> list[tuple[str, str]]:
+def _columns(row: LeaderboardRow, trials: str) -> list[tuple[str, str]]:
     """Name and text of each column of a row."""
     columns = [
         ("rank", str(row.rank) if row.rank else "-"),
@@ -97,10 +83,7 @@ def _columns(row: LeaderboardRow) -> list[tuple[str, str]]:
         ("fitness", f"{row.fitness:.3f}{'*' if row.pareto else ' '}"),
     ]
     for task, score in row.scores.items():
-        columns += [
-            (task, _task_text(score)),
-            (_DRAWS[score.difference is None], str(score.draws)),
-        ]
+        columns += [(task, score.text), (trials, str(score.trials))]
     age = "seed" if row.member.origin == "seed" else str(row.age)
     return [
         *columns,
@@ -108,17 +91,6 @@ def _columns(row: LeaderboardRow) -> list[tuple[str, str]]:
         ("weights", f"{row.parameters:,}"),
         ("age", age if row.rank else "ref"),
     ]
-
-
-_DRAWS: Final = {True: "draws", False: "runs"}
-
-
-def _task_text(score: TaskScore) -> str:
-    """The best metric; by common runs the difference with its standard error."""
-    if score.difference is not None:
-        error = "" if score.error is None else f" ±{score.error:.3f}"
-        return f"{score.difference:+.3f}{error}"
-    return "-" if score.metric is None else f"{score.metric:.4f}"
 
 
 def print_finals(finals: FinalTable, stream: IO[str]) -> None:
@@ -296,6 +268,8 @@ def describe_setting(setting: Setting) -> str:
     text = (
         f"scale {setting.scale:g} rate {setting.rate:g} clip {setting.clip:g}, {size}"
     )
+    if setting.optimizer:
+        text = f"{setting.optimizer} {text}"
     if setting.dropout:
         text += f", dropout {setting.dropout:g}"
     if setting.decay is not None:

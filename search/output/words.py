@@ -34,6 +34,26 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 dead mutant`, `1,200 dead mutants`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def saved_words(filters: int | None, trainings: int, dead: int) -> str:
+    """What a search did not have to train.
+
+    Args:
+        filters: Filter runs of cells known already; None: there is no filter.
+        trainings: Other trainings of them.
+        dead: Mutants that cannot learn.
+    """
+    runs = "" if filters is None else f"{counted(filters, 'filter run')} and "
+    return (
+        f"{runs}{counted(trainings, 'training')} of cells known already, "
+        f"{counted(dead, 'dead mutant')} never trained"
+    )
+
+
 def render_counts(counts: Mapping[str, int]) -> str:
     """`12 ignores input, 3 under way`: the most frequent first."""
     rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))

@@ -44,7 +44,7 @@ def charts(report: Report) -> dict[str, Spec]:
     """
     specs: dict[str, Spec] = {}
     if report.cells:
-        specs["chart-fitness"] = _spec(_fitness())
+        specs["chart-fitness"] = _spec(_fitness(report.terms.parity))
         for size, field in (("parameters", "weights"), ("flops", "flops")):
             specs[f"chart-{size}"] = _spec(_sizes(size, field))
     if report.lineages:
@@ -54,12 +54,16 @@ def charts(report: Report) -> dict[str, Spec]:
     return specs
 
 
-def _fitness() -> "alt.LayerChart":
-    """Cells by when they were proposed, the best so far, and who they are held to."""
+def _fitness(parity: float) -> "alt.LayerChart":
+    """Cells by when they were proposed, the best so far, and who they are held to.
+
+    Args:
+        parity: The fitness of the baseline.
+    """
     import altair as alt
 
     born = alt.X("born:Q").title("candidate").axis(format=",d", tickMinStep=1)
-    fitness = alt.Y("fitness:Q").title("fitness (baseline = 1)")
+    fitness = alt.Y("fitness:Q").title(f"fitness (baseline = {parity:g})")
     fitness = fitness.scale(zero=False, padding=8)
     tips = ["name:N", alt.Tooltip("fitness:Q", format=".4f"), "born:Q", "rank:N"]
     # Lines below dots, so that every dot can be pointed at; their names above all.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cells import ZOO, Cell, digest, flops, num_params
+from search.contest.finals import FinalTable
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun
 from search.output.leaderboard import (
@@ -16,8 +17,13 @@ from search.output.leaderboard import (
     LineageStep,
     lineage,
 )
+from search.output.report.captions import Captions, captions_of
 from search.output.report.trials import BoxPlot, box_plots
+from search.output.stages import stages
 from search.output.status import run_facts
+from search.output.stored import stored_finals
+from search.output.tables import describe_setting
+from search.output.terms import Terms
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.store.results import Work
@@ -32,14 +38,13 @@ PUBLISHED_LINES: Final = ("gru", "lstm")
 
 @dataclass(frozen=True)
 class RankedCell:
-    """A cell that has passed all gates.
+    """A cell that is ranked: see `Terms.complete`.
 
     Attributes:
         member: The cell.
-        fitness: The least of its ratios to the baseline.
+        fitness: See `Terms.fitness`.
         parameters: Weights at width `WIDTH`.
         flops: Of a step forward, at width `WIDTH`.
-        metrics: Best validation metric on each task; None: there is none.
         rank: In the list, from 1; 0: below it.
     """
 
@@ -47,8 +52,22 @@ class RankedCell:
     fitness: float
     parameters: int
     flops: int
-    metrics: tuple[float | None, ...]
     rank: int
+
+
+@dataclass(frozen=True)
+class FunnelStep:
+    """What became of mutants.
+
+    Attributes:
+        label: What those that are counted have done.
+        count: How many there are, among those of the step before.
+        dropped: How many of them came no further; None: it is not told.
+    """
+
+    label: str
+    count: int
+    dropped: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,38 +77,44 @@ class Report:
     Attributes:
         name: Of the run's folder.
         facts: See `search.output.status.run_facts`.
+        terms: What its numbers are called.
+        captions: What it says of them.
         tasks: Name and metric of each.
-        baseline: Name of the cell that ratios refer to.
-        cells: Those that have passed all gates, best first.
+        cells: Those that are ranked, best first.
         lines: Name and fitness of cells that others are held against.
         record: The best fitness among the first so many candidates, where it rises.
-        funnel: What becomes of mutants: label and count.
+        funnel: What becomes of mutants.
         rows: The ranked list.
         rest: Seeds and references that are not in it.
         top: How many rows are drawn.
         lineages: Of the best mutants: each from a seed on.
         boxes: What settings came to.
+        panel: The common settings in words, in order; none by ratios.
         work: What was carried out, by task and machine.
         document: The configuration.
-        gate: Share of the baseline's best that opens the next task.
+        finals: How the best did anew; None: nobody has tried.
+        finalists: How many of the best finals are to have; 0: there are none.
     """
 
     name: str
     facts: Mapping[str, Any]
+    terms: Terms
+    captions: Captions
     tasks: tuple[tuple[str, Metric], ...]
-    baseline: str
     cells: tuple[RankedCell, ...]
     lines: tuple[tuple[str, float], ...]
     record: tuple[tuple[int, float, str], ...]
-    funnel: tuple[tuple[str, int], ...]
+    funnel: tuple[FunnelStep, ...]
     rows: tuple[LeaderboardRow, ...]
     rest: tuple[LeaderboardRow, ...]
     top: int
     lineages: tuple[tuple[LineageStep, ...], ...]
     boxes: tuple[BoxPlot, ...]
+    panel: tuple[str, ...]
     work: tuple[Work, ...]
     document: Mapping[str, Any]
-    gate: float
+    finals: FinalTable | None
+    finalists: int
 
 
 def collect(run: OpenRun, engine: Engine, top: int) -> Report:
@@ -101,6 +126,7 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
         top: How many cells are to be drawn; there may be fewer.
     """
     procedure, config = engine.procedure, run.config
+    objective = config.objective
     board = Leaderboard(procedure)
     rows = board.rows()
     listed = {row.member.digest for row in rows}
@@ -109,22 +135,25 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
     return Report(
         name=run.folder.resolve().name,
         facts=run_facts(run, engine),
+        terms=board.terms,
+        captions=captions_of(config),
         tasks=tuple(
             (stage.name, config.metric(task)) for task, stage in enumerate(config.tasks)
         ),
-        baseline=config.baseline,
         cells=cells,
         lines=tuple(_lines(named, digest(config.baseline_cell))),
         record=tuple(_record(cells, procedure.proposed)),
-        funnel=tuple(_funnel(engine)),
+        funnel=tuple(_funnel(engine, board.terms)),
         rows=tuple(rows),
         rest=tuple(row for row in named if row.member.digest not in listed),
         top=min(top, len(rows)),
         lineages=tuple(_lineages(procedure, min(top, LINEAGES))),
         boxes=tuple(box_plots(procedure)),
+        panel=tuple(map(describe_setting, objective.panel if objective else ())),
         work=tuple(run.store.results.work()),
         document=_mapping(run.store.history.get("config")),
-        gate=config.rules.gate,
+        finals=stored_finals(run),
+        finalists=objective.finals.cells if objective else 0,
     )
 
 
@@ -137,10 +166,6 @@ def _ranked(procedure: Procedure) -> Iterator[RankedCell]:
             member,
             member.fitness,
             *_sizes(cell),
-            metrics=tuple(
-                None if math.isnan(best := member.trials_on(task).best) else best
-                for task in range(len(procedure.config.tasks))
-            ),
             rank=rank,
         )
 
@@ -175,31 +200,38 @@ def _record(
         yield proposed, best.fitness, best.member.name
 
 
-def _funnel(engine: Engine) -> Iterator[tuple[str, int]]:
-    """Mutants that came so far, each stage among those of the one before."""
+def _funnel(engine: Engine, terms: Terms) -> Iterator[FunnelStep]:
+    """Mutants that came so far, each step among those of the one before."""
     tally, procedure = engine.tally, engine.procedure
     drawn = tally.decisions["propose"] + tally.decisions["again"]
-    mutants = [
-        member
-        for member in procedure.population.members.values()
-        if member.origin == "mutant"
-    ]
+    members = procedure.population.members.values()
+    mutants = [member for member in members if member.origin == "mutant"]
     # What was rejected was drawn, too, and never became a member.
-    yield "mutants drawn", drawn + sum(tally.rejects.values())
-    yield "taken", drawn
-    yield "new cells", procedure.proposed
-    if procedure.config.filter is not None:
-        yield "given the filter", sum(member.attempts > 0 for member in mutants)
-        yield "passed the filter", sum(member.filtered for member in mutants)
-    for task, stage in enumerate(procedure.config.tasks):
-        yield (
-            f"reached {stage.name}",
-            sum(len(member.trials_on(task)) > 0 for member in mutants),
-        )
-    yield "passed all gates", sum(member.complete for member in mutants)
-    # The list is short: whoever passed may have been overtaken since.
+    yield FunnelStep("mutants drawn", drawn + sum(tally.rejects.values()))
+    yield FunnelStep("taken", drawn)
+    yield FunnelStep("new cells", procedure.proposed)
+    common = stages(procedure)
+    for stage in common:
+        yield FunnelStep(stage.label, stage.reached, stage.dropped)
+    if not common:
+        yield from _gates(procedure, mutants)
+    yield FunnelStep(terms.complete, sum(member.complete for member in mutants))
+    # The list is short: whoever came so far may have been overtaken since.
     best = procedure.population.best
-    yield "in the list now", sum(member.origin == "mutant" for member in best)
+    listed = sum(member.origin == "mutant" for member in best)
+    yield FunnelStep("in the list now", listed)
+
+
+def _gates(procedure: Procedure, mutants: Sequence[Member]) -> Iterator[FunnelStep]:
+    """What a search by ratios gives a cell: the filter, then task after task."""
+    if procedure.config.filter is not None:
+        given = sum(member.attempts > 0 for member in mutants)
+        yield FunnelStep("given the filter", given)
+        passed = sum(member.filtered for member in mutants)
+        yield FunnelStep("passed the filter", passed)
+    for task, stage in enumerate(procedure.config.tasks):
+        count = sum(len(member.trials_on(task)) > 0 for member in mutants)
+        yield FunnelStep(f"reached {stage.name}", count)
 
 
 def _lineages(procedure: Procedure, count: int) -> Iterator[tuple[LineageStep, ...]]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from search.output.report.charts import CONFIG, charts
 from search.output.report.data import Report
 from search.output.report.datasets import datasets, grouped
+from search.output.report.finals import final_entries, final_titles
 from search.output.report.table import columns, table_rows
 from search.output.report.words import (
     clock_s,
@@ -68,6 +69,9 @@ def render(report: Report) -> str:
         columns=columns(report),
         ranks={cell.member.digest: cell.rank for cell in report.cells},
         entries=list(table_rows(report)),
+        final_titles=final_titles(report.finals) if report.finals else (),
+        finals=list(final_entries(report.finals)) if report.finals else [],
+        panel=report.panel,
         boxes=_boxes(report),
         config=tomli_w.dumps(dict(report.document), multiline_strings=True),
         machine=_machine(report.facts["machine"]),

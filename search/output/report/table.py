@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cells import Cell, digest, draw_svg, equations, flops
-from search.output.leaderboard import WIDTH, LeaderboardRow, TaskScore
+from search.output.leaderboard import WIDTH, LeaderboardRow
 from search.output.report.data import Report
 
 
@@ -30,7 +30,7 @@ class Details:
     Attributes:
         picture: An SVG file as a data URI.
         equations: A line each.
-        settings: For each task, the setting that was best, in words.
+        scores: How it did on each task, in words.
         rules: The transformations that made the cell of its parent.
         parent: Name of its parent; empty: it is a seed.
         text: Of the canonical cell.
@@ -39,7 +39,7 @@ class Details:
 
     picture: str
     equations: tuple[str, ...]
-    settings: tuple[tuple[str, str], ...]
+    scores: tuple[tuple[str, str], ...]
     rules: str
     parent: str
     text: str
@@ -65,7 +65,7 @@ def columns(report: Report) -> tuple[str, ...]:
     """Titles of the columns, but the picture and the name."""
     tasks = [name for name, _ in report.tasks]
     sizes = ("nodes", "weights", "FLOPs")
-    return ("rank", "fitness", *tasks, "draws", *sizes, "depth", "born")
+    return ("rank", "fitness", *tasks, report.terms.trials, *sizes, "depth", "born")
 
 
 def table_rows(report: Report) -> Iterator[TableRow]:
@@ -81,8 +81,8 @@ def _values(row: LeaderboardRow, cell: Cell) -> Iterator[TableText]:
     yield _number(row.rank or None, "d", "-")
     yield TableText(f"{row.fitness:.4f}{'*' if row.pareto else ''}", _key(row.fitness))
     for score in row.scores.values():
-        yield _number(score.metric, ".4f", "-")
-    yield _number(sum(score.draws for score in row.scores.values()), "d", "-")
+        yield TableText(score.text, "" if score.value is None else _key(score.value))
+    yield _number(sum(score.trials for score in row.scores.values()), "d", "-")
     yield _number(row.nodes, "d", "-")
     yield _number(row.parameters, ",", "-")
     yield _number(flops(cell, WIDTH), ",", "-")
@@ -110,7 +110,7 @@ def _details(row: LeaderboardRow, cell: Cell, names: Mapping[str, str]) -> Detai
     return Details(
         picture=_picture(cell, member.name),
         equations=tuple(equations(cell)),
-        settings=tuple((task, _words(score)) for task, score in row.scores.items()),
+        scores=tuple((task, score.words) for task, score in row.scores.items()),
         rules=", ".join(member.rules),
         parent=names.get(member.parent, ""),
         text=member.text.rstrip(),
@@ -118,21 +118,7 @@ def _details(row: LeaderboardRow, cell: Cell, names: Mapping[str, str]) -> Detai
     )
 
 
-def _words(score: TaskScore) -> str:
-    if score.setting is None:
-        return "no setting succeeded"
-    values = score.setting.to_dict()
-    words = [f"{name.replace('_', ' ')} {_value(values[name])}" for name in values]
-    told = f"{score.metric:.4f}, ratio {score.ratio:.4f}, best of {score.draws}"
-    return f"{told}: {', '.join(words)}"
-
-
 def _picture(cell: Cell, name: str) -> str:
     """A picture as an image of its own: its ids and styles are no part of the page."""
     content = base64.b64encode(draw_svg(cell, name).encode("utf-8", "replace")).decode()
     return f"data:image/svg+xml;base64,{content}"
-
-
-def _value(value: float | str) -> str:
-    """A hyperparameter; that of an optimizer is a word."""
-    return value if isinstance(value, str) else f"{value:,.10g}"

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,19 @@ from search.procedure.procedure import Procedure
 from tasks import Metric
 from workers import Setting
 
+PANEL: Final = "setting"
+"""What boxes of a panel are of."""
+
 
 @dataclass(frozen=True)
 class BoxPlot:
     """All trainings on a task that have one value of one hyperparameter.
 
+    By common runs it is the number of the setting in the panel.
+
     Attributes:
         task: Index of the task.
-        field: Of `Setting`.
+        field: Of `Setting`, or `PANEL`.
         value: Its value.
         count: Trainings, failures included.
         failed: Those without a metric.
@@ -47,7 +52,9 @@ def box_plots(procedure: Procedure) -> Iterator[BoxPlot]:
     config = procedure.config
     for task in range(len(config.tasks)):
         trials = _TaskTrials(members, task)
-        for field, values in _varied(config.settings(task)):
+        settings = config.settings(task)
+        rows = _varied(settings) if config.objective is None else _numbered(settings)
+        for field, values in rows:
             for value in sorted(set(values) - {None}):
                 chosen = np.array([other == value for other in values])
                 yield trials.box(field, value, chosen, config.metric(task))
@@ -60,6 +67,12 @@ def _varied(settings: Sequence[Setting]) -> Iterator[tuple[str, list[Any]]]:
         numbers = all(isinstance(value, int | float | None) for value in values)
         if numbers and len(set(values)) > 1:
             yield field.name, values
+
+
+def _numbered(settings: Sequence[Setting]) -> Iterator[tuple[str, list[Any]]]:
+    """A panel is no grid: what one hyperparameter does, the others may have done."""
+    if len(settings) > 1:
+        yield PANEL, list(range(1, len(settings) + 1))
 
 
 class _TaskTrials:

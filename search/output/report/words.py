@@ -5,8 +5,9 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from search.contest.finals import FinalTable
 from search.output.report.data import Report
-from search.output.words import duration
+from search.output.words import counted, duration
 
 
 def state(report: Report) -> str:
@@ -17,7 +18,8 @@ def state(report: Report) -> str:
         return f"running: {user}"
     if candidates["proposed"] >= candidates["limit"] and not facts["under_way"]:
         return "finished: all candidates are done"
-    return f"not running: stopped with {len(facts['under_way'])} moves under way"
+    moves = counted(len(facts["under_way"]), "move")
+    return f"not running: stopped with {moves} under way"
 
 
 def summary(report: Report) -> str:
@@ -52,8 +54,10 @@ def commands(report: Report) -> tuple[str, ...]:
     """What to type to see more of the run, to go on with it, and to make it again."""
     run = shlex.quote(report.facts["run"])
     limit = report.facts["candidates"]["limit"]
+    finals = [f"cellsearch final {run}"] if report.finalists else []
     return (
         f"cellsearch top {run} -k {max(10, len(report.rows))} --text",
+        *finals,
         f"cellsearch resume {run}",
         f"cellsearch run {run}/config.toml --candidates {limit} --out NEW",
     )
@@ -75,6 +79,8 @@ def _sentences(report: Report) -> Iterator[str]:
         )
     else:
         yield from _results(report)
+    if report.finals is not None:
+        yield _beaten(report.finals)
     seconds = facts["seconds"]
     spent = seconds["compilation"] + seconds["training"]
     if spent:
@@ -87,8 +93,7 @@ def _sentences(report: Report) -> Iterator[str]:
 
 def _results(report: Report) -> Iterator[str]:
     mutants = [cell for cell in report.cells if cell.member.origin == "mutant"]
-    passed = f"{len(mutants):,} mutant{'' if len(mutants) == 1 else 's'}"
-    yield f"{passed} passed all gates."
+    yield f"{counted(len(mutants), 'mutant')} {report.terms.complete}."
     others = [f"{name} {fitness:.4f}" for name, fitness in report.lines]
     held = f" ({_listed(others)})" if others else ""
     best = report.cells[0]
@@ -100,6 +105,15 @@ def _results(report: Report) -> Iterator[str]:
     if mutants and math.isfinite(mutants[0].fitness):
         first = mutants[0]
         yield f"The best mutant is {first.member.name}, fitness {first.fitness:.4f}."
+
+
+def _beaten(finals: FinalTable) -> str:
+    names = [row.name for row in finals.rows if row.beats]
+    who = f"{_listed(names)} {'are' if names[1:] else 'is'}" if names else "none is"
+    return (
+        f"In finals, on runs that took no part in the search, {who} better than "
+        f"{finals.baseline} on every task searched."
+    )
 
 
 def _listed(words: list[str]) -> str:

@@ -311,7 +311,8 @@ def test_a_dry_run_says_what_it_would_cost_and_leaves_nothing(
     assert list(here.iterdir()) == []
     assert main([*words, "--set", "filter.name=off"]) == 0
     off = capsys.readouterr().out
-    assert "0.0 core-seconds a candidate" in off
+    assert "filter" not in off
+    assert "core-seconds a candidate, 2 settings a task" in off
 
 
 def test_a_dry_run_of_rules_that_leave_few_mutants_ends(

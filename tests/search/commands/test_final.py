@@ -1,5 +1,6 @@
 """Searches by common runs as a person sees them: run, top, final, calibrate."""
 
+import itertools
 import json
 import re
 import signal
@@ -7,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from search.api import Run
 from search.contest.finals import FinalTable
 from search.errors import UserError
+from search.output.words import duration
+from search.procedure.reader import make_config
 from tests.support.fake_search import Fake, history, query
 from tests.support.searches import here, refused, shown, start, table
+
+_FOUND = make_config({"preset": "quick"}).objective
+assert _FOUND is not None
+QUICK = _FOUND
 
 WORDS = (
     *("run", "--preset", "quick", "--candidates", 12, "--seed", 3),
@@ -39,7 +47,7 @@ def test_the_table_has_differences_with_errors_and_finals_below(folder: Path) ->
 
 def test_finals_are_of_seeds_and_settings_that_took_no_part(folder: Path) -> None:
     rows = query(folder, "SELECT setting, seed FROM results")
-    searched = {(s, seed) for s, seed in rows if '"rate":0.01' in s}
+    searched = {(s, seed) for s, seed in rows if '"rate":0.005' in s}
     fresh = {(s, seed) for s, seed in rows if '"rate":0.007' in s}
     assert searched
     assert fresh
@@ -133,11 +141,99 @@ def test_a_killed_search_goes_on_as_the_same_search(tmp_path: Path) -> None:
     assert table(killed) == table(whole)
 
 
-def test_report_cards_and_status_know_common_runs(folder: Path, tmp_path: Path) -> None:
+RATIO_WORDS = ("gate", "filter", "draws", "ratio", "baseline = 1")
+
+
+def test_a_report_speaks_of_runs_stages_and_finals(
+    folder: Path, tmp_path: Path
+) -> None:
     assert "wrote" in shown("report", folder, "--out", tmp_path / "report.html")
-    assert "candidates" in shown("status", folder)
+    text = (tmp_path / "report.html").read_text()
+    assert "fitness (baseline = 0)" in text
+    told = text.partition('id="reproduce"')[0].partition("<body>")[2]
+    for word in ("1 run on selcopy", "had the whole panel", "<h2>Finals</h2>"):
+        assert word in told
+    assert not [word for word in RATIO_WORDS if word in told]
+
+
+def test_status_counts_mutants_by_rung(folder: Path) -> None:
+    assert "reached     1 run: selcopy " in shown("status", folder)
+    facts = json.loads(shown("status", folder, "--json"))
+    assert facts["filter"] is None
+    steps = facts["stages"]
+    first, *later = QUICK.rungs
+    assert [step["runs"] for step in steps] == [*[first] * 4, *later]
+    given = "SELECT count(DISTINCT digest) FROM issued WHERE digest IN (SELECT digest"
+    given += " FROM candidates WHERE origin = 'propose') AND task = "
+    for step in steps[:4]:
+        assert query(folder, f"{given}'{step['task']}'") == [(step["reached"],)]
+    # Nothing is under way: who came no further was dropped, and the last are ranked.
+    for step, after in itertools.pairwise(steps):
+        assert step["reached"] - step["dropped"] == after["reached"]
+    assert steps[-1]["dropped"] == 0
+    seeds = facts["decisions"]["seed"]
+    assert steps[-1]["reached"] == facts["population"] - seeds
+
+
+def test_a_card_has_differences_losses_and_finals(folder: Path, tmp_path: Path) -> None:
     here("export", folder, "-k", 1, "--out", tmp_path / "best")
-    [card] = tmp_path.glob("best/*/card.md")
-    assert "common runs" in card.read_text()
-    values = json.loads(card.with_name("card.json").read_text())
-    assert {task["metric"] for task in values["tasks"].values()} == {"log loss"}
+    [path] = tmp_path.glob("best/*/card.md")
+    text = path.read_text()
+    assert "| task | difference | runs | failed | loss at the end |" in text
+    assert "| echo (not searched) |" in text
+    assert "| ratio |" not in text
+    card = json.loads(path.with_name("card.json").read_text())
+    [row] = json.loads(shown("top", folder, "--json", "-k", 1))
+    for task, score in row["tasks"].items():
+        own = card["tasks"][task]
+        assert {key: own[key] for key in score} == score
+        sql = f"""SELECT count(*), sum(status != 'OK') FROM results WHERE digest =
+            '{row["digest"]}' AND task = '{task}' AND seed < 3 + 3"""
+        assert query(folder, sql) == [(score["runs"], own["failed"])]
+        assert own["loss"] > 0
+    assert card["finals"]["digest"] == row["digest"]
+
+
+def test_a_frame_has_differences(folder: Path) -> None:
+    pytest.importorskip("pandas")
+    columns = set(Run(folder).frame(1).columns)
+    assert {"echo", "stack_ratio"}.isdisjoint(columns)
+    assert {"stack", "stack_error", "stack_runs"} <= columns
+
+
+def test_what_a_search_prints_speaks_of_runs(tmp_path: Path) -> None:
+    words = ("run", "--preset", "demo", "--candidates", 4)
+    words += ("--set", "objective.finals.cells=0", "--out", tmp_path / "run")
+    out, err = here(*words)
+    assert re.search(r"\d had the whole panel, .* runs a minute", err)
+    assert not [word for word in RATIO_WORDS if word in out + err]
+
+
+def test_a_dry_run_knows_common_runs(tmp_path: Path) -> None:
+    words = ("--set", "objective.most_seeds=3", "--candidates", 1000)
+    out, _ = here("run", "--preset", "quick", "--dry-run", *words)
+    lines = {line[:8].strip(): line[9:] for line in out.splitlines()}
+    assert list(lines) == [
+        *("probes t", "opening", "rung 1", "panel", "again", "speed", "finals"),
+        "whole",
+    ]
+    # A probe takes 1 s to compile, on each of 4 tasks here, and 2 s for a tenth of a
+    # run.
+    compile_s, run_s, workers = 4, 4 * 2 * 10, 2
+    settings, kinds = len(QUICK.panel), len({one.optimizer for one in QUICK.panel})
+    whole_s = kinds * compile_s + QUICK.rungs[-1] * run_s
+    # The baseline, one of eight seeds, has 3 seeds of each setting.
+    opening_s = (8 * whole_s + (3 - QUICK.seeds) * settings * run_s) / workers
+    assert lines["opening"].startswith(f"{duration(opening_s)}: seeds")
+    first_s = compile_s + run_s
+    assert lines["rung 1"].startswith(f"{first_s:.1f} core-seconds a candidate, 1 run")
+    assert lines["panel"].startswith(f"{whole_s - first_s} core-seconds for each")
+    again_s = kinds * compile_s + settings * run_s
+    assert lines["again"] == f"{again_s} core-seconds a re-examination"
+    # Ten cells and eight seeds, 16 seeds of 3 settings, and echo beside the four tasks.
+    finals_s = 18 * (3 * compile_s + 16 * 3 * run_s * 5 / 4) / workers
+    assert lines["finals"].startswith(f"{duration(finals_s)}: 10 cells")
+    candidate_s = first_s + 0.3 * (whole_s - first_s) + again_s / 9
+    hours = (opening_s + finals_s + 1000 * candidate_s / workers) / 3600
+    assert lines["whole"].startswith(f"1,000 candidates in {hours:,.1f} hours with 2")
+    assert list(tmp_path.iterdir()) == []

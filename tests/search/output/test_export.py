@@ -15,8 +15,9 @@ import pytest
 
 from cells import ZOO, digest, num_params, parse
 from search.loop.runs import open_run, replay
-from search.output.card import describe_member, render_card, safe_name, to_json
+from search.output.card import describe_member, render_card, to_json
 from search.output.leaderboard import Leaderboard, lineage
+from search.output.markdown import safe_name
 from tests.support.searches import here, refused, shown, table
 
 FILES = {

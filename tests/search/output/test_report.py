@@ -260,7 +260,7 @@ def test_the_counts_are_those_of_status(whole: Path) -> None:
 def test_the_funnel_narrows_and_its_seconds_are_those_of_status(whole: Path) -> None:
     with open_run(whole, reading=True) as run:
         told = collect(run, replay(run), 1)
-    counts = [count for _, count in told.funnel]
+    counts = [step.count for step in told.funnel]
     assert counts == sorted(counts, reverse=True)
     facts = json.loads(shown("status", whole, "--json"))
     for key, part in (("compilation", "compile_s"), ("training", "train_s")):
@@ -331,7 +331,7 @@ points = st.lists(
 @given(points)
 def test_the_front_is_what_nobody_beats(pairs: list[tuple[int, int]]) -> None:
     cells = [
-        RankedCell(Member("", str(i), "mutant", i), fitness, size, size, (), 0)
+        RankedCell(Member("", str(i), "mutant", i), fitness, size, size, 0)
         for i, (fitness, size) in enumerate(pairs)
     ]
     front = list(pareto(cells, lambda cell: cell.parameters))

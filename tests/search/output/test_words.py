@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.output.words import duration, plain, render_counts, render_rows
+from search.output.words import counted, duration, plain, render_counts, render_rows
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,8 @@ def test_a_strangers_text_moves_no_cursor_and_turns_no_line() -> None:
     assert plain("a\x1b[2Jb\x07\x9b1mc\u202ed\u2066\x7f") == "a?[2Jb??1mc?d??"
     assert plain("ü é\tlines\nstay") == "ü é\tlines\nstay"
     assert render_rows([("run", "\x1b]0;x\x07")]) == "run         ?]0;x?"
+
+
+def test_one_is_no_plural() -> None:
+    assert counted(1, "dead mutant") == "1 dead mutant"
+    assert counted(1200, "run") == "1,200 runs"

@@ -1,0 +1,68 @@
+"""What the numbers of a search are called: by ratios of bests, or by common runs."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from search.procedure.config import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """Words for one way of comparing cells; `{how}` is `least` or `mean`.
+
+    Attributes:
+        fitness: What it is, before the name of the baseline.
+        parity: The fitness of the baseline.
+        trials: What a cell is given on a task.
+        trainings: What trainings are counted as.
+        complete: What a mutant has done to be ranked.
+        legend: Lines below a table of the best.
+    """
+
+    fitness: str
+    parity: float
+    trials: str
+    trainings: str
+    complete: str
+    legend: tuple[str, ...]
+
+
+RATIOS: Final = Terms(
+    fitness="least ratio to",
+    parity=1.0,
+    trials="draws",
+    trainings="settings",
+    complete="passed all gates",
+    legend=(
+        "fitness: least ratio to the baseline's best metric; weights: of the cell at "
+        "width 128; age: candidates since",
+        "* none is fitter and no larger. More draws raise a best: score cells anew "
+        "with `cellsearch evaluate`",
+    ),
+)
+
+COMMON_RUNS: Final = Terms(
+    fitness="{how} difference of mean log losses on common runs to",
+    parity=0.0,
+    trials="runs",
+    trainings="runs",
+    complete="had the whole panel",
+    legend=(
+        "fitness: {how} difference of the mean log loss to the baseline's on common "
+        "runs, positive is better; ± standard error over seeds",
+        "* none is fitter and no larger. The best of many owes some of it to luck: "
+        "`cellsearch final` scores them anew",
+    ),
+)
+
+
+def terms_of(config: Config) -> Terms:
+    """The words for a search."""
+    if config.objective is None:
+        return RATIOS
+    how = config.objective.fitness.value
+    return replace(
+        COMMON_RUNS,
+        fitness=COMMON_RUNS.fitness.format(how=how),
+        legend=tuple(line.format(how=how) for line in COMMON_RUNS.legend),
+    )
