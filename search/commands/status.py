@@ -62,6 +62,7 @@ def render(facts: dict[str, Any]) -> str:
         ("moves", render_counts(facts["decisions"]) or "-"),
         ("rejects", render_counts(facts["rejects"]) or "-"),
         ("failures", render_counts(facts["failures"]) or "-"),
+        ("causes", causes(facts["causes"])),
         (
             "saved",
             f"{facts['saved']['filters']} filter runs and {facts['saved']['settings']} "
@@ -82,6 +83,12 @@ def render(facts: dict[str, Any]) -> str:
     if facts["machine"]["mixed"]:
         rows.append(("mixed", "several numerics classes: not reproducible to the bit"))
     return render_rows(rows)
+
+
+def causes(counts: dict[str, int]) -> str:
+    """Whose doing failures seem to be; the program's own stop a run, and are none."""
+    named = {f"the {cause}'s own": count for cause, count in counts.items() if count}
+    return render_counts(named) or "-"
 
 
 def node_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:

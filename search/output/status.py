@@ -6,6 +6,7 @@ from typing import Any
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun, metadata
 from search.store.locks import holder
+from workers import Cause
 
 
 def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
@@ -35,6 +36,7 @@ def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
         "best": best,
         "rejects": dict(tally.rejects),
         "failures": dict(tally.failures),
+        "causes": {cause.value: tally.causes[cause.value] for cause in Cause},
         "saved": {
             "filters": tally.saved_filters,
             "settings": tally.saved_settings,

@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 
 from tasks import TaskError
 from workers.errors import JobError, MachineError, one_line
+from workers.job.evaluation import DIED as PROCESS_DIED
 from workers.job.evaluation import Evaluation, Status, failed
 from workers.job.job import Job
 from workers.machine.clock import RunningClock
@@ -250,10 +251,7 @@ class RayPool:
             )
         # It has killed too many: it is the cell's failure, and the search goes on.
         self._tell(seat, error, "its job has failed")
-        cause = (
-            f"the worker's process died {queued.attempts} times "
-            f"({type(error).__name__})"
-        )
+        cause = f"{PROCESS_DIED} {queued.attempts} times ({type(error).__name__})"
         return queued.job, failed(queued.job, Status.CRASHED, cause)
 
     def _tell(self, seat: Seat, error: Exception, job: str) -> None:
@@ -336,8 +334,7 @@ class RayPool:
         if self._restarts == RESTARTS:
             raise MachineError(
                 f"Ray has died {RESTARTS + 1} times ({ended} has ended; its logs are "
-                f"in {self._running.folder}). What is done is kept: `cellsearch "
-                "resume` goes on"
+                f"in {self._running.folder}). What is done is kept"
             )
         self._restarts += 1
         self._news.append(

@@ -72,8 +72,8 @@ class RunningRay:
         reason, now = self._silent(), time.monotonic()
         if reason and now - self._heard >= SILENT_S:
             raise MachineError(
-                f"the Ray cluster at {self._head} is gone ({reason}). What is done is "
-                "kept: start it, and `cellsearch resume` goes on"
+                f"the Ray cluster at {self._head} is gone ({reason}): start it again. "
+                "What is done is kept"
             )
         if reason:
             return False
@@ -82,8 +82,8 @@ class RunningRay:
         if not alive.get(self._node, True):
             raise MachineError(
                 f"this machine has left the Ray cluster at {self._head}, for its "
-                "raylet has ended. What is done is kept: `ray start --address="
-                f"{self._head}`, and `cellsearch resume` goes on"
+                f"raylet has ended: `ray start --address={self._head}`. What is done "
+                "is kept"
             )
         return True
 
@@ -117,14 +117,20 @@ def children() -> list[Any]:
 
 
 def end(processes: Iterable[Any]) -> None:
-    """Waits for processes of ours to end, and then has them."""
+    """Waits for processes of ours to end, and then has them.
+
+    Nobody is waited for in the system's sense: Ray does that itself for its own.
+    """
     import psutil
 
-    _, alive = psutil.wait_procs(list(processes), timeout=END_S)
+    alive = [one for one in processes if _runs(one)]
+    until = time.monotonic() + END_S
+    while alive and time.monotonic() < until:
+        time.sleep(0.05)
+        alive = [one for one in alive if _runs(one)]
     for one in alive:
         with contextlib.suppress(psutil.Error):
             one.kill()
-    psutil.wait_procs(alive, timeout=END_S)
 
 
 def _with_children(process: Any) -> list[Any]:
