@@ -219,7 +219,7 @@ def print_end(searched: Searched, folder: Path, stream: IO[str]) -> None:
 def how_to_go_on(folder: Path) -> str:
     """The command that goes on with a run; names the code of a person's own."""
     words = [shlex.quote(str(folder)), *stored_code(folder).flags, "[--candidates N]"]
-    return f"Go on: cellsearch resume {' '.join(words)}"
+    return plain(f"Go on: cellsearch resume {' '.join(words)}")
 
 
 def tally_lines(engine: Engine) -> Iterator[str]:

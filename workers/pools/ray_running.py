@@ -55,7 +55,7 @@ class RunningRay:
         context = module.get_runtime_context()
         self._head = where if self._client else str(context.gcs_address)
         self._node = "" if self._client else str(context.get_node_id())
-        self._heard = time.monotonic()
+        self._silent_since: float | None = None
 
     def ended(self) -> str:
         """Which process of a Ray started here has ended, by its name; empty: none."""
@@ -70,14 +70,15 @@ class RunningRay:
         if self.local:
             return True
         reason, now = self._silent(), time.monotonic()
-        if reason and now - self._heard >= SILENT_S:
+        if reason:
+            since = self._silent_since = self._silent_since or now
+            if now - since < SILENT_S:
+                return False
             raise MachineError(
                 f"the Ray cluster at {self._head} is gone ({reason}): start it again. "
                 "What is done is kept"
             )
-        if reason:
-            return False
-        self._heard = now
+        self._silent_since = None
         alive = {row["NodeID"]: row["Alive"] for row in self.module.nodes()}
         if not alive.get(self._node, True):
             raise MachineError(

@@ -22,6 +22,9 @@ from workers.pools.ray_checks import (
 )
 from workers.pools.ray_running import RunningRay, children, end
 
+ATTEMPTS: Final = 2
+"""How often Ray is started that is not ready in time: a machine may be busy."""
+
 _QUIET: Final[dict[str, Any]] = {
     "log_to_driver": False,
     "logging_level": logging.CRITICAL,
@@ -63,22 +66,26 @@ def _start(ray: Any, workers: int | None) -> RunningRay:
     os.environ.setdefault("RAY_worker_niceness", "0")  # read by what `init` starts
     cores = workers or len(available_cores()) or os.cpu_count()
     before = children()
-    try:
-        with _own_signals(), _silence():
-            context = ray.init(
-                "local",
-                num_cpus=cores,
-                include_dashboard=False,
-                object_store_memory=STORE_BYTES,
-                **_QUIET,
-            )
-    except Exception as error:  # noqa: BLE001 - whatever it is, a person is told
-        _leave(ray)
-        end(one for one in children() if one not in before)
-        raise MachineError(
-            f"Ray does not start on this machine: {one_line(error)}; `cellsearch "
-            f"doctor` looks for the cause, and {INLINE}"
-        ) from None
+    for attempt in range(ATTEMPTS):
+        try:
+            with _own_signals(), _silence():
+                context = ray.init(
+                    "local",
+                    num_cpus=cores,
+                    include_dashboard=False,
+                    object_store_memory=STORE_BYTES,
+                    **_QUIET,
+                )
+            break
+        except Exception as error:  # noqa: BLE001 - whatever it is, a person is told
+            _leave(ray)
+            end(one for one in children() if one not in before)
+            if "timed out" in str(error) and attempt + 1 < ATTEMPTS:
+                continue
+            raise MachineError(
+                f"Ray does not start on this machine: {one_line(error)}; `cellsearch "
+                f"doctor` looks for the cause, and {INLINE}"
+            ) from None
     _quieten()
     folder = context.address_info.get("session_dir")
     started = [one for one in children() if one not in before]
