@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import JobError, MachineError
 from workers.job.cost import COMPILE_S, model_width, nominal_cost, update_cost
-from workers.job.evaluation import BUDGET, Evaluation, Result, Status
+from workers.job.evaluation import BUDGET, Cause, Evaluation, Result, Status
 from workers.job.job import Job, make_job, run_id, study_id
 from workers.job.json_form import dumps
 from workers.job.schedule import PASSED, SCHEDULES, Schedule
@@ -38,6 +38,7 @@ __all__ = [
     "PLAIN",
     "RECYCLE_MAPS",
     "SCHEDULES",
+    "Cause",
     "Evaluation",
     "Evaluator",
     "InlinePool",

@@ -7,7 +7,7 @@ from typing import Final
 
 from search.checks import facts
 from search.checks.finding import Finding, error, ok, warning
-from workers import INLINE, RECYCLE_MAPS, PoolOptions
+from workers import INLINE, LEAST_MEMORY_BYTES, RECYCLE_MAPS, PoolOptions
 
 ENOUGH_MAPS: Final = 65_530
 """Linux's own limit, with which the tests are run."""
@@ -15,7 +15,7 @@ ENOUGH_MAPS: Final = 65_530
 COMPILE_MAPS: Final = 10_000
 """Memory maps that a worker may add after it was last looked at."""
 
-LEAST_BYTES: Final = 500_000_000
+LEAST_BYTES: Final = LEAST_MEMORY_BYTES
 GOOD_BYTES: Final = 1_000_000_000
 """Memory of a worker: JAX and one program; and what larger tasks come to."""
 
@@ -64,7 +64,7 @@ def check_memory(options: PoolOptions) -> Iterator[Finding]:
         yield warning(
             f"{text}; each may allocate {_size(share)} unless told otherwise, more "
             "than there is",
-            f"--memory {memory.total / workers / 1e9:.1f}",
+            f"--memory {max(memory.total / workers, LEAST_BYTES) / 1e9:.1f}",
         )
     else:
         yield ok(text)

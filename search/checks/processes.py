@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any, Final
@@ -65,4 +66,6 @@ def _reason(errors: str, code: int) -> str:
     fatal = [line for line in lines if line.startswith(("F0", "F1")) and "]" in line]
     if fatal:  # what XLA says before it aborts; the lines after it are a stack
         return fatal[-1].partition("] ")[2][:300]
-    return lines[-1][:300] if lines else f"exit status {code}"
+    if not lines:
+        return f"exit status {code}"
+    return re.sub(r"^workers\.errors\.\w+: ", "", lines[-1])[:300]

@@ -17,7 +17,11 @@ def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
         help="worker processes; auto: one a core (or share of a GPU); inline: none, "
         "in this process (auto)",
     )
-    add("--address", metavar="RAY", help="a Ray cluster, such as auto or ray://HOST")
+    add(
+        "--address",
+        metavar="RAY",
+        help="a Ray cluster: auto, HOST:PORT or ray://HOST:PORT",
+    )
     add(
         "--per-gpu",
         type=int,

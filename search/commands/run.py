@@ -22,7 +22,8 @@ from search.output.display import SearchDisplay, how_to_go_on, print_end
 from search.output.leaderboard import Leaderboard
 from search.procedure.presets import search_names
 from search.procedure.reader import PRESET, make_config, planned
-from workers import PoolOptions
+from search.store.store import holds_run
+from workers import MachineError, PoolOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,6 +149,9 @@ def carry_out(
 
     Returns:
         The exit status.
+
+    Raises:
+        MachineError: The machine failed; says how to go on.
     """
     try:
         with SearchDisplay() as display:
@@ -155,6 +159,10 @@ def carry_out(
     except KeyboardInterrupt:
         print(f"stopped at once. {how_to_go_on(folder)}", file=sys.stderr)
         return 130
+    except MachineError as error:
+        if not holds_run(folder):
+            raise
+        raise MachineError(f"{error}. {how_to_go_on(folder)}") from None
     if as_json:
         rows = Leaderboard(searched.engine.procedure).rows()
         print(json.dumps([row.to_dict() for row in rows], indent=2))

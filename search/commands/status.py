@@ -68,6 +68,7 @@ def render(facts: dict[str, Any]) -> str:
         ("moves", render_counts(facts["decisions"]) or "-"),
         ("rejects", render_counts(facts["rejects"]) or "-"),
         ("failures", render_counts(facts["failures"]) or "-"),
+        ("causes", causes(facts["causes"])),
         ("saved", saved_words(**facts["saved"])),
         (
             "work",
@@ -98,6 +99,12 @@ def _way_rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     found = [Stage(**stage) for stage in facts["stages"]]
     yield "reached", render_stages(found)
     yield "runs", applied
+
+
+def causes(counts: dict[str, int]) -> str:
+    """Whose doing failures seem to be; the program's own stop a run, and are none."""
+    named = {f"the {cause}'s own": count for cause, count in counts.items() if count}
+    return render_counts(named) or "-"
 
 
 def node_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:

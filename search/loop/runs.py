@@ -14,7 +14,7 @@ from search.loop.engine import Engine, Limits
 from search.loop.numerics import class_of
 from search.procedure.config import Config
 from search.procedure.document import Document, differences
-from search.procedure.own_code import UnnamedCodeError, own_code
+from search.procedure.own_code import OwnCode, UnnamedCodeError, own_code
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 from search.procedure.writer import to_document
@@ -148,6 +148,15 @@ def open_run(folder: Path, *, reading: bool = False) -> OpenRun:
             with contextlib.suppress(OSError):
                 write_document(path, to_document(run.config))
     return run
+
+
+def stored_code(folder: Path) -> OwnCode:
+    """The code of a person's own that has to be named to go on with a run."""
+    try:
+        with Store.read(folder) as store:
+            return own_code(store.history.get("config") or {})
+    except UserError:  # it was stopped before there was a file
+        return own_code({})
 
 
 def make_folder(folder: Path) -> None:

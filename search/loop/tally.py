@@ -23,6 +23,7 @@ class Tally:
         passed: Those that were passed.
         settings: Settings of tasks whose results were applied.
         failures: Trainings that ended otherwise than OK, by status and cause.
+        causes: The same, by whose doing they seem to be, the cell's or the machine's.
         faults: Those of them that say more of a machine than of the cell.
         saved_filters: Filter runs that would have been made for cells known already.
         saved_settings: Settings that would have been trained for them.
@@ -40,6 +41,7 @@ class Tally:
     passed: int = 0
     settings: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
     faults: int = 0
     saved_filters: int = 0
     saved_settings: int = 0
@@ -69,8 +71,9 @@ class Tally:
         else:
             self.settings += len(results)
         for result in results:
-            if result.status is not Status.OK:
+            if result.cause is not None:
                 self.failures[failure(result)] += 1
+                self.causes[result.cause.value] += 1
             self.faults += result.status in FAULTS
 
     def looked_up(self, count: int, replaying: bool) -> None:

@@ -8,6 +8,7 @@ from typing import IO, Any, Final, Self
 
 from search.contest.spectator import Label, Overview, ending
 from search.loop.engine import Engine
+from search.loop.runs import stored_code
 from search.loop.session import Searched
 from search.output.leaderboard import Leaderboard
 from search.output.screens import make_screen
@@ -226,8 +227,9 @@ def print_end(searched: Searched, folder: Path, stream: IO[str]) -> None:
 
 
 def how_to_go_on(folder: Path) -> str:
-    """The command that goes on with a run."""
-    return f"Go on: cellsearch resume {shlex.quote(str(folder))} [--candidates N]"
+    """The command that goes on with a run; names the code of a person's own."""
+    words = [shlex.quote(str(folder)), *stored_code(folder).flags, "[--candidates N]"]
+    return plain(f"Go on: cellsearch resume {' '.join(words)}")
 
 
 def tally_lines(engine: Engine) -> Iterator[str]:

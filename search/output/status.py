@@ -7,6 +7,7 @@ from search.loop.engine import Engine
 from search.loop.runs import OpenRun, metadata
 from search.output.stages import stages
 from search.store.locks import holder
+from workers import Cause
 
 
 def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
         "best": best,
         "rejects": dict(tally.rejects),
         "failures": dict(tally.failures),
+        "causes": {cause.value: tally.causes[cause.value] for cause in Cause},
         "saved": {
             "filters": None if run.config.filter is None else tally.saved_filters,
             "trainings": tally.saved_settings,

@@ -5,6 +5,7 @@ what a stranger wrote. So only what a person has named in this process is used: 
 command line, in a call, or in a configuration that they gave.
 """
 
+import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -50,6 +51,15 @@ class OwnCode(NamedTuple):
         """How a person names it: options of the command line, and what they take."""
         words = [f"`op` {spec}" for spec in self.ops]
         return " ".join([*words, *(f"`task` {spec}" for spec in self.tasks)])
+
+    @property
+    def flags(self) -> list[str]:
+        """The same, as it is typed."""
+        return [
+            f"--{option} {shlex.quote(spec)}"
+            for option, specs in (("op", self.ops), ("task", self.tasks))
+            for spec in specs
+        ]
 
 
 class UnnamedCodeError(UserError):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cells import load_op, parse
+from cells import ZOO, canonical, load_op, parse
 from tasks import TaskError
 from tests.support.jobs import (
     FIXED,
@@ -37,6 +37,7 @@ from workers import (
 )
 from workers.job.setting import OPTIMIZERS
 from workers.machine.clock import RunningClock
+from workers.training import evaluator as evaluators
 
 ROOT = Path(__file__).parents[2]
 
@@ -408,6 +409,36 @@ def test_a_failure_that_is_not_the_cells_is_an_error_with_its_cause(monkeypatch)
             with pytest.raises(MachineError, match=r"AssertionError: no such device$"):
                 evaluator.evaluate(one)
     assert evaluator.evaluate(one).results[0].status is Status.OK
+
+
+def breaking(monkeypatch, times):
+    """Has programs of all cells but GRU fail so often; how often they did."""
+    calls, make = [], evaluators.make_model
+
+    def make_or_break(cell, *arguments):
+        if cell != canonical(ZOO["gru"]):
+            calls.append(cell)
+            if len(calls) <= times:
+                raise RuntimeError("INTERNAL: no such\n fusion")
+        return make(cell, *arguments)
+
+    monkeypatch.setattr(evaluators, "make_model", make_or_break)
+    return calls
+
+
+def test_a_cell_that_alone_makes_the_compiler_fail_is_to_blame(monkeypatch):
+    calls = breaking(monkeypatch, 2)
+    (result,) = evaluate(job(budget=2)).results
+    assert result.status is Status.CRASHED
+    cause = "RuntimeError: INTERNAL: no such fusion; twice, while a GRU trains"
+    assert result.ended == cause
+    assert len(calls) == 2
+
+
+def test_what_fails_but_once_leaves_no_trace(monkeypatch):
+    right = evaluate(job(budget=2)).results
+    breaking(monkeypatch, 1)
+    assert evaluate(job(budget=2)).results == right
 
 
 def test_a_cell_with_an_own_op_does_not_answer_for_the_machine(monkeypatch):

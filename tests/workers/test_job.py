@@ -28,7 +28,7 @@ from workers import (
     run_id,
     study_id,
 )
-from workers.job.evaluation import failed
+from workers.job.evaluation import DIED, failed
 
 SETTING = Setting(scale=1, rate=0.5, clip=5, num_layers=1, parameters=20_000)
 OTHER = dataclasses.replace(SETTING, rate=2)
@@ -251,3 +251,18 @@ def test_the_width_is_the_largest_that_fits_the_budget():
     # 6 matrices, 6 biases, 27 rows in, 27 columns out and their bias.
     sizes = [6 * w * w + 6 * w + 27 * w + 27 * w + 27 for w in (width, width + 1)]
     assert sizes[0] <= 20_000 < sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "ended", "cause"),
+    [
+        (Status.OK, "budget", None),
+        (Status.DIVERGED, "too high", "cell"),
+        (Status.OOM, "MemoryError", "cell"),
+        (Status.CRASHED, "ZeroDivisionError: no", "cell"),
+        (Status.CRASHED, f"{DIED} 2 times (ActorDiedError)", "machine"),
+        (Status.TIMEOUT, "deadline", "machine"),
+    ],
+)
+def test_a_failure_is_the_cells_or_the_machines(status, ended, cause):
+    assert Result(SETTING, status, ended=ended).cause == cause

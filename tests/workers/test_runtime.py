@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from workers.machine import runtime
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,6 +43,36 @@ def test_a_prepared_process_computes_with_one_thread_on_its_core():
     )
     assert cores == [core]
     assert threads == 1
+
+
+CLAIM = (
+    "import json, os; os.sched_setaffinity(0, {{0}});"
+    "from workers.machine import runtime; runtime.CLAIM = {name!r};"
+    "runtime._sees_the_machine = lambda: True;"
+    "claims = [runtime.claim_core() for _ in range(2)];"
+    "print(json.dumps([one and one.core for one in claims]))"
+)
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="nobody is kept to a core")
+
+
+@LINUX
+def test_a_core_is_claimed_once_whatever_the_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "CLAIM", name := f"test-{os.getpid()}-")
+    monkeypatch.setattr(runtime, "available_cores", lambda: [0])
+    monkeypatch.setattr(runtime, "_sees_the_machine", lambda: True)
+    code = CLAIM.format(name=name)
+    assert run(code) == [0, None]  # and it is free again once its process has ended
+    claim = runtime.claim_core()
+    assert claim is not None
+    assert run(code, TMPDIR=str(tmp_path)) == [None, None]
+    claim.held.close()
+    assert run(code) == [0, None]
+
+
+@LINUX
+def test_nothing_is_claimed_where_others_may_not_see_it(monkeypatch):
+    monkeypatch.setattr(runtime, "MACHINE", "pid:[1]")
+    assert runtime.claim_core() is None
 
 
 def test_preparing_works_after_jax_is_imported_and_before_it_starts():

@@ -13,6 +13,16 @@ from workers.job.setting import Point, Setting
 BUDGET: Final = "budget"
 """Why training ended when nothing but the budget ended it."""
 
+DIED: Final = "the worker's process died"
+"""How the cause begins of a job that ended with its process, and by itself."""
+
+
+class Cause(StrEnum):
+    """Whose doing a failure seems to be; the program's own are never results."""
+
+    CELL = "cell"
+    MACHINE = "machine"
+
 
 class Status(StrEnum):
     """How the training of one setting ended."""
@@ -49,6 +59,17 @@ class Result:
     width: int = 0
     num_params: int = 0
     test: float | None = None
+
+    @property
+    def cause(self) -> Cause | None:
+        """Whose doing it seems to be; None: it is no failure.
+
+        What takes too long, or kills its process, may do neither on another machine.
+        """
+        if self.status is Status.OK:
+            return None
+        machine = self.status is Status.TIMEOUT or self.ended.startswith(DIED)
+        return Cause.MACHINE if machine else Cause.CELL
 
     @property
     def over(self) -> bool:

@@ -5,13 +5,13 @@ import json
 import os
 import platform
 import re
+import socket
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from workers.errors import MachineError, one_line
 
@@ -43,6 +43,10 @@ UNFIT: Final = (
     ),
 )
 """Variables of the environment, the values nothing can be trained with, and why."""
+
+CLAIM: Final = "cellsearch-core-"
+MACHINE: Final = "pid:[4026531836]"
+"""How Linux names the space of processes that is the machine's own: always the same."""
 
 _ISA: Final = ("sse4", "avx", "fma", "f16c", "amx", "bf16", "asimd", "sve")
 
@@ -153,32 +157,37 @@ class Claim:
     """A core that this process alone has claimed, until it ends."""
 
     core: int
-    file: IO[str]
+    held: socket.socket
 
 
 def claim_core() -> Claim | None:
     """A core of this machine that no other worker process has; None: there is none.
 
-    Ray keeps workers to a number of CPUs, and not to any CPU. A claim is a lock on a
-    file of the core, which vanishes with the process however it ends.
+    Ray keeps workers to a number of CPUs, and not to any CPU. A claim is a name in the
+    network of the machine (an abstract socket): all its users see it, nobody has to
+    write anywhere, and it vanishes with the process however that ends. In a container
+    others may not see it, and so nothing is claimed there: two workers that are kept to
+    one core while another idles lose more than is won.
     """
-    try:
-        import fcntl
-    except ImportError:  # not on Windows, where processes are not kept to a core
+    if sys.platform != "linux" or not _sees_the_machine():
         return None
-    # A person's own folder: nobody else can open the files that they have made.
-    folder = Path(tempfile.gettempdir()) / f"cellsearch-cores-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    # The system frees a lock with its process, so that no claim is ever stale.
     for core in available_cores():
-        file = (folder / str(core)).open("a")
+        held = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
+            held.bind(f"\0{CLAIM}{core}")
+        except OSError:  # another process has it
+            held.close()
             continue
-        return Claim(core, file)
+        return Claim(core, held)
     return None
+
+
+def _sees_the_machine() -> bool:
+    """Whether this process is in no container, or in one that sees all processes."""
+    try:
+        return os.readlink("/proc/self/ns/pid") == MACHINE
+    except OSError:
+        return False
 
 
 def limit_memory(limit_bytes: int | None = None) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 
 from tasks import TaskError
 from workers.errors import JobError, MachineError, one_line
+from workers.job.evaluation import DIED as PROCESS_DIED
 from workers.job.evaluation import Evaluation, Status, failed
 from workers.job.job import Job
 from workers.machine.clock import RunningClock
@@ -38,6 +39,12 @@ START_S: Final = 120.0
 LOOK_S: Final = 5.0
 """Seconds between two looks at the size of the cluster."""
 
+RESTARTS: Final = 2
+"""How often a Ray of this machine's own is started again when it has died."""
+
+BAD_STARTS: Final = 3
+"""Workers in a row that fail as they begin, on this machine, before a pool gives up."""
+
 TWICE_S: Final = 10.0
 """Seconds that a job must have been under way before an idle worker repeats it."""
 
@@ -51,8 +58,9 @@ class RayPool:
     the job `CRASHED`; one that is lost with its node, or killed because a node's memory
     ran out, costs a repeat. A job past its deadline is stopped by killing its process;
     time in which this process stood still does not count. Actors are replaced when
-    they die or are worn, and follow the cluster as it grows and shrinks. A worker that
-    has nothing to do carries out the oldest unfinished job a second time: jobs are
+    they die or are worn, and follow the cluster as it grows and shrinks. A Ray of this
+    machine's own that dies is started again, a few times. A worker that has nothing to
+    do carries out the oldest unfinished job a second time: jobs are
     pure, and the first answer wins.
 
     Making one starts or joins Ray, and waits until a worker is ready; it raises a
@@ -78,7 +86,8 @@ class RayPool:
         self._count = options.count
         if options.address is None:  # its workers have this process's environment
             check_environment()
-        self._ray, self._owns_ray = start_ray(self._count, options.address)
+        self._running = start_ray(self._count, options.address)
+        self._ray = self._running.module
         self._factory = ActorFactory(
             ray=self._ray,
             per_gpu=options.per_gpu,
@@ -90,8 +99,10 @@ class RayPool:
         self._queue: list[QueuedJob] = []
         self._numbers = itertools.count()
         self._seats: list[Seat] = []
-        self._refused, self._failure = 0, ""
+        self._refused, self._restarts = 0, 0
+        self._bad_starts, self._failure = 0, ""
         self._clock = RunningClock()
+        self._gone = False  # a cluster that is not to be asked anything any more
         self._looked = self._last_ready = 0.0
         self._news: list[str] = []
         self._nodes = Nodes()
@@ -156,11 +167,12 @@ class RayPool:
     def close(self) -> None:
         """Kills the actors, and stops Ray if this pool started it."""
         self._queue.clear()
+        gone = self._gone or self._running.ended()
         for seat in self._seats:
-            self._kill(seat)
+            if not gone:  # nobody would answer
+                self._kill(seat)
         self._seats = []
-        if self._owns_ray:
-            self._ray.shutdown()
+        self._running.stop(keep_logs=bool(gone))
 
     # Waiting
 
@@ -189,7 +201,7 @@ class RayPool:
         except errors.RayTaskError as error:
             self._raised(seat, error)
         except errors.RayError as error:
-            return self._died(seat, error)
+            return None if self._revived() else self._died(seat, error)
         seat.free()
         if seat.worn(reply["process"]):
             self._replace(seat, WORN)
@@ -239,10 +251,7 @@ class RayPool:
             )
         # It has killed too many: it is the cell's failure, and the search goes on.
         self._tell(seat, error, "its job has failed")
-        cause = (
-            f"the worker's process died {queued.attempts} times "
-            f"({type(error).__name__})"
-        )
+        cause = f"{PROCESS_DIED} {queued.attempts} times ({type(error).__name__})"
         return queued.job, failed(queued.job, Status.CRASHED, cause)
 
     def _tell(self, seat: Seat, error: Exception, job: str) -> None:
@@ -296,14 +305,53 @@ class RayPool:
 
     def _look(self) -> None:
         """Follows the cluster, now and then; gives up when no worker is to be had."""
+        self._revived()
         now = self._clock.read()
-        if any(seat.about is not None for seat in self._seats):
-            self._last_ready = now
-        elif now - self._last_ready >= START_S:
-            raise JobError(self._nobody())
+        answers = True
         if now - self._looked >= LOOK_S:
             self._looked = now
-            self._grow()
+            answers = self._answers()
+            if answers:
+                self._grow()
+        if any(seat.about is not None for seat in self._seats):
+            self._last_ready = now
+        elif now - self._last_ready >= START_S and answers:
+            raise JobError(self._nobody())
+
+    def _answers(self) -> bool:
+        """Whether Ray does; if it never will again, the run has to stop."""
+        try:
+            return self._running.answers()
+        except MachineError:
+            self._gone = True
+            raise
+
+    def _revived(self) -> bool:
+        """Whether a Ray that was started here had died, and has been started again."""
+        ended = self._running.ended()
+        if not ended:
+            return False
+        if self._restarts == RESTARTS:
+            raise MachineError(
+                f"Ray has died {RESTARTS + 1} times ({ended} has ended; its logs are "
+                f"in {self._running.folder}). What is done is kept"
+            )
+        self._restarts += 1
+        self._news.append(
+            f"Ray has died ({ended} has ended; its logs are in {self._running.folder}) "
+            "and is started again; what was under way is repeated"
+        )
+        for queued in {queued.number: queued for _, queued in self._busy()}.values():
+            insort(self._queue, queued)
+        for seat in self._seats:
+            if seat.about is not None:
+                self._nodes.left(seat.about, LOST)
+        self._seats = []
+        self._running.stop(keep_logs=True)
+        self._running = start_ray(self._count, None)
+        self._grow()
+        self._looked = self._last_ready = self._clock.read()
+        return True
 
     def _grow(self) -> None:
         """Makes actors up to the number wanted; in `auto`, no more than have room."""
@@ -322,9 +370,10 @@ class RayPool:
         try:
             about = self._ray.get(seat.reference)
         except self._ray.exceptions.RayError as error:
-            self._failure = last_line(error)
-            self._seats.remove(seat)  # it died before it began; `_grow` makes another
+            if not self._revived():
+                self._failed(seat, error)
             return
+        self._bad_starts = 0
         # Results of another class would differ in their last bits from those there are.
         key = about["numerics"]["key"]
         self._numerics = self._numerics or key
@@ -340,8 +389,25 @@ class RayPool:
         seat.about, seat.reference = about, None
         self._nodes.joined(about)
 
+    def _failed(self, seat: Seat, error: Exception) -> None:
+        """Notes that an actor died before it began; `_grow` makes another."""
+        self._failure = last_line(error)
+        self._seats.remove(seat)
+        self._bad_starts += 1
+        # On other machines it may be one of them that is to blame.
+        if self._running.local and self._bad_starts >= BAD_STARTS:
+            raise MachineError(
+                f"{self._bad_starts} workers in a row have failed as they began: "
+                f"{self._failure}. What is done is kept"
+            )
+
     def _await_first(self) -> None:
         """Waits until some worker is ready."""
+        if self._running.local and not self._factory.room():
+            raise MachineError(
+                "Ray finds no GPU on this machine: leave `per_gpu` out, and workers "
+                "have a core each"
+            )
         while not self.workers():
             self._look()
             seat = self._wait(self._clock.read() + 1.0)

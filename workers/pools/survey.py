@@ -27,16 +27,16 @@ def survey(address: str | None, workers: int | None) -> Iterator[dict[str, Any]]
         an `error`.
 
     Raises:
-        JobError: There is no cluster at that address.
+        JobError: There is no cluster at that address, or Ray cannot start here.
     """
-    ray, owned = start_ray(workers, address)
+    running = start_ray(workers, address)
+    ray = running.module
     try:
         nodes = [_node(row) for row in ray.nodes() if row["Alive"]]
         yield {"versions": versions(), "nodes": nodes}
         yield from _ask(ray, [node["id"] for node in nodes if node["cpus"]])
     finally:
-        if owned:
-            ray.shutdown()
+        running.stop()
 
 
 def _node(row: dict[str, Any]) -> dict[str, Any]:

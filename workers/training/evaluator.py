@@ -14,11 +14,12 @@ from typing import Final
 import jax
 from cachetools import LRUCache
 
-from cells import OPS, CellError
+from cells import OPS, ZOO, CellError
 from tasks import Task, TaskError
 from workers.errors import JobError, MachineError, one_line
 from workers.job.evaluation import Evaluation, Result, Status
-from workers.job.job import Job
+from workers.job.job import Job, make_job
+from workers.job.schedule import Schedule
 from workers.job.setting import Point, Setting
 from workers.job.spec import TaskSpec
 from workers.machine.clock import TICK_S, RunningClock, ticking
@@ -38,6 +39,9 @@ from workers.training.trainer import Trainer
 
 CLEAR_AFTER: Final = 50
 """Models dropped before JAX's own caches are emptied: each mapped memory."""
+
+KNOWN: Final = 3
+"""Updates of a cell that is known to be fine: enough to compile and to go round."""
 
 MEGABYTE: Final = 1 << 20
 
@@ -106,22 +110,16 @@ class Evaluator:
         """Carries out a job; see the function of the same name."""
         start = time.monotonic()
         self._check(job)
-        program = None
         # What the cell does wrong, or its own size, is its result. What the machine or
         # a person's task lacks would fail the next cell too, and goes to the caller.
         try:
-            program = self._program(job)
-            program.reset_meter()
-            clock = RunningClock(3 * TICK_S)  # a busy machine may miss a tick
-            with ticking(clock):
-                trainer = Trainer(job, program, self._data, deadline_s, clock)
-                results = self._results(job, program, trainer)
+            results = self._train(job, deadline_s)
         except (TaskError, JobError):
             raise
         except Exception as error:  # noqa: BLE001 - a candidate's failure is data
-            status, cause = classify(job, error)
-            results = tuple(Result(s, status, ended=cause) for s in job.settings)
+            results = self._failed(job, error, deadline_s)
         self._tidy()
+        program = self._programs.get(_program_key(job, job.task.task))
         # Compilation is told apart: it takes as long whatever the budget.
         compile_s = program.compile_s if program else 0.0
         return Evaluation(
@@ -186,6 +184,50 @@ class Evaluator:
         program: Program = self._programs[key]
         return program
 
+    def _train(self, job: Job, deadline_s: float) -> tuple[Result, ...]:
+        """Carries out a job; whatever goes wrong is raised."""
+        program = self._program(job)
+        program.reset_meter()
+        clock = RunningClock(3 * TICK_S)  # a busy machine may miss a tick
+        with ticking(clock):
+            trainer = Trainer(job, program, self._data, deadline_s, clock)
+            return self._results(job, program, trainer)
+
+    def _failed(
+        self, job: Job, error: Exception, deadline_s: float
+    ) -> tuple[Result, ...]:
+        """What comes of a job that has raised an error.
+
+        A cell that makes JAX fail would stop its run, and every resume of it. So when
+        the cell seems to be no cause, a cell that is known to be fine is asked: if that
+        is trained, and the job fails again, the cell is to blame after all.
+
+        Raises:
+            MachineError: It is no doing of the job's cell.
+        """
+        try:
+            status, cause = classify(job, error)
+        except MachineError:
+            if not self._trains_known(job):
+                raise
+            self._programs.clear()
+            self._clear()
+            try:
+                return self._train(job, deadline_s)
+            except (TaskError, JobError):
+                raise
+            except Exception as again:  # noqa: BLE001 - as above
+                status, cause = _blamed(job, again)
+        return tuple(Result(s, status, ended=cause) for s in job.settings)
+
+    def _trains_known(self, job: Job) -> bool:
+        """Whether a cell that is known to be fine can be trained in its place."""
+        try:
+            self._train(known_good(job), math.inf)
+        except Exception:  # noqa: BLE001 - whatever it is, it is the answer
+            return False
+        return True
+
     def _results(
         self, job: Job, program: Program, trainer: Trainer
     ) -> tuple[Result, ...]:
@@ -231,9 +273,12 @@ class Evaluator:
     def _tidy(self) -> None:
         """Gives back the memory of dropped programs, now and then."""
         if self._dropped >= CLEAR_AFTER:
-            self._dropped = 0
-            jax.clear_caches()  # type: ignore[no-untyped-call]
-            gc.collect()
+            self._clear()
+
+    def _clear(self) -> None:
+        self._dropped = 0
+        jax.clear_caches()  # type: ignore[no-untyped-call]
+        gc.collect()
 
 
 def _program_key(job: Job, task: Task) -> str:
@@ -264,6 +309,22 @@ def classify(job: Job, error: Exception) -> tuple[Status, str]:
     if isinstance(error, CellError) or _by_own_op(job, error):
         return Status.CRASHED, cause
     raise MachineError(f"a training failed, and not by its cell: {cause}") from error
+
+
+def known_good(job: Job) -> Job:
+    """The job of a few updates of a cell of the zoo, where all else is as it was."""
+    training = replace(
+        job.training, schedule=Schedule("fixed"), memory_limit_bytes=None, test=False
+    )
+    return make_job(ZOO["gru"], job.task, job.settings[:1], KNOWN, training=training)
+
+
+def _blamed(job: Job, error: Exception) -> tuple[Status, str]:
+    """As `classify`, of a cell that fails where another does not."""
+    try:
+        return classify(job, error)
+    except MachineError:
+        return Status.CRASHED, f"{one_line(error)}; twice, while a GRU trains"
 
 
 def _by_own_op(job: Job, error: Exception) -> bool:

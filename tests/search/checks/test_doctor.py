@@ -116,6 +116,12 @@ def test_nothing_is_wrong_with_a_healthy_machine(machine: Machine) -> None:
             "warning",
             "--memory 2.0",
         ),
+        (
+            "memory",
+            {"memory": facts.Memory(64 * GB, GB // 4, 4 * GB)},
+            "warning",
+            "--memory 0.5",
+        ),
         ("maps", {"max_map_count": 30_000}, "error", "sysctl -w vm.max_map_count"),
         ("maps", {"max_map_count": 60_000}, "warning", "60,000"),
     ],

@@ -125,6 +125,7 @@ def test_status_counts_what_is_stored(whole: Path) -> None:
     assert query(whole, settings) == [(facts["settings"],)]
     failed = "SELECT count(*) FROM results WHERE status != 'OK'"
     assert query(whole, failed) == [(sum(facts["failures"].values()),)]
+    assert facts["causes"] == {"cell": sum(facts["failures"].values()), "machine": 0}
     assert facts["best"]["name"] == rows_of(whole)[0]["name"]
     spent = "SELECT sum(compile_s), sum(train_s) FROM evaluations"
     seconds = facts["seconds"]
@@ -142,6 +143,7 @@ def test_status_reads_well(whole: Path, tmp_path: Path) -> None:
     assert lines["candidates"] == "40 of 40, 0 moves under way"
     assert "40 propose" in lines["moves"]
     assert "DIVERGED" in lines["failures"]
+    assert lines["causes"].endswith(" the cell's own")
     assert lines["work"].endswith("33% of it compiling")
     process = start(
         *("run", "--preset", "tiny", "--out", tmp_path), fake=Fake(sleep_s=0.01)

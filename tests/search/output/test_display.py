@@ -1,11 +1,13 @@
 """What is shown while jobs are carried out: lines in a pipe, a display elsewhere."""
 
 import io
+from pathlib import Path
 
 import pytest
 
 from search.contest.spectator import Label, Overview
-from search.output.display import ContestDisplay, Stopwatch
+from search.output.display import ContestDisplay, Stopwatch, how_to_go_on
+from search.store.store import Store
 from workers import Evaluation, Result, Setting, Status
 
 SETTING = Setting(1, 0.5, 1, 1, 900)
@@ -70,3 +72,16 @@ def test_a_terminal_shows_what_runs_the_best_and_the_failures(
     assert "best  xml: gru 0.4321" in shown
     assert "1 CRASHED, the process died" in shown
     assert "0.5000" not in shown  # what went well is in the display
+
+
+def test_the_command_that_goes_on_names_the_code_of_a_persons_own(
+    tmp_path: Path,
+) -> None:
+    folder, plain = tmp_path / "my run", tmp_path / "plain"
+    document = {"own_ops": ["mine:cube"], "tasks": ["xml", "mine:Task"]}
+    Store.create(folder, {"config": document}).close()
+    assert how_to_go_on(folder) == (
+        f"Go on: cellsearch resume '{folder}' --op mine:cube --task mine:Task "
+        "[--candidates N]"
+    )
+    assert how_to_go_on(plain) == f"Go on: cellsearch resume {plain} [--candidates N]"

@@ -1,0 +1,106 @@
+"""Ray's own processes die: it is started again, a few times, and nothing is lost."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.jobs import FIXED, job
+from workers import MachineError, PoolOptions, RayPool, Status
+from workers.pools import ray_running
+
+pytestmark = pytest.mark.slow
+
+
+def long(seed=0):
+    """A job of seconds."""
+    return job(budget=4_000, seed=seed, training=FIXED)
+
+
+def own(name):
+    """A process of Ray that this one has started."""
+    [found] = [one for one in psutil.Process().children() if one.name() == name]
+    return found
+
+
+def kill_under_way(pool, name):
+    assert pool.next(timeout_s=1.0) is None
+    own(name).kill()
+
+
+def go_on(pool):
+    """Has it work for long."""
+    for seed in range(1, 100):
+        pool.next(timeout_s=60)
+        pool.submit(long(seed))
+
+
+def test_ray_is_started_again_twice_and_leaves_no_folder_and_no_word(capfd):
+    pool = RayPool(PoolOptions(1))
+    folders = [pool._running.folder]
+    try:
+        for seed, name in enumerate(("raylet", "gcs_server")):
+            pool.submit(long(seed))
+            kill_under_way(pool, name)
+            answered, evaluation = pool.next(timeout_s=120)
+            assert answered == long(seed)
+            assert evaluation.results[0].status is Status.OK
+            [news] = pool.news()
+            assert f"Ray has died ({name} has ended" in news
+            assert "what was under way is repeated" in news
+            folders.append(pool._running.folder)
+        assert sum(node.losses.get("lost", 0) for node in pool.nodes()) == 2
+        assert len(set(folders)) == 3
+
+        pool.submit(long(2))
+        kill_under_way(pool, "raylet")
+        with pytest.raises(MachineError, match=r"Ray has died 3 times .* is kept"):
+            pool.next(timeout_s=120)
+    finally:
+        pool.close()
+    assert all(folder.is_dir() for folder in folders)  # they say why
+    assert not [one for one in psutil.Process().children() if one.is_running()]
+    assert capfd.readouterr() == ("", "")
+
+    pool = RayPool(PoolOptions(1))
+    last = pool._running.folder
+    pool.close()
+    assert isinstance(last, Path)
+    assert not last.exists()
+
+
+def test_a_cluster_that_is_gone_stops_the_run_with_a_line(monkeypatch, capfd):
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setattr(ray_running, "SILENT_S", 6.0)
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        pool = RayPool(PoolOptions(1, address=nodes.address))
+        try:
+            pool.submit(long())
+            kill_under_way(pool, "gcs_server")
+            with pytest.raises(MachineError, match=r"Ray cluster at .* is gone"):
+                go_on(pool)
+        finally:
+            pool.close()
+    finally:
+        nodes.shutdown()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_node_that_leaves_its_cluster_stops_the_run_with_a_line(capfd):
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        pool = RayPool(PoolOptions(1, address=nodes.address))
+        try:
+            pool.submit(long())
+            kill_under_way(pool, "raylet")
+            with pytest.raises(MachineError, match="this machine has left the Ray"):
+                go_on(pool)
+        finally:
+            pool.close()
+    finally:
+        nodes.shutdown()
+    assert capfd.readouterr() == ("", "")
