@@ -1,4 +1,4 @@
-"""Does the order of cells hold beyond what a search was made with?
+"""Whether the order of cells holds beyond what a search was made with.
 
     python -m benchmarks.bench_larger CELL [CELL ...] [--parameters 100000]
         [--seeds 4] [--out runs/larger] [--only pack|paper] [--workers N]
