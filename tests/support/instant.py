@@ -214,7 +214,7 @@ def table(engine: Engine) -> list[dict[str, Any]]:
 
 
 def state(engine: Engine) -> list[Any]:
-    """The list and its fitnesses; by common runs their errors and the bar, too."""
+    """The list and its fitnesses; by common runs errors of the first, and the bar."""
     known = engine.procedure.population
     if not engine.procedure.opened:
         return []
@@ -222,7 +222,7 @@ def state(engine: Engine) -> list[Any]:
     if not isinstance(known, PairedPopulation):
         return found
     tasks = range(len(engine.procedure.config.tasks))
-    errors = [[known.error_of(member, task) for task in tasks] for member in known.best]
+    errors = [known.error_of(known.best[0], task) for task in tasks]
     return [*found, errors, known.bar]
 
 

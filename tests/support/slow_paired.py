@@ -202,7 +202,8 @@ class SlowPaired(SlowSearch):
     def by_seed(self, known: Known, task: int, runs: int | None = None) -> list[float]:
         """The mean over settings, of seeds that all settings have had."""
         pairs, size = self.differences(known, task, runs), len(self.panel)
-        alike = [[pairs[n] for n in pairs if n // size == seed] for seed in range(99)]
+        seeds = range(self.objective.most_seeds)
+        alike = [[pairs[n] for n in pairs if n // size == seed] for seed in seeds]
         return [statistics.fmean(one) for one in alike if len(one) == size]
 
     def error(self, known: Known, task: int) -> float:
@@ -245,10 +246,10 @@ class SlowPaired(SlowSearch):
         )
 
     def state(self) -> list[Any]:
-        """The list, its fitnesses and errors, and the bar."""
+        """The list and its fitnesses, the errors of the first, and the bar."""
         if not self.opened:
             return []
-        errors = [[self.error(one, task) for task in self.tasks] for one in self.best]
+        errors = [self.error(self.best[0], task) for task in self.tasks]
         return [*super().state(), errors, self.bar]
 
     def score(self, known: Known, task: int) -> dict[str, Any]:
