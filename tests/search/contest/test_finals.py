@@ -1,10 +1,13 @@
 """The table of finals: values, intervals, ties and verdicts, against plain formulas."""
 
+import itertools
+import statistics
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from search.contest.finals import FinalRow, final_table
+from search.contest.finals import RESAMPLES, FinalRow, final_table
 
 NAMES = [
     ("gru", "g", False),
@@ -87,3 +90,48 @@ def test_a_row_is_json() -> None:
     assert found["tasks"]["one"]["loss"] is None
     assert found["tasks"]["one"]["verdict"] == "better"
     assert found["tasks"]["other"]["searched"] is False
+
+
+def least_of(values: np.ndarray, cell: int, seeds: list[int]) -> float:
+    """The least over searched tasks of the mean over settings and some seeds."""
+    means = []
+    for task in (0, 1):
+        pairs = [
+            values[task, 0, setting, seed] - values[task, cell, setting, seed]
+            for setting, seed in itertools.product(range(3), seeds)
+        ]
+        means.append(statistics.fmean(pairs))
+    return min(means)
+
+
+@pytest.mark.parametrize("world", range(4))
+def test_a_table_is_what_plain_loops_make_of_the_runs(world: int) -> None:
+    seeds = (2, 3, 6, 16)[world]
+    values = scores(noise=(0.01, 0.1, 0.3, 1.0)[world], seeds=seeds, seed=world)
+    losses = np.exp(values)
+    losses[0, 1, 0, 0] = np.nan  # that run has failed
+    drawn = np.random.default_rng(seeds).integers(seeds, size=(RESAMPLES, seeds))
+    again = {
+        cell: [least_of(values, cell, list(chosen)) for chosen in drawn]
+        for cell in range(4)
+    }
+    whole = [least_of(values, cell, list(range(seeds))) for cell in range(4)]
+    best = whole.index(max(whole))
+    rows = final_table(NAMES, TASKS, values, losses, 0)
+    assert [r.name for r in rows] == [
+        NAMES[cell][0] for cell in sorted(range(4), key=lambda cell: -whole[cell])
+    ]
+    for row in rows:
+        cell = [name for name, _, _ in NAMES].index(row.name)
+        low, high = np.quantile(again[cell], (0.025, 0.975))
+        assert row.fitness == pytest.approx((whole[cell], low, high))
+        gaps = [a - b for a, b in zip(again[best], again[cell], strict=True)]
+        assert row.tie == (cell == best or np.quantile(gaps, 0.025) <= 0)
+        for task, score in enumerate(row.scores):
+            pairs = values[task, 0] - values[task, cell]
+            by_seed = [statistics.fmean(pairs[:, seed]) for seed in range(seeds)]
+            half = stats.t.ppf(0.975, seeds - 1) * stats.sem(by_seed)
+            mean = statistics.fmean(by_seed)
+            assert score.difference == pytest.approx((mean, mean - half, mean + half))
+            assert score.ahead == sum(pairs[setting].mean() > 0 for setting in range(3))
+            assert score.loss == pytest.approx(np.nanmean(losses[task, cell]))
