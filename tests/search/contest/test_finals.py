@@ -1,13 +1,12 @@
 """The table of finals: values, intervals, ties and verdicts, against plain formulas."""
 
-import itertools
 import statistics
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from search.contest.finals import RESAMPLES, FinalRow, final_table
+from search.contest.finals import FinalRow, final_table
 
 NAMES = [
     ("gru", "g", False),
@@ -92,46 +91,69 @@ def test_a_row_is_json() -> None:
     assert found["tasks"]["other"]["searched"] is False
 
 
-def least_of(values: np.ndarray, cell: int, seeds: list[int]) -> float:
-    """The least over searched tasks of the mean over settings and some seeds."""
-    means = []
-    for task in (0, 1):
-        pairs = [
+def by_seed(values: np.ndarray, task: int, cell: int) -> list[float]:
+    """How much better than the baseline, for each seed."""
+    return [
+        statistics.fmean(
             values[task, 0, setting, seed] - values[task, cell, setting, seed]
-            for setting, seed in itertools.product(range(3), seeds)
-        ]
-        means.append(statistics.fmean(pairs))
-    return min(means)
+            for setting in range(3)
+        )
+        for seed in range(values.shape[-1])
+    ]
 
 
-@pytest.mark.parametrize("world", range(4))
+def interval(pairs: list[float], error: float) -> tuple[float, float, float]:
+    mean, error_of = statistics.fmean(pairs), stats.sem(pairs)
+    half = stats.t.ppf(1 - error, len(pairs) - 1) * error_of
+    return mean, mean - half, mean + half
+
+
+@pytest.mark.parametrize("world", range(8))
 def test_a_table_is_what_plain_loops_make_of_the_runs(world: int) -> None:
-    seeds = (2, 3, 6, 16)[world]
-    values = scores(noise=(0.01, 0.1, 0.3, 1.0)[world], seeds=seeds, seed=world)
+    seeds, noise = (2, 3, 6, 16)[world % 4], (0.05, 0.4)[world // 4]
+    values = scores(noise=noise, seeds=seeds, seed=world)
     losses = np.exp(values)
     losses[0, 1, 0, 0] = np.nan  # that run has failed
-    drawn = np.random.default_rng(seeds).integers(seeds, size=(RESAMPLES, seeds))
-    again = {
-        cell: [least_of(values, cell, list(chosen)) for chosen in drawn]
-        for cell in range(4)
-    }
-    whole = [least_of(values, cell, list(range(seeds))) for cell in range(4)]
-    best = whole.index(max(whole))
+    runs = [[by_seed(values, task, cell) for task in range(3)] for cell in range(4)]
+    means = [[statistics.fmean(pairs) for pairs in cell] for cell in runs]
+    least = [min(cell[:2]) for cell in means]
+    order = sorted(range(4), key=lambda cell: -least[cell])
     rows = final_table(NAMES, TASKS, values, losses, 0)
-    assert [r.name for r in rows] == [
-        NAMES[cell][0] for cell in sorted(range(4), key=lambda cell: -whole[cell])
-    ]
-    for row in rows:
-        cell = [name for name, _, _ in NAMES].index(row.name)
-        low, high = np.quantile(again[cell], (0.025, 0.975))
-        assert row.fitness == pytest.approx((whole[cell], low, high))
-        gaps = [a - b for a, b in zip(again[best], again[cell], strict=True)]
-        assert row.tie == (cell == best or np.quantile(gaps, 0.025) <= 0)
+    assert [row.name for row in rows] == [NAMES[cell][0] for cell in order]
+    for row, cell in zip(rows, order, strict=True):
+        low = min(interval(pairs, 0.025)[1] for pairs in runs[cell][:2])
+        high = min(interval(pairs, 0.0125)[2] for pairs in runs[cell][:2])
+        assert row.fitness == pytest.approx((least[cell], low, high))
+        worst = runs[cell][means[cell].index(least[cell])]
+        gaps = [
+            [one - other for one, other in zip(task, worst, strict=True)]
+            for task in runs[order[0]][:2]
+        ]
+        behind = all(interval(gap, 0.0125)[1] > 0 for gap in gaps)
+        assert row.tie == (cell == order[0] or not behind)
         for task, score in enumerate(row.scores):
-            pairs = values[task, 0] - values[task, cell]
-            by_seed = [statistics.fmean(pairs[:, seed]) for seed in range(seeds)]
-            half = stats.t.ppf(0.975, seeds - 1) * stats.sem(by_seed)
-            mean = statistics.fmean(by_seed)
-            assert score.difference == pytest.approx((mean, mean - half, mean + half))
-            assert score.ahead == sum(pairs[setting].mean() > 0 for setting in range(3))
+            assert score.difference == pytest.approx(interval(runs[cell][task], 0.025))
+            settings = (values[task, 0] - values[task, cell]).tolist()
+            assert score.ahead == sum(statistics.fmean(one) > 0 for one in settings)
             assert score.loss == pytest.approx(np.nanmean(losses[task, cell]))
+        assert row.beats == (row.fitness.low > 0)
+
+
+@pytest.mark.parametrize("seeds", [2, 16])
+@pytest.mark.parametrize("gap", [0.0, 1.0])
+def test_an_interval_of_the_least_has_it_and_no_equal_is_behind(
+    seeds: int, gap: float
+) -> None:
+    rng = np.random.default_rng(seeds)
+    found, behind = 0, 0
+    for _ in range(200):
+        values = rng.normal(0, 0.1, (4, 3, 3, seeds))
+        values[1:, 1:] -= gap  # all tasks but the first are better by so much
+        rows = final_table(
+            NAMES[:3], [(name, True) for name in "abcd"], values, values, 0
+        )
+        mine = next(row for row in rows if row.name == "good")
+        found += mine.fitness.low <= 0 <= mine.fitness.high
+        behind += not mine.tie
+    assert found / 200 > 0.93
+    assert behind / 200 < 0.05
