@@ -12,6 +12,7 @@ from search.errors import UserError
 from search.procedure.presets import preset_document
 from tests.support.fake_search import Fake, history, query
 from tests.support.searches import here, refused, shown, start, table
+from workers import Setting
 
 WORDS = (
     *("run", "--preset", "quick", "--candidates", 12, "--seed", 3),
@@ -40,8 +41,11 @@ def test_the_table_has_differences_with_errors_and_finals_below(folder: Path) ->
 
 def test_finals_are_of_seeds_and_settings_that_took_no_part(folder: Path) -> None:
     rows = query(folder, "SELECT setting, seed FROM results")
-    searched = {(s, seed) for s, seed in rows if '"rate":0.01' in s}
-    fresh = {(s, seed) for s, seed in rows if '"rate":0.007' in s}
+    objective = preset_document("quick")["objective"]
+    searched, fresh = (
+        {(text, seed) for text, seed in rows if Setting(**one).text == text}
+        for one in (objective["panel"][0], objective["finals"]["panel"][0])
+    )
     assert searched
     assert fresh
     assert not {seed for _, seed in searched} & {seed for _, seed in fresh}
