@@ -39,6 +39,7 @@ from search.output.markdown import safe_name
 from search.output.status import run_facts
 from search.procedure.own_code import OwnCode
 from search.procedure.presets import search_names
+from search.procedure.reader import PRESET
 from workers import PoolOptions
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class Run:
 
 
 def search(
-    config: str | Path = "small",
+    config: str | Path = PRESET,
     out: str | Path | None = None,
     *,
     seed: int | None = None,

@@ -6,10 +6,9 @@ measured anew by runs that took no part in choosing them, in pairs with the base
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cells import Cell
 from search.contest.panel import Array, Panel, PanelTask
@@ -17,9 +16,6 @@ from search.contest.variance import LEVEL, Bounds, mean_interval
 from search.errors import UserError
 from search.procedure.config import Config
 from workers import TaskSpec
-
-RESAMPLES: Final = 1000
-"""Bootstrap samples of the difference between two fitnesses."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +245,7 @@ def final_table(
                 for task, (name, own) in enumerate(tasks)
             ),
             tie=cell == best
-            or _overlaps(differences[searched, best], differences[searched, cell]),
+            or not _is_ahead(differences[searched, best], differences[searched, cell]),
         )
         for cell in order
     ]
@@ -268,32 +264,32 @@ def _score(task: str, searched: bool, differences: Array, losses: Array) -> Fina
     )
 
 
-def _least(differences: Array) -> float:
-    """Fitness: the least over tasks [tasks, settings, seeds] of the mean."""
-    return float(differences.mean(axis=(1, 2)).min())
-
-
 def _fitness(differences: Array) -> Bounds:
-    """Fitness with a percentile interval, by resampling seeds."""
-    values = [_least(differences[..., chosen]) for chosen in _resamples(differences)]
-    low, high = np.quantile(values, _TAILS)
-    return Bounds(_least(differences), float(low), float(high))
+    """The least over tasks [tasks, settings, seeds] of the mean, with its interval.
+
+    Resampling would take the least of noisy means once more, which is lower. The least
+    of the lower ends is wrong only if that of the worst task is; the least of the upper
+    ends, if any of them is.
+    """
+    tasks = [task.mean(axis=0) for task in differences]
+    return Bounds(
+        min(mean_interval(task).value for task in tasks),
+        min(mean_interval(task).low for task in tasks),
+        min(mean_interval(task, _shared(tasks)).high for task in tasks),
+    )
 
 
-def _overlaps(best: Array, other: Array) -> bool:
-    """Whether resampling the seeds they have in common may turn the order round."""
-    gaps = [
-        _least(best[..., chosen]) - _least(other[..., chosen])
-        for chosen in _resamples(best)
-    ]
-    return bool(np.quantile(gaps, _TAILS[0]) <= 0)
+def _is_ahead(best: Array, other: Array) -> bool:
+    """Whether the least of one is above that of another [tasks, settings, seeds].
+
+    It is if each of its tasks is above the worst of the other, seed by seed; as any may
+    have come out the worst, they share the probability of error.
+    """
+    worst = other[other.mean(axis=(1, 2)).argmin()]
+    gaps = [(task - worst).mean(axis=0) for task in best]
+    return all(mean_interval(gap, _shared(gaps)).low > 0 for gap in gaps)
 
 
-def _resamples(differences: Array) -> NDArray[np.int64]:
-    """Seeds drawn with repetition, the same ones for every cell."""
-    seeds = differences.shape[-1]
-    rng = np.random.default_rng(seeds)
-    return rng.integers(seeds, size=(RESAMPLES, seeds))
-
-
-_TAILS: Final = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+def _shared(tasks: Sequence[Array]) -> float:
+    """The level of each task's interval if all are to be right (Bonferroni)."""
+    return 1 - (1 - LEVEL) / len(tasks)

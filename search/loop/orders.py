@@ -123,9 +123,9 @@ class Orders:
         objective = self._config.objective
         if objective is None:
             return True
-        own = order.settings[0]
-        alike = (one for one in objective.panel if one.optimizer == own.optimizer)
-        return order.task == 0 and next(alike) == own
+        own = order.settings[0].optimizer
+        first = next(one for one in objective.panel if one.optimizer == own)
+        return order.task == 0 and first in order.settings
 
     def issued(self, ticket: Ticket[Pending], *, drain: bool) -> Issued:
         """An order that the clock has taken, as it is stored.

@@ -8,7 +8,8 @@ before it; which settings a cell is given is one of (seed, cell, task, round) an
 """
 
 import heapq
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from cells import Cell, digest
 from search.procedure.config import Config
@@ -51,6 +52,7 @@ class Procedure:
                 self._opening, (*config.seeds, *config.references), strict=True
             )
         }
+        self._named = _last_number(self._names.values())
         self._opened = False
         self._visits: dict[int, Visit] = {}
         self._ready: list[int] = []  # a heap of the decisions that have jobs to issue
@@ -169,9 +171,10 @@ class Procedure:
         parent = self.population.members.get(decision.parent)
         if not named:
             self.proposed += 1
+        number = self._named + self.proposed
         member = Member(
             digest=decision.digest,
-            name=self._names[decision.digest] if named else f"cell_{self.proposed}",
+            name=self._names[decision.digest] if named else f"cell_{number}",
             origin=Origin(decision.kind) if named else Origin.MUTANT,
             birth=len(self.population.members) + len(self.population.references),
             number=0 if named else self.proposed,
@@ -200,6 +203,15 @@ class Procedure:
             for seed in self.population.seeds:
                 self.population.join(seed)
             self._opened = True
+
+
+def _last_number(names: Iterable[str]) -> int:
+    """The highest number of seeds that were mutants of another run; 0: none was.
+
+    Mutants are numbered on from it: no two cells of a run have one name.
+    """
+    found = (re.fullmatch(r"cell_(\d{1,9})", name) for name in names)
+    return max((int(one[1]) for one in found if one), default=0)
 
 
 def _make_course(

@@ -112,11 +112,8 @@ class Staged:
 
     def opened(self) -> None:
         """All seeds and references have had the panel: what is known of errors."""
-        named = [*self._population.seeds, *self._population.references.values()]
-        baseline = self._population.find(self._population.baseline)
-        for member in named:
-            if member is not baseline:
-                self._learn(member)
+        for member in (*self._population.seeds, *self._population.references.values()):
+            self._learn(member)
 
     def examinable(self) -> Sequence[Member]:
         """The member of the list that may well be the best, if it may have more runs.
@@ -183,6 +180,8 @@ class Staged:
     def _learn(self, member: Member) -> None:
         """Takes down what the whole panel said of a cell, against its first runs."""
         population, whole = self._population, self._objective.rungs[-1]
+        if member.digest == population.baseline:  # a reference may be found anew
+            return
         population.pool(member)
         for (rung, task), prediction in self._predictions.items():
             if task == _ALL:

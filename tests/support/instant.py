@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cells import ZOO
 from search.loop.engine import Ending, Engine, Limits
 from search.output.leaderboard import Leaderboard
 from search.procedure.config import Config, Plan, make_stage
+from search.procedure.paired import PairedPopulation
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 from search.procedure.rules import Rules
@@ -21,6 +24,7 @@ from workers import (
     BUDGET,
     Evaluation,
     Job,
+    Point,
     Result,
     Schedule,
     Setting,
@@ -108,9 +112,13 @@ def formula(job: Job, setting: Setting) -> Result:
         return Result(setting, status, updates=1, ended="no end")
     best = 0.5 + 0.4 * share(job.digest) + setting.scale / 20 + job.budget / 1e4
     best = round(best + 0.2 * luck, 2)  # rounded: there are ties
+    curve = (
+        Point(job.budget // 2, 2.0, 3 - best, best / 2),
+        Point(job.budget, 1.0, 2.5 - best, best),
+    )
     if job.task.name == "jsb":
         best = 2 - best
-    return Result(setting, Status.OK, best, updates=job.budget, ended=BUDGET)
+    return Result(setting, Status.OK, best, job.budget, BUDGET, curve)
 
 
 class Pool(FakePool):
@@ -203,6 +211,49 @@ def table(engine: Engine) -> list[dict[str, Any]]:
     """The ranked table, seeds and references."""
     board = Leaderboard(engine.procedure)
     return [row.to_dict() for row in (*board.rows(), *board.named())]
+
+
+def state(engine: Engine) -> list[Any]:
+    """The list and its fitnesses; by common runs errors of the first, and the bar."""
+    known = engine.procedure.population
+    if not engine.procedure.opened:
+        return []
+    found: list[Any] = [[m.digest for m in known.best], [m.fitness for m in known.best]]
+    if not isinstance(known, PairedPopulation):
+        return found
+    tasks = range(len(engine.procedure.config.tasks))
+    errors = [known.error_of(known.best[0], task) for task in tasks]
+    return [*found, errors, known.bar]
+
+
+class States:
+    """Keeps what `state` says after each application."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, list[Any]] = {}
+
+    def __call__(self, engine: Engine) -> None:
+        applied = engine.clock.issued - len(engine.clock)
+        self._found.setdefault(applied, state(engine))
+
+    @property
+    def found(self) -> list[list[Any]]:
+        """In order."""
+        return [self._found[number] for number in range(1, len(self._found))]
+
+
+def nearly(found: object, expected: object) -> bool:
+    """Whether nested values are equal but for the last digits of numbers."""
+    if isinstance(expected, dict):
+        assert isinstance(found, dict)
+        return all(nearly(found[key], value) for key, value in expected.items())
+    if isinstance(expected, list | tuple):
+        assert isinstance(found, list | tuple)
+        pairs = zip(found, expected, strict=True)
+        return all(nearly(one, other) for one, other in pairs)
+    if isinstance(expected, float):
+        return found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    return found == expected
 
 
 def trained(folder: Path) -> list[tuple[Any, ...]]:

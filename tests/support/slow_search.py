@@ -7,21 +7,39 @@ filled, then the job that ends first is looked for, and its results are applied.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from cells import Cell, CellError, canonical, dead, digest, mutate, to_text
+from cells import (
+    Cell,
+    CellError,
+    canonical,
+    dead,
+    digest,
+    mutate,
+    recurrent_linears,
+    to_text,
+)
 from search.procedure.config import Config
 from search.procedure.filter import passed
 from search.procedure.racing import by_shape, due
 from search.procedure.settings import draw, inherit, inheritance_parts
-from workers import Job, Result, Setting, make_job, nominal_cost
+from workers import Job, Result, Setting, make_job, model_width, nominal_cost
 
 FILTER = -1
 
-Track = Iterator[tuple[int, Sequence[tuple[Setting, int]]]]
-"""Yields stage, settings and budgets; goes on when all of them have been told."""
+
+class Wanted(NamedTuple):
+    """Settings of a stage with their budgets; repeats have a seed of their own."""
+
+    stage: int
+    settings: Sequence[tuple[Setting, int]]
+    repeat: int = 0
+
+
+Track = Iterator[Sequence[Wanted]]
+"""Yields what is to be trained; goes on when all of it has been told."""
 
 
 @dataclass(eq=False)
@@ -57,6 +75,7 @@ class Part:
     stage: int
     settings: tuple[Setting, ...]
     budget: int
+    repeat: int
 
 
 class SlowSearch:
@@ -66,6 +85,7 @@ class SlowSearch:
         decisions: As rows of `fake_search.history`; so are `rejected` and `issued`.
         trained: Results by run id and budget.
         known: All cells, the oldest first.
+        states: After each application, what `state` says.
     """
 
     def __init__(
@@ -78,6 +98,7 @@ class SlowSearch:
         self.issued: list[tuple[Any, ...]] = []
         self.trained: dict[tuple[str, int], Result] = {}
         self.known: list[Known] = []
+        self.states: list[Any] = []
         self.stage: dict[int, int] = {}
         self.waiting: list[Part] = []
         self.flying: list[tuple[float, int, Part]] = []
@@ -95,6 +116,7 @@ class SlowSearch:
             self.flying.remove(first)
             self.now = first[0]
             self.apply(first[2])
+            self.states.append(self.state())
 
     # Jobs
 
@@ -109,10 +131,13 @@ class SlowSearch:
         options = {"seed": seed, "training": one.training}
         return make_job(known.cell, one.task, part.settings, part.budget, **options)
 
+    def cost(self, part: Part) -> float:
+        return nominal_cost(self.job(part))
+
     def issue(self, part: Part) -> None:
         """Starts a job, which ends after its nominal cost."""
         self.waiting.remove(part)
-        number, end = len(self.issued), self.now + nominal_cost(self.job(part))
+        number, end = len(self.issued), self.now + self.cost(part)
         name = self.config.tasks[part.stage].name if part.stage >= 0 else "filter"
         row = (number, part.move, part.known.digest, name, part.stage)
         self.issued.append((*row, len(part.settings), self.now, end, self.drain))
@@ -127,24 +152,29 @@ class SlowSearch:
         for setting in job.settings:
             result = self.answer(job, setting)
             self.trained[job.run_id(setting), job.budget] = result
-            known.results[part.stage, setting, job.budget] = result
-            if part.stage == FILTER:
-                known.passed = passed([result])
+            self.observe(part, result)
         if all(other.track is not part.track for other in self.under_way()):
             self.go_on(part.move, known, part.track)
         if part.move in self.stage:
             self.pass_gates(part.move, known)
 
+    def observe(self, part: Part, result: Result) -> None:
+        part.known.results[part.stage, result.setting, part.budget] = result
+        if part.stage == FILTER:
+            part.known.passed = passed([result])
+
     def go_on(self, move: int, known: Known, track: Track) -> None:
         """Has the jobs that are next wait behind those of older moves."""
-        stage, wanted = next(track, (FILTER, ()))
         size = self.rules.settings_per_job
-        for budget in dict.fromkeys(budget for _, budget in wanted):
-            for group in by_shape(one for one, most in wanted if most == budget):
-                for first in range(0, len(group), size):
-                    some = sorted(group[first : first + size], key=lambda s: s.text)
-                    part = Part(move, known, track, stage, tuple(some), budget)
-                    self.waiting.append(part)
+        for stage, wanted, repeat in next(track, ()):
+            for budget in dict.fromkeys(budget for _, budget in wanted):
+                for group in by_shape(one for one, most in wanted if most == budget):
+                    for first in range(0, len(group), size):
+                        some = sorted(group[first : first + size], key=lambda s: s.text)
+                        part = Part(
+                            move, known, track, stage, tuple(some), budget, repeat
+                        )
+                        self.waiting.append(part)
         self.waiting.sort(key=lambda part: part.move)
 
     # Moves
@@ -158,22 +188,25 @@ class SlowSearch:
             known.complete = kind == "seed"
             self.known.append(known)
             self.decide(kind, known, [])
-            self.start(number, known, [self.first(known, t) for t in self.tasks])
+            self.start(number, known, self.openings(known))
             return True
-        opening = any(move < len(self.opening) for move in moves)
         candidates = [m for m in moves if self.decisions[m][1] != "reexamine"]
-        if opening or len(candidates) >= self.rules.in_flight or self.fruitless == 10:
+        if (
+            not self.opened
+            or len(candidates) >= self.rules.in_flight
+            or self.fruitless == 10
+        ):
             return False
         if sum(known.origin == "mutant" for known in self.known) >= self.candidates:
             self.drain = 1
             return False
         rng = np.random.default_rng([1, self.config.seed, number])
         if rng.random() < self.rules.reexamine:
-            free = [one for one in self.best if self.may_examine(one)]
+            free = self.examinable()
             if free:
                 known = free[int(rng.integers(len(free)))]
                 self.decide("reexamine", known, [])
-                self.start(number, known, [self.more(known, t) for t in self.tasks])
+                self.start(number, known, self.examination(known))
                 return True
         return self.propose(number, rng)
 
@@ -198,14 +231,17 @@ class SlowSearch:
 
     def propose(self, number: int, rng: np.random.Generator) -> bool:
         rules, rejects = self.rules, []
+        seeds = [one for one in self.known if one.origin == "seed"]
+        parents = seeds if rules.parents == "seeds" else self.best
         while len(rejects) < rules.max_redraws:
-            parent = self.best[int(rng.integers(len(self.best)))]
+            parent = parents[int(rng.integers(len(parents)))]
             try:
                 mutant = mutate(
                     parent.cell,
                     rng,
                     ops=rules.ops,
                     rounds=rules.rounds,
+                    edits=rules.edit_bounds,
                     max_nodes=rules.max_nodes,
                     weights=dict(rules.weights),
                 )
@@ -225,10 +261,7 @@ class SlowSearch:
             if not old:
                 drawn.depth, drawn.passed = parent.depth + 1, filtered
                 self.known.append(drawn)
-            self.stage[number] = FILTER
-            if not (old or drawn).passed:
-                self.start(number, old or drawn, [self.learn(old or drawn)])
-            self.pass_gates(number, old or drawn)
+            self.take(number, old or drawn)
             return True
         fruitless = self.fruitless
         self.decide("none", None, rejects)
@@ -238,8 +271,7 @@ class SlowSearch:
     def against(self, cell: Cell, old: Known | None) -> str:
         """Why a mutant is not taken."""
         if old is None:
-            found = dead(cell)
-            return "" if found is None else f"ignores {found.missing}"
+            return self.against_new(cell)
         if self.is_under_way(old):
             return "under way"
         if old.passed:
@@ -247,6 +279,23 @@ class SlowSearch:
         assert self.config.filter is not None
         failed = len(old.had(FILTER)) == len(self.config.filter.grid)
         return "all attempts failed" if failed else ""
+
+    def against_new(self, cell: Cell) -> str:
+        found = dead(cell)
+        if found is not None:
+            return f"ignores {found.missing}"
+        if recurrent_linears(cell) < self.rules.recurrent:
+            return "few recurrent matrices"
+        most = self.rules.widest * self.width(self.config.baseline_cell)
+        return "too wide" if most and self.width(cell) > most else ""
+
+    def width(self, cell: Cell) -> int:
+        """On the first task; 0: none fits."""
+        shape = self.config.settings(0)[0].shape
+        try:
+            return model_width(cell, shape, self.config.tasks[0].task.task)
+        except CellError:
+            return 0
 
     def has_work(self, known: Known) -> bool:
         """Whether a mutant that is drawn again would get a setting."""
@@ -261,17 +310,35 @@ class SlowSearch:
         left = [len(self.grid(t)) - len(known.had(t)) for t in self.tasks]
         return any(left) and not self.is_under_way(known)
 
+    def examinable(self) -> list[Known]:
+        return [one for one in self.best if self.may_examine(one)]
+
     def is_under_way(self, known: Known) -> bool:
         return any(part.known is known for part in self.under_way())
 
     # What a move gives a cell
+
+    def openings(self, known: Known) -> list[Track]:
+        """Of a seed or reference."""
+        return [self.first(known, task) for task in self.tasks]
+
+    def examination(self, known: Known) -> list[Track]:
+        """Of a cell of the list."""
+        return [self.more(known, task) for task in self.tasks]
+
+    def take(self, move: int, known: Known) -> None:
+        """A mutant is given the filter, then what follows."""
+        self.stage[move] = FILTER
+        if not known.passed:
+            self.start(move, known, [self.learn(known)])
+        self.pass_gates(move, known)
 
     def learn(self, known: Known) -> Track:
         """The filter's task."""
         chosen = self.config.filter
         assert chosen is not None
         setting = chosen.setting(known.digest, len(known.had(FILTER)))
-        yield FILTER, [(setting, chosen.budget)]
+        yield [Wanted(FILTER, [(setting, chosen.budget)])]
 
     def pass_gates(self, move: int, known: Known) -> None:
         """Has a mutant begin each task that it has come to, and join the list."""
@@ -318,9 +385,23 @@ class SlowSearch:
             wanted = due(self.rules.racing, settings, most, told, metric)
             if not wanted:
                 return
-            yield task, wanted
+            yield [Wanted(task, wanted)]
 
     # Cells
+
+    @property
+    def opened(self) -> bool:
+        """Whether all seeds and references have been evaluated."""
+        opening = len(self.opening)
+        under_way = any(part.move < opening for part in self.under_way())
+        return len(self.decisions) >= opening and not under_way
+
+    def state(self) -> list[Any]:
+        """The list and its fitnesses."""
+        if not self.opened:
+            return []
+        best = self.best
+        return [[one.digest for one in best], [self.fitness(one) for one in best]]
 
     @property
     def tasks(self) -> range:
@@ -378,25 +459,29 @@ class SlowSearch:
         return [self.row(rank, one) for rank, one in enumerate(self.best, 1)]
 
     def row(self, rank: int, known: Known) -> dict[str, Any]:
-        tasks = {}
-        for task in self.tasks:
-            winner = self.winner(known, task)
-            tasks[self.config.tasks[task].name] = {
-                "metric": winner and winner.best,
-                "ratio": self.ratio(known, task),
-                "setting": winner and winner.setting.to_dict(),
-                "draws": len(known.had(task)),
-            }
+        scores = {
+            self.config.tasks[task].name: self.score(known, task) for task in self.tasks
+        }
         return {
             "rank": rank,
             "digest": known.digest,
             "name": known.name,
             "text": to_text(known.cell),
             "fitness": self.fitness(known),
-            "tasks": tasks,
+            "tasks": scores,
             "born": self.known.index(known),
             "parent": known.parent,
             "depth": known.depth,
             "origin": known.origin,
             "rules": list(known.rules),
+        }
+
+    def score(self, known: Known, task: int) -> dict[str, Any]:
+        """How it does on a task, as tables have it."""
+        winner = self.winner(known, task)
+        return {
+            "metric": winner and winner.best,
+            "ratio": self.ratio(known, task),
+            "setting": winner and winner.setting.to_dict(),
+            "draws": len(known.had(task)),
         }

@@ -200,9 +200,10 @@ def test_the_defaults_of_run(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     facts = json.loads(shown("status", here / "runs" / "tiny", "--json"))
     assert (facts["preset"], facts["seed"]) == ("tiny", 0)
     assert facts["candidates"] == {"proposed": 24, "limit": 24}
-    assert main(["run", "--candidates", "10"]) == 0
-    facts = json.loads(shown("status", here / "runs" / "small", "--json"))
-    assert (facts["preset"], facts["candidates"]["limit"]) == ("small", 10)
+    short = ["--candidates", "1", "--set", "objective.finals.cells=0"]
+    assert main(["run", *short]) == 0
+    facts = json.loads(shown("status", here / "runs" / "quick", "--json"))
+    assert (facts["preset"], facts["candidates"]["limit"]) == ("quick", 1)
 
 
 def test_curves_are_stored_if_they_are_asked_for(here: Path) -> None:

@@ -428,7 +428,7 @@ def test_the_configuration_of_a_run_makes_the_same_search(
     [
         (("--preset", "tiny"), "seed is 0, was 3"),
         ((*DEMO, "--set", "rules.gate=0.8"), "rules.gate is 0.8, was 0.9"),
-        (("--seed", "3"), "preset is 'small', was 'tiny'"),
+        (("--seed", "3"), "preset is 'quick', was 'tiny'"),
     ],
 )
 def test_other_flags_for_a_run_are_refused(

@@ -1,5 +1,7 @@
 """The table of finals: values, intervals, ties and verdicts, against plain formulas."""
 
+import statistics
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -87,3 +89,71 @@ def test_a_row_is_json() -> None:
     assert found["tasks"]["one"]["loss"] is None
     assert found["tasks"]["one"]["verdict"] == "better"
     assert found["tasks"]["other"]["searched"] is False
+
+
+def by_seed(values: np.ndarray, task: int, cell: int) -> list[float]:
+    """How much better than the baseline, for each seed."""
+    return [
+        statistics.fmean(
+            values[task, 0, setting, seed] - values[task, cell, setting, seed]
+            for setting in range(3)
+        )
+        for seed in range(values.shape[-1])
+    ]
+
+
+def interval(pairs: list[float], error: float) -> tuple[float, float, float]:
+    mean, error_of = statistics.fmean(pairs), stats.sem(pairs)
+    half = stats.t.ppf(1 - error, len(pairs) - 1) * error_of
+    return mean, mean - half, mean + half
+
+
+@pytest.mark.parametrize("world", range(8))
+def test_a_table_is_what_plain_loops_make_of_the_runs(world: int) -> None:
+    seeds, noise = (2, 3, 6, 16)[world % 4], (0.05, 0.4)[world // 4]
+    values = scores(noise=noise, seeds=seeds, seed=world)
+    losses = np.exp(values)
+    losses[0, 1, 0, 0] = np.nan  # that run has failed
+    runs = [[by_seed(values, task, cell) for task in range(3)] for cell in range(4)]
+    means = [[statistics.fmean(pairs) for pairs in cell] for cell in runs]
+    least = [min(cell[:2]) for cell in means]
+    order = sorted(range(4), key=lambda cell: -least[cell])
+    rows = final_table(NAMES, TASKS, values, losses, 0)
+    assert [row.name for row in rows] == [NAMES[cell][0] for cell in order]
+    for row, cell in zip(rows, order, strict=True):
+        low = min(interval(pairs, 0.025)[1] for pairs in runs[cell][:2])
+        high = min(interval(pairs, 0.0125)[2] for pairs in runs[cell][:2])
+        assert row.fitness == pytest.approx((least[cell], low, high))
+        worst = runs[cell][means[cell].index(least[cell])]
+        gaps = [
+            [one - other for one, other in zip(task, worst, strict=True)]
+            for task in runs[order[0]][:2]
+        ]
+        behind = all(interval(gap, 0.0125)[1] > 0 for gap in gaps)
+        assert row.tie == (cell == order[0] or not behind)
+        for task, score in enumerate(row.scores):
+            assert score.difference == pytest.approx(interval(runs[cell][task], 0.025))
+            settings = (values[task, 0] - values[task, cell]).tolist()
+            assert score.ahead == sum(statistics.fmean(one) > 0 for one in settings)
+            assert score.loss == pytest.approx(np.nanmean(losses[task, cell]))
+        assert row.beats == (row.fitness.low > 0)
+
+
+@pytest.mark.parametrize("seeds", [2, 16])
+@pytest.mark.parametrize("gap", [0.0, 1.0])
+def test_an_interval_of_the_least_has_it_and_no_equal_is_behind(
+    seeds: int, gap: float
+) -> None:
+    rng = np.random.default_rng(seeds)
+    found, behind = 0, 0
+    for _ in range(200):
+        values = rng.normal(0, 0.1, (4, 3, 3, seeds))
+        values[1:, 1:] -= gap  # all tasks but the first are better by so much
+        rows = final_table(
+            NAMES[:3], [(name, True) for name in "abcd"], values, values, 0
+        )
+        mine = next(row for row in rows if row.name == "good")
+        found += mine.fitness.low <= 0 <= mine.fitness.high
+        behind += not mine.tie
+    assert found / 200 > 0.93
+    assert behind / 200 < 0.05

@@ -17,6 +17,7 @@ from cells import TRANSFORMATIONS, ZOO, dead, parse
 from search.errors import UserError
 from search.loop import engine as engine_module
 from search.loop.engine import BARREN, Ending, Engine, Limits
+from search.procedure.objective import Fitness, Paired
 from search.procedure.procedure import Procedure
 from search.procedure.racing import Racing
 from search.store.store import Store
@@ -24,15 +25,18 @@ from tests.support.fake_pool import FakePool
 from tests.support.fake_search import history
 from tests.support.instant import (
     Pool,
+    States,
     Watcher,
     config,
     everything,
     formula,
+    nearly,
     run,
     table,
     trained,
     until,
 )
+from tests.support.slow_paired import SlowPaired
 from tests.support.slow_search import SlowSearch
 from workers import Job, Result, Setting
 from workers.job.schedule import PASSED
@@ -40,6 +44,14 @@ from workers.job.schedule import PASSED
 ACTIVATION = tuple((name, 0.0) for name in TRANSFORMATIONS if name != "activation")
 NEAR = parse("def near(x, h):\n    return tanh(x + h)\n")
 FAR = parse("def far(x, h):\n    return tanh(x - h)\n")
+
+RELU = "def relu(x, h):\n    return relu(linear(x) + linear(h))\n"
+NAMES = ("gru", "lstm", "ugrnn", "mut2", "tanh")
+PANEL = (
+    Setting(2.0, 0.5, 1.0, 1, 6_000, optimizer="sgd"),
+    Setting(2.0, 0.1, 1.0, 1, 6_000, optimizer="sgd"),
+)
+"""In order of text the second is first."""
 
 SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
     "plain": (30, {}),
@@ -82,6 +94,34 @@ SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
             "settings": 12,
         },
     ),
+    "common runs": (
+        25,
+        {
+            "seeds": tuple((name, ZOO[name]) for name in NAMES),
+            "objective": Paired(panel=PANEL, rungs=(1, 2, 4), most_seeds=4, error=0.3),
+            "filter": None,
+            "edits": (1, 2),
+            "recurrent": 1,
+            "widest": 1.5,
+            "reexamine": 0.3,
+        },
+    ),
+    "common runs, few cells": (
+        30,
+        {
+            "seeds": (("near", NEAR), ("tanh", ZOO["tanh"])),
+            "references": (("far", FAR), ("relu", parse(RELU))),
+            "baseline": "far",
+            "objective": Paired(
+                panel=PANEL[::-1], rungs=(2, 4), error=0.4, fitness=Fitness.MEAN
+            ),
+            "filter": None,
+            "ops": ("add", "subtract", "tanh", "relu"),
+            "edits": (1, 2),
+            "max_redraws": 4,
+            "list_size": 3,
+        },
+    ),
 }
 """Candidates, and what differs from `config`."""
 
@@ -94,10 +134,15 @@ class Outcome:
         self.candidates = candidates or number
         self.config = config(**changes)
         with TemporaryDirectory() as folder:
-            self.pool = Pool()
+            self.pool, states = Pool(), States()
             self.ending, self.engine = run(
-                Path(folder, "run"), self.config, self.candidates, pool=self.pool
+                Path(folder, "run"),
+                self.config,
+                self.candidates,
+                pool=self.pool,
+                call=states,
             )
+            self.states = states.found
             self.everything = everything(Path(folder, "run"), self.engine)
         self.decisions, self.rejected, self.issued, self.trained, self.table = (
             self.everything
@@ -110,16 +155,18 @@ outcome = functools.cache(Outcome)
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_is_what_a_slow_and_plain_one_is(name: str) -> None:
     fast = outcome(name)
-    slow = SlowSearch(fast.config, formula, fast.candidates)
+    kind = SlowSearch if fast.config.objective is None else SlowPaired
+    slow = kind(fast.config, formula, fast.candidates)
     assert fast.decisions == slow.decisions
     assert fast.rejected == slow.rejected
     assert fast.issued == slow.issued
     results = {(row[0], row[1]): row[6] for row in fast.trained}
     assert results == {key: one.best for key, one in slow.trained.items()}
+    assert all(map(nearly, fast.states, slow.states))
     expected = slow.table()
-    for row, other in zip(fast.table, expected, strict=False):
-        assert {key: row[key] for key in other} == other
+    assert all(map(nearly, fast.table, expected))
     assert len(expected) == len(fast.engine.procedure.population.best)
+    assert len(fast.states) == len(slow.states) == len(fast.issued)
 
 
 def test_the_searches_have_everything_that_can_happen() -> None:
@@ -135,6 +182,9 @@ def test_the_searches_have_everything_that_can_happen() -> None:
         "no mutant",
         "all settings tried",
         "all attempts failed",
+        "known already",
+        "few recurrent matrices",
+        "too wide",
     }
     assert set(statuses) == {"OK", "DIVERGED", "TIMEOUT"}
     assert {one.ending for one in found} == {Ending.CANDIDATES, Ending.BARREN}

@@ -252,14 +252,14 @@ def test_cells_are_texts_or_of_the_zoo_and_nothing_else_is_opened(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "mine"
-    path.write_text(to_text(ZOO["mut2"], "mine"))
+    path.write_text(to_text(ZOO["tanh"], "mine"))
     for source in (str(path), "mine", "runs/a:1", "-"):
         with pytest.raises(UserError, match=r"^references: unknown cell"):
             make_config({"references": [source]})
     with pytest.raises(UserError, match="seeds: unknown cell 'gruu'; did you mean"):
         make_config({"seeds": ["gruu"]})
     config = make_config({"references": ["mine"], "cells": {"mine": path.read_text()}})
-    assert config.references == (("mine", ZOO["mut2"]),)
+    assert config.references == (("mine", ZOO["tanh"]),)
 
 
 def test_what_differs_is_named_with_both_values() -> None:

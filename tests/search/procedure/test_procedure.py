@@ -679,3 +679,11 @@ def test_what_a_seed_reaches_at_the_end_of_a_race_decides_what_is_inherited() ->
     assert inherited(play, 60).most_common(1)[0][0] == first
     play.tell(last, 2.0)
     assert inherited(play, 60).most_common(1)[0][0] in last.settings
+
+
+def test_mutants_are_numbered_on_from_seeds_that_were_mutants() -> None:
+    play = Play(**{**PAIR, "seeds": (("cell_7", NEAR),), "baseline": "cell_7"})
+    play.open(cell_7=0.9)
+    play.start(play.procedure.decide(0.0))
+    names = [member.name for member in play.procedure.population.members.values()]
+    assert names == ["cell_7", "cell_8"]
