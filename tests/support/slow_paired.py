@@ -253,14 +253,9 @@ class SlowPaired(SlowSearch):
         return [*super().state(), errors, self.bar]
 
     def score(self, known: Known, task: int) -> dict[str, Any]:
-        losses = {run: loss for stage, run, loss in self.log[known] if stage == task}
-        best = min(losses, key=lambda run: losses[run])
-        worth, error = self.worth(known, task), self.error(known, task)
+        error = self.error(known, task)
         return {
-            "metric": losses[best],
-            "ratio": math.exp(worth),
-            "setting": self.panel[best % len(self.panel)].to_dict(),
-            "draws": len(losses),
-            "difference": worth,
+            "difference": self.worth(known, task),
             "error": error if math.isfinite(error) else None,
+            "runs": sum(run[0] == task for run in self.log[known]),
         }
