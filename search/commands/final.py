@@ -34,8 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="the run's folder")
     add(
-        "cells",
-        nargs="*",
+        "--beside",
+        nargs="+",
+        action="extend",
+        default=[],
         metavar="CELL",
         help="cells to compare with, beside the run's seeds and references",
     )
@@ -55,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         pool_options(options),
         count=options.k,
         seeds=options.seeds,
-        beside=read_cells(options.cells),
+        beside=read_cells(options.beside),
     )
     if options.json:
         print(json.dumps(finals.to_dict(), indent=2))

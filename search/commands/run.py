@@ -166,7 +166,8 @@ def carry_out(
     if as_json:
         rows = Leaderboard(searched.engine.procedure).rows()
         print(json.dumps([row.to_dict() for row in rows], indent=2))
-        print(f"{searched.ending}. {how_to_go_on(folder)}", file=sys.stderr)
+        config = searched.engine.procedure.config
+        print(f"{searched.ending}. {how_to_go_on(folder, config)}", file=sys.stderr)
     else:
         print_end(searched, folder, sys.stdout)
     if searched.ending is Ending.STOPPED:

@@ -21,8 +21,11 @@ from search.output.words import (
     render_counts,
     saved_words,
 )
+from search.procedure.config import Config
+from search.procedure.own_code import own_code
 from search.procedure.population import Origin
 from search.procedure.procedure import Procedure
+from search.procedure.writer import to_document
 from workers import Evaluation, Status
 
 ROWS: Final = 10
@@ -223,12 +226,19 @@ def print_end(searched: Searched, folder: Path, stream: IO[str]) -> None:
     moves = f"moves   {kinds}; {duration(engine.elapsed_s)} in this process"
     for line in ("", *tally_lines(engine), moves):
         print(plain(line), file=stream)
-    print(f"{searched.ending}. {how_to_go_on(folder)}", file=stream)
+    config = searched.engine.procedure.config
+    print(f"{searched.ending}. {how_to_go_on(folder, config)}", file=stream)
 
 
-def how_to_go_on(folder: Path) -> str:
-    """The command that goes on with a run; names the code of a person's own."""
-    words = [shlex.quote(str(folder)), *stored_code(folder).flags, "[--candidates N]"]
+def how_to_go_on(folder: Path, config: Config | None = None) -> str:
+    """The command that goes on with a run; names the code of a person's own.
+
+    Args:
+        folder: The run's.
+        config: Its configuration; None: as it is stored.
+    """
+    code = own_code(to_document(config)) if config else stored_code(folder)
+    words = [shlex.quote(str(folder)), *code.flags, "[--candidates N]"]
     return plain(f"Go on: cellsearch resume {' '.join(words)}")
 
 
@@ -239,7 +249,6 @@ def tally_lines(engine: Engine) -> Iterator[str]:
     if spent:
         share = tally.compile_s / spent
         yield f"work    {duration(spent)} in workers, {share:.0%} of it compiling"
-    reused = f", {tally.reused} stored results used" if tally.reused else ""
     reused = f", {counted(tally.reused, 'stored result')} used" if tally.reused else ""
     filters = tally.saved_filters if engine.procedure.config.filter else None
     saved = saved_words(filters, tally.saved_settings, tally.dead)

@@ -142,7 +142,7 @@ def test_a_signal_to_all_of_it_lets_two_workers_finish_what_they_do(
 ) -> None:
     """A terminal's Ctrl-C reaches Ray's processes, too."""
     process = run("--workers", 2, "--out", tmp_path)
-    wait_for(tmp_path, 3, process)
+    wait_for(tmp_path, 1, process)
     os.killpg(process.pid, signal.SIGINT)
     _, err = finish(process, 130)
     assert err.endswith("finishing what is being trained; Ctrl-C again stops at once\n")
@@ -199,7 +199,8 @@ def test_a_cell_that_kills_its_process_ends_as_crashed_and_the_search_goes_on(
     _, err = finish(run(*words, "--out", folder))
     assert "died; its job is repeated" in err
     assert "died; its job has failed" in err
-    facts = json.loads(shown("status", folder, "--json"))
+    op = ("--op", "tests.support.bad_ops:segfaulting")
+    facts = json.loads(shown("status", folder, "--json", *op))
     cause = "CRASHED: the worker's process died 2 times (ActorDiedError)"
     assert facts["failures"][cause] == facts["faults"] > 0
     assert facts["candidates"] == {"proposed": 1, "limit": 1}

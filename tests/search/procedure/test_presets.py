@@ -73,6 +73,9 @@ def test_a_preset_says_everything_but_what_has_a_formula(name: str) -> None:
 def test_how_long_a_search_is_decides_how_much_is_under_way(name: str) -> None:
     count = preset_document(name)["candidates"]
     assert planned({"preset": name}) == count
+    if (said := preset_document(name)["rules"].get("in_flight")) is not None:
+        assert make_config({"preset": name}).rules.in_flight == said
+        return
     assert make_config({"preset": name}).rules.in_flight == max(8, count // 275)
     longer = make_config({"preset": name, "candidates": 55_000}).rules
     assert (longer.in_flight, longer.slots) == (200, 20_000)
