@@ -1,0 +1,59 @@
+"""Simulated searches by common runs: worlds are as said, and searches repeat."""
+
+import dataclasses
+import statistics
+
+import pytest
+
+from benchmarks.bench_rules import LANDSCAPES, PAPER, RANDOM, report, simulate
+from benchmarks.paired_world import SPREADS, Landscape, Pieces, Planted
+from cells import ZOO, canonicalize
+
+MGU = Planted("mgu")
+
+
+def worth(landscape: Landscape, name: str) -> list[float]:
+    form = canonicalize(ZOO[name])
+    tasks = range(len(SPREADS))
+    return [landscape.worth(form.digest, form.cell, task) for task in tasks]
+
+
+def test_no_cell_is_better_than_the_hidden_one_and_near_ones_are_better() -> None:
+    means = {name: statistics.mean(worth(MGU, name)) for name in ZOO}
+    assert worth(MGU, "mgu") == [0.0] * len(SPREADS)
+    assert max(means, key=means.__getitem__) == "mgu"
+    assert means["ugrnn"] > means["gru"] > means["lstm"] > means["nascell"]
+
+
+def test_in_every_world_of_pieces_they_have_other_values() -> None:
+    assert worth(Pieces(0), "gru") != worth(Pieces(1), "gru")
+    assert worth(Pieces(1), "gru") == worth(Pieces(1), "gru")
+
+
+def test_equal_searches_are_equal_and_a_search_climbs() -> None:
+    one, again, other = (simulate(MGU, PAPER, seed, 60) for seed in (0, 0, 1))
+    assert one == again
+    assert one != dataclasses.replace(other, seed=0)
+    assert one.qualities[0] == 0.0  # the GRU's, to which all are compared
+    assert one.at(0) == 0.0
+    assert one.at(one.cost) == one.qualities[-1]
+    assert one.reached(one.qualities[-1]) <= one.cost
+
+
+def test_random_search_has_mutants_of_the_seeds_alone() -> None:
+    assert simulate(MGU, RANDOM, 0, 60).depth <= 1.0 < simulate(MGU, PAPER, 0, 60).depth
+
+
+def test_the_report_has_a_line_for_each_landscape_and_rule(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = [
+        simulate(one, rule, seed, 10)
+        for one in LANDSCAPES[:2]
+        for rule in (PAPER, RANDOM)
+        for seed in (0, 1)
+    ]
+    report(found)
+    lines = capsys.readouterr().out.splitlines()
+    for rule in (PAPER, RANDOM):
+        assert sum(line.startswith(rule) for line in lines) == 2
