@@ -1,7 +1,8 @@
 """Which rules of evolution find better cells for the same cost: a simulation.
 
     python -m benchmarks.bench_rules [--rules paper "random search"] [--seeds 10]
-        [--candidates 250] [--landscapes "planted mgu" pieces] [--out FILE]
+        [--candidates 250] [--landscapes "planted mgu" pieces]
+        [--out FILE]
 
 Procedure, objective, logical clock and nominal costs are the real ones, of preset
 `quick` with the seeds of the landscape. What runs come to is said by
@@ -20,12 +21,14 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from time import process_time
 from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.children import Children
 from benchmarks.paired_world import Landscape, PairedWorld, Pieces, Planted
 from benchmarks.simulation import play
 from search.loop.orders import KNOWN_S, Orders
@@ -40,10 +43,21 @@ RANDOM: Final = "random search"
 RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     PAPER: {},
     RANDOM: {"parents": "seeds"},
+    "list of 5": {"list_size": 5},
+    "list of 10": {"list_size": 10},
+    "tournament": {"parents": "tournament"},
+    "aged": {"parents": "aged"},
+    "aged, list of 50": {"parents": "aged", "list_size": 50},
+    "rare": {"parents": "rare"},
+    "best": {"parents": "best"},
+    "learn": {"learn": True},
+    "single edits": {"edits": [1, 1]},
+    "edits 1 to 5": {"edits": [1, 5]},
 }
 """Name of a rule to the options of `[rules]` in which it differs from `quick`."""
 
 LANDSCAPES: Final[Sequence[Landscape]] = (
+    Children(),
     Planted("mut2"),
     Planted("mgu"),
     Planted("ugrnn"),
@@ -99,17 +113,19 @@ def simulate(landscape: Landscape, rule: str, seed: int, candidates: int) -> Out
     procedure = Procedure(_config(landscape, RULES[rule], seed, candidates))
     world, population = PairedWorld(landscape, procedure), procedure.population
     unit, spent = _unit(procedure.config), 0.0
-    costs, qualities = [0.0], [0.0]
+    costs, qualities, answer = [0.0], [0.0], population.ranked[:ANSWER]
     for event in play(procedure, candidates, world):
         if not event.applied:
             continue
         spent += event.cost / unit if procedure.proposed else 0.0
         if procedure.opened:
-            quality = max(map(world.quality, population.ranked[:ANSWER]))
+            now = population.ranked[:ANSWER]
+            if now == answer:
+                continue
+            answer, quality = now, max(map(world.quality, now))
             if quality != qualities[-1]:
                 costs.append(round(spent, 2))
                 qualities.append(round(quality, 4))
-    answer = population.ranked[:ANSWER]
     return Outcome(
         landscape.name,
         rule,
@@ -132,7 +148,7 @@ def _config(
             "seed": seed,
             "seeds": list(landscape.seeds),
             "candidates": candidates,
-            "rules": dict(rule),
+            "rules": {"settings_per_job": 6, **rule},  # fewer jobs are faster
         }
     )
 
@@ -182,6 +198,17 @@ def _interval(values: Sequence[float], sign: str = "") -> str:
     return f"{statistics.mean(values):{sign}.3f} ±{half:.3f}"
 
 
+def _read(path: Path | None) -> list[Outcome]:
+    """The searches of a file; a run that was stopped goes on after them."""
+    if path is None or not path.exists():
+        return []
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [
+        Outcome(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+        for row in rows
+    ]
+
+
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description="Which rules of evolution pay.")
@@ -191,17 +218,19 @@ def main() -> None:
     add("--landscapes", nargs="+", choices=list(names), default=list(names))
     add("--seeds", type=int, default=10, help="searches by each rule in each landscape")
     add("--candidates", type=int, default=250)
-    add("--out", type=Path, help="adds a line a search to this file")
+    add("--out", type=Path, help="a line a search; those it has are not repeated")
     options = parser.parse_args()
-    begun, outcomes = process_time(), list[Outcome]()
-    for name in options.landscapes:
-        for seed in range(options.seeds):
-            for rule in options.rules:
-                one = simulate(names[name], rule, seed, options.candidates)
-                outcomes.append(one)
-                if options.out:
-                    with options.out.open("a") as file:
-                        file.write(json.dumps(asdict(one)) + "\n")
+    begun, outcomes = process_time(), _read(options.out)
+    done = {(one.landscape, one.rule, one.seed) for one in outcomes}
+    for seed, name, rule in product(
+        range(options.seeds), options.landscapes, options.rules
+    ):
+        if (name, rule, seed) in done:
+            continue
+        outcomes.append(simulate(names[name], rule, seed, options.candidates))
+        if options.out:
+            with options.out.open("a") as file:
+                file.write(json.dumps(asdict(outcomes[-1])) + "\n")
     report(outcomes)
     print(f"\n{len(outcomes)} searches, {process_time() - begun:,.0f} CPU seconds")
 

@@ -6,10 +6,11 @@ small tasks: what tells good cells apart is about as large as the luck of one ru
 """
 
 import functools
+import hashlib
 import math
-import random
 from collections import Counter
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Final, Protocol
 
 from cells import PUBLISHED, ZOO, Cell, canonical, canonicalize
@@ -41,6 +42,10 @@ NEAR: Final = 6
 """Distances up to this are searched for well, which takes longer."""
 
 
+Worths = tuple[float, ...]
+"""A value for each task."""
+
+
 class Landscape(Protocol):
     """What cells are worth."""
 
@@ -52,8 +57,14 @@ class Landscape(Protocol):
     def seeds(self) -> Sequence[str]:
         """Published cells that a search in it starts with."""
 
-    def worth(self, digest: str, cell: Cell, task: int) -> float:
-        """The value of a cell on a task in units of its spread, from any zero."""
+    def worths(self, member: Member, cell: Cell, parent: Worths | None) -> Worths:
+        """The value of a cell on each task in log nats, from any zero.
+
+        Args:
+            member: The cell's, with the edits that made it.
+            cell: The cell.
+            parent: The parent's worths; None: it has no parent.
+        """
 
 
 class Planted:
@@ -72,12 +83,17 @@ class Planted:
         self._parts = Parts(make_terms(form.cell))
         self._distances: dict[str, int] = {form.digest: 0}
 
-    def worth(self, digest: str, cell: Cell, task: int) -> float:
+    def worths(self, member: Member, cell: Cell, parent: Worths | None) -> Worths:
         """Less for each edit, and a little that is the cell's own."""
+        digest = member.digest
         if digest not in self._distances:
             self._distances[digest] = self._distance(cell)
-        own = OF_TASK * normal(f"{digest} {task}") if digest != self._digest else 0.0
-        return own - STEP * self._distances[digest]
+        own = OF_TASK if digest != self._digest else 0.0
+        far = STEP * self._distances[digest]
+        return tuple(
+            spread * (own * normal(f"{digest} {task}") - far)
+            for task, spread in enumerate(SPREADS)
+        )
 
     def _distance(self, cell: Cell) -> int:
         """Edits, at least 1; roughly where they are many."""
@@ -104,14 +120,19 @@ class Pieces:
     def __init__(self, number: int = 0) -> None:
         self.name = "pieces" if not number else f"pieces {number}"
         self._number = number
-        self._pieces: dict[str, frozenset[str]] = {}
 
-    def worth(self, digest: str, cell: Cell, task: int) -> float:
+    def worths(self, member: Member, cell: Cell, parent: Worths | None) -> Worths:
         """The sum over kinds of pieces, however often each is there."""
-        if digest not in self._pieces:
-            self._pieces[digest] = frozenset(pieces(cell))
-        value = math.fsum(self._piece(one, task) for one in self._pieces[digest])
-        return value + OF_TASK * normal(f"{self._number} {digest} {task}")
+        own = frozenset(pieces(cell))
+        digest = member.digest
+        return tuple(
+            spread
+            * (
+                math.fsum(self._piece(one, task) for one in own)
+                + OF_TASK * normal(f"{self._number} {digest} {task}")
+            )
+            for task, spread in enumerate(SPREADS)
+        )
 
     @functools.lru_cache(maxsize=100_000)  # noqa: B019 - worlds live as long as tables
     def _piece(self, piece: str, task: int) -> float:
@@ -150,14 +171,12 @@ class PairedWorld:
         self._procedure = procedure
         config = procedure.config
         self._uniform = [stage.task.task.uniform_loss for stage in config.tasks]
-        self._values: dict[str, tuple[float, ...]] = {}
+        self._worths: dict[str, Worths] = {}
         self._liking: dict[tuple[str, int, Setting], float] = {}
-        form = canonicalize(config.baseline_cell)
-        self._base = self._worths(form.digest, form.cell)
 
     def results(self, order: Order, member: Member) -> tuple[Result, ...]:
         """What the settings of an order come to, for the cell that it is about."""
-        value, uniform = self._of(member)[order.task], self._uniform[order.task]
+        value, uniform = self._values(member)[order.task], self._uniform[order.task]
         results = []
         for setting in order.settings:
             luck = self._luck(order, setting)
@@ -170,7 +189,7 @@ class PairedWorld:
 
     def quality(self, member: Member) -> float:
         """The least of a cell's true values: its fitness, were there no luck."""
-        return min(self._of(member))
+        return min(self._values(member))
 
     def _luck(self, order: Order, setting: Setting) -> float:
         """What setting and seed add to a value, in log nats."""
@@ -180,21 +199,27 @@ class PairedWorld:
         seed = normal(f"{order.digest} {order.task} {setting.text} {order.repeat}")
         return SPREADS[order.task] * (OF_SETTING * self._liking[key] + OF_SEED * seed)
 
-    def _of(self, member: Member) -> tuple[float, ...]:
+    def _values(self, member: Member) -> Worths:
         """True values on all tasks, of which the baseline's are 0."""
-        if member.digest not in self._values:
-            worths = self._worths(member.digest, self._procedure.cell(member))
-            self._values[member.digest] = tuple(
-                spread * (own - base)
-                for spread, own, base in zip(SPREADS, worths, self._base, strict=True)
-            )
-        return self._values[member.digest]
+        population = self._procedure.population
+        baseline = population.find(population.baseline)
+        assert baseline is not None
+        pairs = zip(self._of(member), self._of(baseline), strict=True)
+        return tuple(own - base for own, base in pairs)
 
-    def _worths(self, digest: str, cell: Cell) -> list[float]:
-        tasks = range(len(SPREADS))
-        return [self._landscape.worth(digest, cell, task) for task in tasks]
+    def _of(self, member: Member) -> Worths:
+        """Its worths; its parent was there before it."""
+        if member.digest not in self._worths:
+            parent = self._worths[member.parent] if member.parent else None
+            cell = self._procedure.cell(member)
+            self._worths[member.digest] = self._landscape.worths(member, cell, parent)
+        return self._worths[member.digest]
 
 
 def normal(text: str) -> float:
     """A number of the standard normal distribution for a text."""
-    return random.Random(text).gauss(0, 1)
+    number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest())
+    return _NORMAL.inv_cdf((number + 0.5) / 2**48)
+
+
+_NORMAL: Final = NormalDist()

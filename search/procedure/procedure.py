@@ -191,10 +191,12 @@ class Procedure:
         """Ends a move of which nothing is left."""
         if not visit.over:
             return
-        member = self._visits.pop(visit.decision).member
+        member, kind = self._visits.pop(visit.decision).member, visit.kind
         self._candidates -= visit.kind not in UNGATED
         member.under_way = False
         if self._opened:
+            if kind in (Move.PROPOSE, Move.AGAIN):
+                self._proposals.ended(member)
             if not member.complete:
                 member.text = ""  # it comes back only if it is drawn again
             return

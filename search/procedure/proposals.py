@@ -23,9 +23,10 @@ from cells import (
 )
 from search.procedure.config import Config
 from search.procedure.course import Course
+from search.procedure.evolution.credit import Credit
+from search.procedure.evolution.parents import PARENTS
 from search.procedure.moves import Decision, Move, Reject
 from search.procedure.population import Member, Population
-from search.procedure.rules import PARENTS
 from workers import model_width
 
 DECISION: Final = 1
@@ -62,6 +63,7 @@ class Proposals:
         self._population = population
         self._course = course
         self._cells: MutableMapping[str, Cell] = LRUCache(CELLS)
+        self._credit = Credit()
 
     def draw(self, number: int, at: float) -> Decision:
         """The decision of a number.
@@ -84,14 +86,18 @@ class Proposals:
             self._cells[member.digest] = member.cell()
         return self._cells[member.digest]
 
+    def ended(self, mutant: Member) -> None:
+        """A mutant has been dropped, or has had all that there is for it."""
+        kept = mutant.complete and mutant in self._population.best
+        self._credit.add(mutant.rules, kept)
+
     def _propose(self, number: int, at: float, rng: np.random.Generator) -> Decision:
         """A mutant of a random cell of the list that is new, or may be tried again."""
         population, rules = self._population, self._config.rules
-        chosen = rules.parents == PARENTS[0]
-        parents = population.parents if chosen else population.seeds
+        choose = PARENTS[rules.parents]
         rejects: list[Reject] = []
         while len(rejects) < rules.max_redraws:
-            parent = parents[int(rng.integers(len(parents)))]
+            parent = choose(population, rng)
             mutant = self._mutant(parent, rng)
             if mutant is None:  # another parent may have one
                 rejects.append(Reject("no mutant", parent.digest, ""))
@@ -121,6 +127,9 @@ class Proposals:
     def _mutant(self, parent: Member, rng: np.random.Generator) -> Mutant | None:
         """A mutant within the rules; None: the parent has none."""
         rules = self._config.rules
+        weights = dict(rules.weights)
+        if rules.learn:
+            weights = self._credit.weights(weights)
         try:
             return mutate(
                 self.cell(parent),
@@ -129,7 +138,7 @@ class Proposals:
                 rounds=rules.rounds,
                 edits=rules.edit_bounds,
                 max_nodes=rules.max_nodes,
-                weights=dict(rules.weights),
+                weights=weights,
             )
         except CellError:
             return None

@@ -6,21 +6,23 @@ import statistics
 import pytest
 
 from benchmarks.bench_rules import LANDSCAPES, PAPER, RANDOM, report, simulate
+from benchmarks.children import Child, Children, completed
 from benchmarks.paired_world import SPREADS, Landscape, Pieces, Planted
 from cells import ZOO, canonicalize
+from search.procedure.population import Member, Origin
 
 MGU = Planted("mgu")
 
 
-def worth(landscape: Landscape, name: str) -> list[float]:
+def worth(landscape: Landscape, name: str) -> tuple[float, ...]:
     form = canonicalize(ZOO[name])
-    tasks = range(len(SPREADS))
-    return [landscape.worth(form.digest, form.cell, task) for task in tasks]
+    member = Member(form.digest, name, Origin.SEED, 0)
+    return landscape.worths(member, form.cell, None)
 
 
 def test_no_cell_is_better_than_the_hidden_one_and_near_ones_are_better() -> None:
     means = {name: statistics.mean(worth(MGU, name)) for name in ZOO}
-    assert worth(MGU, "mgu") == [0.0] * len(SPREADS)
+    assert worth(MGU, "mgu") == (0.0,) * len(SPREADS)
     assert max(means, key=means.__getitem__) == "mgu"
     assert means["ugrnn"] > means["gru"] > means["lstm"] > means["nascell"]
 
@@ -28,6 +30,24 @@ def test_no_cell_is_better_than_the_hidden_one_and_near_ones_are_better() -> Non
 def test_in_every_world_of_pieces_they_have_other_values() -> None:
     assert worth(Pieces(0), "gru") != worth(Pieces(1), "gru")
     assert worth(Pieces(1), "gru") == worth(Pieces(1), "gru")
+
+
+def test_a_child_is_its_parent_and_what_a_recorded_mutant_gained() -> None:
+    world, zero = Children(), (0.0,) * len(SPREADS)
+    gains = set()
+    for number in range(40):
+        member = Member(f"{number:032x}", "", Origin.MUTANT, number, rules=("a", "b"))
+        own = world.worths(member, ZOO["gru"], zero)
+        assert own == world.worths(member, ZOO["gru"], zero)
+        gains.add(own)
+    assert len(gains) > 10
+    assert min(map(min, gains)) < 0 < max(map(max, gains))
+
+
+def test_what_is_unknown_is_that_of_the_most_alike() -> None:
+    known = [Child(1, 0.0, (0.0, 1.0)), Child(1, 0.0, (5.0, 2.0))]
+    assert completed(Child(1, 0.0, (4.0, None)), known) == (4.0, 2.0)
+    assert completed(Child(1, 0.0, (4.0, 3.0)), known) == (4.0, 3.0)
 
 
 def test_equal_searches_are_equal_and_a_search_climbs() -> None:

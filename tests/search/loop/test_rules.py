@@ -24,6 +24,7 @@ OTHERS: dict[str, Any] = {
     "recurrent": 1,
     "widest": 1.01,
     "parents": "seeds",
+    "learn": True,
     "ops": ("extended",),
     "weights": (("insert", 2.0),),
     "max_nodes": 10,

@@ -1,0 +1,1 @@
+"""How a search evolves: whose mutants it proposes, and which edits make them."""
