@@ -1,23 +1,26 @@
 """Which rules of evolution find better cells for the same cost: a simulation.
 
     python -m benchmarks.bench_rules [--rules paper "random search"] [--seeds 10]
-        [--candidates 250] [--landscapes "planted mgu" pieces]
+        [--candidates 1000] [--runs 8000] [--landscapes "planted mgu" pieces]
         [--out FILE]
 
 Procedure, objective, logical clock and nominal costs are the real ones, of preset
 `quick` with the seeds of the landscape. What runs come to is said by
-`benchmarks.paired_world`. A search answers with the ten first of its table, since those
-have finals; its quality is the best true value among them, which the search does not
-know. The unit of cost is a run of the GRU, of which the opening's are left out.
+`benchmarks.paired_world`. A search answers with the ten first mutants of its table,
+since those have finals; its quality is the best true value among them, which the search
+does not know. The unit of cost is a run of the GRU; the opening's are left out. All
+searches end when they have cost the same.
 
-For each landscape and rule: the quality when all rules have cost as much as the
-cheapest one did in the end; how much that is above the paper's rule, seed by seed; the
-cost to reach what random search has in the end (its median); mean depth of the ten.
-Intervals are of 95 %, over seeds; of costs they are the quartiles.
+For each landscape and rule: the quality at the end; how much that is above the paper's
+rule, seed by seed; the same of the mean over the ten; the cost to reach what random
+search has in the end (its median); mean depth of the ten; mutants that were proposed,
+and that had the whole panel. Intervals are of 95 %, over seeds; of costs they are the
+quartiles.
 """
 
 import argparse
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -34,6 +37,7 @@ from benchmarks.simulation import play
 from search.loop.orders import KNOWN_S, Orders
 from search.procedure.config import Config
 from search.procedure.moves import Order
+from search.procedure.population import Member, Origin
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 
@@ -43,6 +47,7 @@ RANDOM: Final = "random search"
 RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     PAPER: {},
     RANDOM: {"parents": "seeds"},
+    "list of 3": {"list_size": 3},
     "list of 5": {"list_size": 5},
     "list of 10": {"list_size": 10},
     "tournament": {"parents": "tournament"},
@@ -61,7 +66,6 @@ LANDSCAPES: Final[Sequence[Landscape]] = (
     Planted("mut2"),
     Planted("mgu"),
     Planted("ugrnn"),
-    Planted("lstm", ("gru",)),
     Planted("nascell"),
     Pieces(0),
     Pieces(1),
@@ -69,6 +73,9 @@ LANDSCAPES: Final[Sequence[Landscape]] = (
 
 ANSWER: Final = 10
 """Cells that have finals."""
+
+NOTHING: Final = -1.0
+"""Quality of a search that has no mutant to answer with."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ class Outcome:
         proposed: Mutants.
         complete: Mutants that have had the whole panel.
         depth: Mean lineage depth of its answer.
+        mean: Mean true value of its answer.
         costs: Where the quality of its answer changed.
         qualities: To what.
     """
@@ -94,6 +102,7 @@ class Outcome:
     proposed: int
     complete: int
     depth: float
+    mean: float
     costs: tuple[float, ...]
     qualities: tuple[float, ...]
 
@@ -108,24 +117,36 @@ class Outcome:
         return next((cost for cost, own in pairs if own >= quality), np.inf)
 
 
-def simulate(landscape: Landscape, rule: str, seed: int, candidates: int) -> Outcome:
-    """One search by a rule."""
-    procedure = Procedure(_config(landscape, RULES[rule], seed, candidates))
+def simulate(
+    landscape: Landscape, rule: str, seed: int, candidates: int, runs: float = math.inf
+) -> Outcome:
+    """One search by a rule.
+
+    Args:
+        landscape: Its world.
+        rule: A key of `RULES`.
+        seed: Of the search.
+        candidates: Mutants at most.
+        runs: What it may cost.
+    """
+    procedure = Procedure(_config(landscape, RULES[rule], seed))
     world, population = PairedWorld(landscape, procedure), procedure.population
     unit, spent = _unit(procedure.config), 0.0
-    costs, qualities, answer = [0.0], [0.0], population.ranked[:ANSWER]
+    costs, qualities, answer = [0.0], [NOTHING], list[Member]()
     for event in play(procedure, candidates, world):
-        if not event.applied:
+        if not event.applied or not procedure.proposed:
             continue
-        spent += event.cost / unit if procedure.proposed else 0.0
-        if procedure.opened:
-            now = population.ranked[:ANSWER]
-            if now == answer:
-                continue
-            answer, quality = now, max(map(world.quality, now))
-            if quality != qualities[-1]:
-                costs.append(round(spent, 2))
-                qualities.append(round(quality, 4))
+        spent += event.cost / unit
+        if spent > runs:
+            break
+        mutants = [one for one in population.ranked if one.origin == Origin.MUTANT]
+        if mutants[:ANSWER] == answer:
+            continue
+        answer = mutants[:ANSWER]
+        quality = round(max(map(world.quality, answer)), 4)
+        if quality != qualities[-1]:
+            costs.append(round(spent, 2))
+            qualities.append(quality)
     return Outcome(
         landscape.name,
         rule,
@@ -133,21 +154,19 @@ def simulate(landscape: Landscape, rule: str, seed: int, candidates: int) -> Out
         round(spent, 1),
         procedure.proposed,
         len(population.ranked) - len(population.seeds),
-        statistics.mean(one.depth for one in answer),
+        statistics.mean(one.depth for one in answer) if answer else 0.0,
+        statistics.mean(map(world.quality, answer)) if answer else NOTHING,
         tuple(costs),
         tuple(qualities),
     )
 
 
-def _config(
-    landscape: Landscape, rule: Mapping[str, Any], seed: int, candidates: int
-) -> Config:
+def _config(landscape: Landscape, rule: Mapping[str, Any], seed: int) -> Config:
     return make_config(
         {
             "preset": "quick",
             "seed": seed,
             "seeds": list(landscape.seeds),
-            "candidates": candidates,
             "rules": {"settings_per_job": 6, **rule},  # fewer jobs are faster
         }
     )
@@ -164,27 +183,35 @@ def report(outcomes: Sequence[Outcome]) -> None:
     """Prints a table for each landscape."""
     for name in dict.fromkeys(one.landscape for one in outcomes):
         here = [one for one in outcomes if one.landscape == name]
-        equal = min(one.cost for one in here)
-        last = [one.at(equal) for one in here if one.rule == RANDOM]
+        last = [one.at(one.cost) for one in here if one.rule == RANDOM]
         level = statistics.median(last) if last else 0.0
         print(
-            f"\n{name}: quality after {equal:,.0f} runs, cost to reach {level:.3f}\n"
-            f"{'rule':26}{'quality':>16}{'above the paper':>20}"
-            f"{'cost to reach':>24}{'depth':>8}{'complete':>10}"
+            f"\n{name}: quality after {max(one.cost for one in here):,.0f} runs, cost "
+            f"to reach {level:.3f}\n{'rule':16}{'searches':>9}{'quality':>15}"
+            f"{'above the paper':>17}{'mean of ten':>17}{'cost to reach':>24}"
+            f"{'depth':>7}{'proposed':>10}{'complete':>10}"
         )
-        papers = {one.seed: one.at(equal) for one in here if one.rule == PAPER}
+        papers = {one.seed: one for one in here if one.rule == PAPER}
         for rule in dict.fromkeys(one.rule for one in here):
             own = [one for one in here if one.rule == rule]
-            values = [one.at(equal) for one in own]
-            pairs = [one.at(equal) - papers[one.seed] for one in own if papers]
-            reached = np.array([one.reached(level) for one in own])
-            quartiles = np.quantile(reached, [0.5, 0.25, 0.75], method="nearest")
-            print(
-                f"{rule:26}{_interval(values):>16}{_interval(pairs, '+'):>20}"
-                f"{quartiles[0]:>10,.0f} ({quartiles[1]:,.0f} - {quartiles[2]:,.0f})"
-                f"{statistics.mean(one.depth for one in own):8.1f}"
-                f"{statistics.mean(one.complete for one in own):10.0f}"
-            )
+            print(f"{rule:16}{len(own):>9}{_row(own, papers, level)}")
+
+
+def _row(own: Sequence[Outcome], papers: Mapping[int, Outcome], level: float) -> str:
+    """What a table says of the searches by one rule."""
+    pairs = [(one, papers[one.seed]) for one in own if one.seed in papers]
+    above = [one.at(one.cost) - paper.at(paper.cost) for one, paper in pairs]
+    means = [one.mean - paper.mean for one, paper in pairs]
+    reached = np.array([one.reached(level) for one in own])
+    middle, low, high = np.quantile(reached, [0.5, 0.25, 0.75], method="nearest")
+    return (
+        f"{_interval([one.at(one.cost) for one in own]):>15}"
+        f"{_interval(above, '+'):>17}{_interval(means, '+'):>17}"
+        f"{middle:>10,.0f} ({low:,.0f} - {high:,.0f})"
+        f"{statistics.mean(one.depth for one in own):7.1f}"
+        f"{statistics.mean(one.proposed for one in own):10.0f}"
+        f"{statistics.mean(one.complete for one in own):10.0f}"
+    )
 
 
 def _interval(values: Sequence[float], sign: str = "") -> str:
@@ -217,7 +244,8 @@ def main() -> None:
     names = {landscape.name: landscape for landscape in LANDSCAPES}
     add("--landscapes", nargs="+", choices=list(names), default=list(names))
     add("--seeds", type=int, default=10, help="searches by each rule in each landscape")
-    add("--candidates", type=int, default=250)
+    add("--candidates", type=int, default=1_000, help="mutants at most")
+    add("--runs", type=float, default=8_000, help="what a search may cost")
     add("--out", type=Path, help="a line a search; those it has are not repeated")
     options = parser.parse_args()
     begun, outcomes = process_time(), _read(options.out)
@@ -227,7 +255,9 @@ def main() -> None:
     ):
         if (name, rule, seed) in done:
             continue
-        outcomes.append(simulate(names[name], rule, seed, options.candidates))
+        outcomes.append(
+            simulate(names[name], rule, seed, options.candidates, options.runs)
+        )
         if options.out:
             with options.out.open("a") as file:
                 file.write(json.dumps(asdict(outcomes[-1])) + "\n")

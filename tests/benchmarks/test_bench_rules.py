@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from benchmarks.bench_rules import LANDSCAPES, PAPER, RANDOM, report, simulate
+from benchmarks.bench_rules import LANDSCAPES, NOTHING, PAPER, RANDOM, report, simulate
 from benchmarks.children import Child, Children, completed
 from benchmarks.paired_world import SPREADS, Landscape, Pieces, Planted
 from cells import ZOO, canonicalize
@@ -54,10 +54,15 @@ def test_equal_searches_are_equal_and_a_search_climbs() -> None:
     one, again, other = (simulate(MGU, PAPER, seed, 60) for seed in (0, 0, 1))
     assert one == again
     assert one != dataclasses.replace(other, seed=0)
-    assert one.qualities[0] == 0.0  # the GRU's, to which all are compared
-    assert one.at(0) == 0.0
+    assert one.at(0) == NOTHING < one.mean <= one.at(one.cost)
     assert one.at(one.cost) == one.qualities[-1]
     assert one.reached(one.qualities[-1]) <= one.cost
+
+
+def test_a_search_ends_when_it_has_cost_so_much() -> None:
+    whole, part = simulate(MGU, PAPER, 0, 60), simulate(MGU, PAPER, 0, 60, 900)
+    assert 900 < part.cost < 950 < whole.cost
+    assert whole.costs[: len(part.costs)] == part.costs
 
 
 def test_random_search_has_mutants_of_the_seeds_alone() -> None:
