@@ -194,11 +194,6 @@ class Population:
         return self._ranked[: self._list_size]
 
     @property
-    def parents(self) -> Sequence[Member]:
-        """Those that mutants are made of."""
-        return self.best
-
-    @property
     def youngest(self) -> Sequence[Member]:
         """As many as the list may have of those that were the last to be complete."""
         return self._joined[-self._list_size :]

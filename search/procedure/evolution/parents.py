@@ -21,7 +21,7 @@ FIRST: Final = 4
 
 def _list(population: "Population", rng: np.random.Generator) -> "Member":
     """Any cell of the list (Jozefowicz et al. 2015, section 3.1)."""
-    return _any(population.parents, rng)
+    return _any(population.best, rng)
 
 
 def _seeds(population: "Population", rng: np.random.Generator) -> "Member":
@@ -31,7 +31,7 @@ def _seeds(population: "Population", rng: np.random.Generator) -> "Member":
 
 def _tournament(population: "Population", rng: np.random.Generator) -> "Member":
     """The best of some cells of the list (Goldberg and Deb 1991)."""
-    return _best_of(population.parents, rng)
+    return _best_of(population.best, rng)
 
 
 def _aged(population: "Population", rng: np.random.Generator) -> "Member":
@@ -44,7 +44,7 @@ def _aged(population: "Population", rng: np.random.Generator) -> "Member":
 
 def _rare(population: "Population", rng: np.random.Generator) -> "Member":
     """A cell of the list, the likelier the fewer mutants it has had."""
-    cells, children = population.parents, population.children
+    cells, children = population.best, population.children
     weights = np.array([1 / (1 + children[one.digest]) for one in cells])
     ends = np.cumsum(weights)
     return cells[int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))]
@@ -52,7 +52,7 @@ def _rare(population: "Population", rng: np.random.Generator) -> "Member":
 
 def _best(population: "Population", rng: np.random.Generator) -> "Member":
     """In half of all draws one of the first quarter of the list."""
-    cells = population.parents
+    cells = population.best
     few = rng.random() < 0.5
     return _any(cells[: max(1, len(cells) // FIRST)] if few else cells, rng)
 
