@@ -50,12 +50,7 @@ RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     "list of 3": {"list_size": 3},
     "list of 5": {"list_size": 5},
     "list of 10": {"list_size": 10},
-    "tournament": {"parents": "tournament"},
-    "aged": {"parents": "aged"},
-    "aged, list of 50": {"parents": "aged", "list_size": 50},
-    "rare": {"parents": "rare"},
-    "best": {"parents": "best"},
-    "learn": {"learn": True},
+    "random, list of 5": {"parents": "seeds", "list_size": 5},
     "single edits": {"edits": [1, 1]},
     "edits 1 to 5": {"edits": [1, 5]},
 }

@@ -3,7 +3,6 @@
 import bisect
 import math
 from array import array
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -167,20 +166,17 @@ class Population:
         references: By digest.
         seeds: Those of the members that are seeds.
         baseline: Digest of the cell that all are compared with.
-        children: How many members are mutants of each, by digest.
     """
 
     def __init__(self, stages: Sequence[Stage], list_size: int, baseline: str) -> None:
         self.members: dict[str, Member] = {}
         self.references: dict[str, Member] = {}
         self.seeds: list[Member] = []
-        self.children: Counter[str] = Counter()
         self._names = [stage.name for stage in stages]
         self._metrics = [stage.metric for stage in stages]
         self._list_size = list_size
         self.baseline = baseline
         self._ranked: list[Member] = []
-        self._joined: list[Member] = []  # in order of time
         self._bests: list[float] = []  # of the baseline; empty: to be found
 
     @property
@@ -193,16 +189,10 @@ class Population:
         """The list, best first."""
         return self._ranked[: self._list_size]
 
-    @property
-    def youngest(self) -> Sequence[Member]:
-        """As many as the list may have of those that were the last to be complete."""
-        return self._joined[-self._list_size :]
-
     def add(self, member: Member) -> None:
         """Adds a member, which is not complete yet; references are kept apart."""
         place = self.references if member.origin == Origin.REFERENCE else self.members
         place[member.digest] = member
-        self.children[member.parent] += 1
         if member.origin == Origin.SEED:
             self.seeds.append(member)
 
@@ -217,7 +207,6 @@ class Population:
         member.complete = True
         member.fitness = self.fitness_of(member)
         bisect.insort(self._ranked, member, key=lambda one: one.rank)
-        self._joined.append(member)
 
     def trials(self, member: Member, task: int) -> Trials:
         """The trials of a member on a task, to which more are added."""

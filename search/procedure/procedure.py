@@ -190,12 +190,10 @@ class Procedure:
         """Ends a move of which nothing is left."""
         if not visit.over:
             return
-        member, kind = self._visits.pop(visit.decision).member, visit.kind
+        member = self._visits.pop(visit.decision).member
         self._candidates -= visit.kind not in UNGATED
         member.under_way = False
         if self._opened:
-            if kind in (Move.PROPOSE, Move.AGAIN):
-                self._proposals.ended(member)
             if not member.complete:
                 member.text = ""  # it comes back only if it is drawn again
             return

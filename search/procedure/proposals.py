@@ -23,9 +23,8 @@ from cells import (
 )
 from search.procedure.config import Config
 from search.procedure.course import Course
-from search.procedure.evolution.credit import Credit
-from search.procedure.evolution.parents import PARENTS
 from search.procedure.moves import Decision, Move, Reject
+from search.procedure.parents import PARENTS
 from search.procedure.population import Member, Population
 from workers import model_width
 
@@ -63,7 +62,6 @@ class Proposals:
         self._population = population
         self._course = course
         self._cells: MutableMapping[str, Cell] = LRUCache(CELLS)
-        self._credit = Credit()
 
     def draw(self, number: int, at: float) -> Decision:
         """The decision of a number.
@@ -85,11 +83,6 @@ class Proposals:
         if member.digest not in self._cells:
             self._cells[member.digest] = member.cell()
         return self._cells[member.digest]
-
-    def ended(self, mutant: Member) -> None:
-        """A mutant has been dropped, or has had all that there is for it."""
-        kept = mutant.complete and mutant in self._population.best
-        self._credit.add(mutant.rules, kept)
 
     def _propose(self, number: int, at: float, rng: np.random.Generator) -> Decision:
         """A mutant of a random cell of the list that is new, or may be tried again."""
@@ -127,9 +120,6 @@ class Proposals:
     def _mutant(self, parent: Member, rng: np.random.Generator) -> Mutant | None:
         """A mutant within the rules; None: the parent has none."""
         rules = self._config.rules
-        weights = dict(rules.weights)
-        if rules.learn:
-            weights = self._credit.weights(weights)
         try:
             return mutate(
                 self.cell(parent),
@@ -138,7 +128,7 @@ class Proposals:
                 rounds=rules.rounds,
                 edits=rules.edit_bounds,
                 max_nodes=rules.max_nodes,
-                weights=weights,
+                weights=dict(rules.weights),
             )
         except CellError:
             return None

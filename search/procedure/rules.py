@@ -6,7 +6,7 @@ from typing import Final
 
 from cells import MAX_NODES, TRANSFORMATIONS, CellError, op_names, unknown_name
 from search.errors import UserError, at_least
-from search.procedure.evolution.parents import PARENTS
+from search.procedure.parents import PARENTS
 from search.procedure.racing import Racing
 from search.procedure.settings import Inheritance
 
@@ -36,9 +36,7 @@ class Rules:
             is not trained: with few matrices a budget of weights makes it wide, and
             dear; 0: any.
         parents: Whose mutants are proposed: those of the `list` (the paper's), or by
-            another row of `evolution.parents`.
-        learn: Whether the frequency of transformations follows what they have led to;
-            see `evolution.credit`.
+            another row of `parents.PARENTS`.
         ops: Sets or names of the ops that a mutation may write.
         weights: Relative frequency of transformations that differ from the default.
         max_nodes: Mutants of more nodes are drawn again.
@@ -61,7 +59,6 @@ class Rules:
     recurrent: int = 0
     widest: float = 0.0
     parents: str = "list"
-    learn: bool = False
     ops: tuple[str, ...] = ("paper",)
     weights: tuple[tuple[str, float], ...] = ()
     max_nodes: int = 60
@@ -141,7 +138,7 @@ def _check_weights(own: Mapping[str, float]) -> None:
         raise UserError("weights: at least one must be above 0")
 
 
-UNSAID: Final = ("edits", "recurrent", "widest", "parents", "learn")
+UNSAID: Final = ("edits", "recurrent", "widest", "parents")
 """Options that a document says only where they differ from the paper's way."""
 
 

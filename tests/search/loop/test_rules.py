@@ -24,7 +24,6 @@ OTHERS: dict[str, Any] = {
     "recurrent": 1,
     "widest": 1.01,
     "parents": "seeds",
-    "learn": True,
     "ops": ("extended",),
     "weights": (("insert", 2.0),),
     "max_nodes": 10,

@@ -60,7 +60,6 @@ CHANGED: dict[str, Any] = {
     "rules.recurrent": 1,
     "rules.widest": 1.01,
     "rules.parents": "seeds",
-    "rules.learn": True,
     "rules.ops": ["extended"],
     "rules.weights": {},
     "rules.weights.remove": 0,
@@ -115,7 +114,7 @@ UNSAID = {
     *("rules.weights", "rules.racing", "training.memory_limit_bytes", "size"),
     *("filter.task.letters", "filter.first"),
     *("rules.edits", "rules.recurrent", "rules.widest"),
-    *("rules.parents", "rules.learn"),
+    "rules.parents",
     *(f"plans.{t}.grid.{n}" for t in ("xml", "arithmetic") for n in ("decay",)),
     *(f"plans.{t}.grid.constant_epochs" for t in ("xml", "arithmetic")),
 }
