@@ -182,14 +182,37 @@ def report(outcomes: Sequence[Outcome]) -> None:
         level = statistics.median(last) if last else 0.0
         print(
             f"\n{name}: quality after {max(one.cost for one in here):,.0f} runs, cost "
-            f"to reach {level:.3f}\n{'rule':16}{'searches':>9}{'quality':>15}"
+            f"to reach {level:.3f}\n{'rule':22}{'searches':>9}{'quality':>15}"
             f"{'above the paper':>17}{'mean of ten':>17}{'cost to reach':>24}"
             f"{'depth':>7}{'proposed':>10}{'complete':>10}"
         )
         papers = {one.seed: one for one in here if one.rule == PAPER}
         for rule in dict.fromkeys(one.rule for one in here):
             own = [one for one in here if one.rule == rule]
-            print(f"{rule:16}{len(own):>9}{_row(own, papers, level)}")
+            print(f"{rule:22}{len(own):>9}{_row(own, papers, level)}")
+    _report_all(outcomes)
+
+
+def _report_all(outcomes: Sequence[Outcome]) -> None:
+    """Prints what rules are above the paper's over all landscapes together."""
+    print(
+        "\nall landscapes: above the paper, in standard deviations of a landscape's "
+        f"searches\n{'rule':22}{'searches':>9}{'quality':>15}{'mean of ten':>17}"
+    )
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for name in dict.fromkeys(one.landscape for one in outcomes):
+        here = [one for one in outcomes if one.landscape == name]
+        papers = {one.seed: one for one in here if one.rule == PAPER}
+        spread = statistics.pstdev(one.at(one.cost) for one in here) or 1.0
+        spread_ten = statistics.pstdev(one.mean for one in here) or 1.0
+        for one in here:
+            if paper := papers.get(one.seed):
+                above = (one.at(one.cost) - paper.at(paper.cost)) / spread
+                ten = (one.mean - paper.mean) / spread_ten
+                pairs.setdefault(one.rule, []).append((above, ten))
+    for rule, rows in pairs.items():
+        above, ten = (_interval(column, "+") for column in zip(*rows, strict=True))
+        print(f"{rule:22}{len(rows):>9}{above:>15}{ten:>17}")
 
 
 def _row(own: Sequence[Outcome], papers: Mapping[int, Outcome], level: float) -> str:
@@ -224,9 +247,17 @@ def _read(path: Path | None) -> list[Outcome]:
     """The searches of a file; a run that was stopped goes on after them."""
     if path is None or not path.exists():
         return []
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows: list[dict[str, Any]] = [
+        json.loads(line) for line in path.read_text().splitlines()
+    ]
     return [
-        Outcome(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+        Outcome(
+            **{
+                **row,
+                "costs": tuple(row["costs"]),
+                "qualities": tuple(row["qualities"]),
+            }
+        )
         for row in rows
     ]
 
