@@ -211,8 +211,8 @@ def _report_all(outcomes: Sequence[Outcome]) -> None:
                 ten = (one.mean - paper.mean) / spread_ten
                 pairs.setdefault(one.rule, []).append((above, ten))
     for rule, rows in pairs.items():
-        above, ten = (_interval(column, "+") for column in zip(*rows, strict=True))
-        print(f"{rule:22}{len(rows):>9}{above:>15}{ten:>17}")
+        qualities, means = (_interval(one, "+") for one in zip(*rows, strict=True))
+        print(f"{rule:22}{len(rows):>9}{qualities:>15}{means:>17}")
 
 
 def _row(own: Sequence[Outcome], papers: Mapping[int, Outcome], level: float) -> str:
