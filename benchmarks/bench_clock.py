@@ -17,6 +17,7 @@ beginning and end (`benchmarks.simulation.Work`).
 """
 
 import argparse
+import dataclasses
 import itertools
 import json
 import statistics
@@ -28,24 +29,13 @@ import numpy as np
 from benchmarks.durations import FILE, Draw, drawn
 from benchmarks.landscape import Landscape, World
 from benchmarks.simulation import Course, carry_out, follow
-from cells import digest
 from search.procedure.config import Config
-from search.procedure.population import Member, Population
 from search.procedure.presets import search_names
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 
 PASSING: Final = 0.1
 """Share of mutants that pass the filter, as in the paper."""
-
-
-class SeedsOnly(Population):
-    """A population in which nobody but the seeds has mutants."""
-
-    @property
-    def parents(self) -> Sequence[Member]:
-        """The seeds."""
-        return self.seeds
 
 
 def course(config: Config, candidates: int, share: Draw, *, seeds: bool) -> Course:
@@ -57,13 +47,11 @@ def course(config: Config, candidates: int, share: Draw, *, seeds: bool) -> Cour
         share: What trainings take.
         seeds: Whether only seeds have mutants.
     """
-    kind = SeedsOnly if seeds else Population
-    population = kind(
-        config.tasks, config.rules.list_size, digest(config.baseline_cell)
-    )
-    procedure = Procedure(config, population)
+    if seeds:
+        rules = dataclasses.replace(config.rules, parents="seeds")
+        config = dataclasses.replace(config, rules=rules)
     world = World(Landscape(len(config.tasks), PASSING))
-    return follow(procedure, candidates, world, share)
+    return follow(Procedure(config), candidates, world, share)
 
 
 def slowness(workers: int, sigma: float) -> list[float]:

@@ -10,9 +10,9 @@ turn, and only then are the jobs issued that depend on it.
 
 import heapq
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,11 +22,19 @@ from search.loop.orders import Orders
 from search.procedure.clock import Clock
 from search.procedure.filter import passed
 from search.procedure.moves import FILTER, Order
+from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from workers import COMPILE_S, Result
 
 RESTART_S: Final = 5.0
 """Until a process that was replaced takes jobs again."""
+
+
+class Answers(Protocol):
+    """A world without training."""
+
+    def results(self, order: Order, member: Member) -> tuple[Result, ...]:
+        """What the settings of an order come to, for the cell that it is about."""
 
 
 def _doubles() -> "array[float]":
@@ -71,36 +79,74 @@ def follow(procedure: Procedure, candidates: int, world: World, share: Draw) -> 
         world: What trainings come to.
         share: How long they take.
     """
-    course, orders = Course(), Orders(procedure.config)
-    clock: Clock[tuple[Order, tuple[Result, ...]]] = Clock(procedure.config.rules.slots)
+    course = Course()
+    for event in play(procedure, candidates, world):
+        number = event.number
+        if event.applied:
+            course.applied.append(number)
+            course.issued.append(len(course.ends))
+            continue
+        order, results = event.order, event.results
+        course.ends.append(event.end)
+        course.seconds.append(_seconds(order, results, event.cost, share, number))
+        course.trainings += len(order.settings)
+        course.nominal_s += event.cost
+    best = procedure.population.best
+    course.depth = sum(member.depth for member in best) / len(best)
+    first = sorted(map(world.quality, best), reverse=True)[:10]
+    course.quality = sum(first) / len(first)
+    return course
+
+
+class Event(NamedTuple):
+    """A job is issued, or its results have just been applied.
+
+    Attributes:
+        applied: Whether they have been.
+        number: Jobs are numbered as they are issued.
+        order: What is trained.
+        results: What comes of it.
+        cost: Its nominal core-seconds.
+        end: Logical time at which it ends.
+    """
+
+    applied: bool
+    number: int
+    order: Order
+    results: tuple[Result, ...]
+    cost: float
+    end: float
+
+
+def play(procedure: Procedure, candidates: int, world: Answers) -> Iterator[Event]:
+    """Carries out a search by the logical clock, each job at once.
+
+    Args:
+        procedure: A new one.
+        candidates: Mutants that are proposed.
+        world: What trainings come to.
+    """
+    orders = Orders(procedure.config)
+    clock: Clock[Event] = Clock(procedure.config.rules.slots)
     while True:
         while clock.free:
             order = procedure.next_order()
             if order is not None:
                 member = procedure.member(order)
-                results = world.results(order, member)
                 cost = orders.cost(order, procedure.cell(member))
-                ticket = clock.issue((order, results), clock.now + cost)
-                seconds = _seconds(order, results, cost, share, ticket.number)
-                course.ends.append(ticket.end)
-                course.seconds.append(seconds)
-                course.trainings += len(order.settings)
-                course.nominal_s += cost
+                results, end = world.results(order, member), clock.now + cost
+                event = Event(False, clock.issued, order, results, cost, end)
+                clock.issue(event, end)
+                yield event
             elif procedure.may_decide and procedure.proposed < candidates:
                 procedure.start(procedure.decide(clock.now))
             else:
                 break
         if not len(clock):
             break
-        ticket = clock.take()
-        course.applied.append(ticket.number)
-        course.issued.append(clock.issued)
-        procedure.tell(*ticket.content)
-    best = procedure.population.best
-    course.depth = sum(member.depth for member in best) / len(best)
-    first = sorted(map(world.quality, best), reverse=True)[:10]
-    course.quality = sum(first) / len(first)
-    return course
+        event = clock.take().content
+        procedure.tell(event.order, event.results)
+        yield event._replace(applied=True)
 
 
 def _seconds(

@@ -189,11 +189,6 @@ class Population:
         """The list, best first."""
         return self._ranked[: self._list_size]
 
-    @property
-    def parents(self) -> Sequence[Member]:
-        """Those that mutants are made of."""
-        return self.best
-
     def add(self, member: Member) -> None:
         """Adds a member, which is not complete yet; references are kept apart."""
         place = self.references if member.origin == Origin.REFERENCE else self.members

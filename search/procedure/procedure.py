@@ -29,7 +29,6 @@ class Procedure:
 
     Args:
         config: What is searched, and how.
-        population: A new one of another kind; None: the plain one.
 
     Attributes:
         config: What is searched, and how.
@@ -38,9 +37,9 @@ class Procedure:
         decisions: Moves so far.
     """
 
-    def __init__(self, config: Config, population: Population | None = None) -> None:
+    def __init__(self, config: Config) -> None:
         self.config = config
-        self.population, course = _make_course(config, population)
+        self.population, course = _make_course(config)
         self.proposed = 0
         self.decisions = 0
         self._course = course
@@ -214,13 +213,11 @@ def _last_number(names: Iterable[str]) -> int:
     return max((int(one[1]) for one in found if one), default=0)
 
 
-def _make_course(
-    config: Config, population: Population | None
-) -> tuple[Population, Course]:
+def _make_course(config: Config) -> tuple[Population, Course]:
     """What is known of cells and what is done with them, by the objective."""
     about = (config.tasks, config.rules.list_size, digest(config.baseline_cell))
     if config.objective is None:
-        gated = population or Population(*about)
+        gated = Population(*about)
         return gated, Gated(config, gated)
     paired = PairedPopulation(*about, config.objective)
     return paired, Staged(config, config.objective, paired)

@@ -24,8 +24,8 @@ from cells import (
 from search.procedure.config import Config
 from search.procedure.course import Course
 from search.procedure.moves import Decision, Move, Reject
+from search.procedure.parents import PARENTS
 from search.procedure.population import Member, Population
-from search.procedure.rules import PARENTS
 from workers import model_width
 
 DECISION: Final = 1
@@ -87,11 +87,10 @@ class Proposals:
     def _propose(self, number: int, at: float, rng: np.random.Generator) -> Decision:
         """A mutant of a random cell of the list that is new, or may be tried again."""
         population, rules = self._population, self._config.rules
-        chosen = rules.parents == PARENTS[0]
-        parents = population.parents if chosen else population.seeds
+        choose = PARENTS[rules.parents]
         rejects: list[Reject] = []
         while len(rejects) < rules.max_redraws:
-            parent = parents[int(rng.integers(len(parents)))]
+            parent = choose(population, rng)
             mutant = self._mutant(parent, rng)
             if mutant is None:  # another parent may have one
                 rejects.append(Reject("no mutant", parent.digest, ""))

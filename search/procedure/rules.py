@@ -6,14 +6,12 @@ from typing import Final
 
 from cells import MAX_NODES, TRANSFORMATIONS, CellError, op_names, unknown_name
 from search.errors import UserError, at_least
+from search.procedure.parents import PARENTS
 from search.procedure.racing import Racing
 from search.procedure.settings import Inheritance
 
 INHERITANCE: Final = Inheritance()
 """The paper's numbers."""
-
-PARENTS: Final = ("list", "seeds")
-"""Whose mutants a search may propose; see `Rules.parents`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +35,8 @@ class Rules:
         widest: Width of a proposal's model, in widths of the baseline's, above which it
             is not trained: with few matrices a budget of weights makes it wide, and
             dear; 0: any.
-        parents: Whose mutants are proposed: those of the `list` (the paper's), or of
-            the `seeds` alone, which is random search: what selection is measured by.
+        parents: Whose mutants are proposed: those of the `list` (the paper's), or by
+            another row of `parents.PARENTS`.
         ops: Sets or names of the ops that a mutation may write.
         weights: Relative frequency of transformations that differ from the default.
         max_nodes: Mutants of more nodes are drawn again.
@@ -60,7 +58,7 @@ class Rules:
     edits: tuple[int, ...] = ()
     recurrent: int = 0
     widest: float = 0.0
-    parents: str = PARENTS[0]
+    parents: str = "list"
     ops: tuple[str, ...] = ("paper",)
     weights: tuple[tuple[str, float], ...] = ()
     max_nodes: int = 60

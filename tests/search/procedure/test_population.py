@@ -191,7 +191,6 @@ def test_the_list_has_the_best_and_the_others_are_kept_behind_it() -> None:
         joined(found, name, best)
     assert names(found.best) == ["c", "a"]
     assert names(found.ranked) == ["c", "a", "base", "b"]
-    assert len(found.parents) == 2
     assert names(found.ranked[:2]) == ["c", "a"]
 
 
