@@ -75,6 +75,14 @@ def test_finals_are_made_once_and_may_be_larger(folder: Path) -> None:
     assert {row.name for row in found.rows} >= set(seeds)
 
 
+def test_other_cells_may_stand_beside(folder: Path) -> None:
+    out, _ = here("final", folder, "--beside", "lstm", "mgu", "--json")
+    rows = {row["name"]: row for row in json.loads(out)["rows"]}
+    assert "lstm" in rows
+    assert not rows["lstm"]["found"]
+    assert list(rows).count("mgu") == 1  # a seed of the run
+
+
 def test_a_search_that_goes_on_keeps_its_decisions_beside_finals(folder: Path) -> None:
     rows = len(json.loads(shown("top", folder, "--json", "-k", 100)))
     here("resume", folder, "--candidates", 14)
