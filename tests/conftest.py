@@ -1,5 +1,7 @@
 """Strict numerics and reproducible examples for every test."""
 
+import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -12,6 +14,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["NPROC"] = "1"  # one thread, as every evaluating process has
 
 import jax
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -30,11 +33,34 @@ settings.register_profile(
 settings.load_profile("cellsearch")
 
 
+LARGE_BYTES = 700 << 20
+"""Of a test process: above it, what was compiled is given back after a test."""
+
+_allowed = LARGE_BYTES
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _programs_of_a_file() -> Iterator[None]:
     """Gives back what a file's tests have compiled: it is hundreds of megabytes."""
     yield
+    _give_back()
+
+
+@pytest.fixture(autouse=True)
+def _programs_of_a_test() -> Iterator[None]:
+    """The same within a file, once it is much."""
+    global _allowed
+    yield
+    process = psutil.Process()
+    if process.memory_info().rss > _allowed:
+        _give_back()
+        _allowed = max(LARGE_BYTES, process.memory_info().rss + (200 << 20))
+
+
+def _give_back() -> None:
     if jobs := sys.modules.get("tests.support.jobs"):
         jobs.scratch.cache_clear()
     jax.clear_caches()
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # what is free, to the system
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -9,7 +9,7 @@ from search.contest.finals import FinalTable
 from search.contest.scoreboard import CellScores, Scoreboard
 from search.contest.scores import Scored
 from search.output.leaderboard import Leaderboard, LeaderboardRow
-from search.output.words import plain
+from search.output.words import counted, plain
 from workers import Setting
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def print_finals(finals: FinalTable, stream: IO[str]) -> None:
     console.print(table)
     baseline = plain(finals.baseline)
     for line in (
-        f"finals: {finals.seeds} fresh seeds, {finals.settings} fresh settings; how "
+        f"finals: {finals.seeds} fresh seeds, "
+        f"{counted(finals.settings, 'fresh setting')}; how "
         f"much lower the mean log loss is than {baseline}'s, ± 95 % intervals",
         "fitness: the least over the tasks searched; = cannot be told from the best; + "
         "better than the baseline beyond the interval, - worse; loss: where it ended",
