@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from cells import ZOO, Cell, digest
+from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.finals import FinalTable, final_table
 from search.contest.ledger import Ledger
 from search.contest.panel import Panel, PanelTask
@@ -29,7 +30,6 @@ from search.loop.sources import read_cells
 from search.output.tables import print_finals
 from search.procedure.config import Stage
 from search.procedure.reader import make_config
-from workers import PoolOptions
 
 BASELINE: Final = "gru"
 FIRST_SEED: Final = 100
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--only", choices=("pack", "paper"))
     parser.add_argument("--out", type=Path, default=Path("runs/larger"))
-    parser.add_argument("--workers", type=int)
+    add_pool_arguments(parser)
     options = parser.parse_args()
 
     cells = dict(read_cells(options.cells))
@@ -59,7 +59,7 @@ def main() -> None:
         cells[BASELINE] = ZOO[BASELINE]
     groups = {"pack": pack(options.parameters), "paper": paper()}
     with (
-        Workers(PoolOptions(options.workers)) as workers,
+        Workers(pool_options(options)) as workers,
         Ledger.open(options.out) as ledger,
     ):
         for name, tasks in groups.items():
