@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from cells import Cell, canonical, dead, digest, mutate, recurrent_linears
+from cells import Cell, canonical, dead, digest, recurrent_linears
 from search.errors import UserError
 from search.procedure.config import Config
+from search.procedure.proposals import mutant_by
 from workers import Evaluation, Job, Pool
 
 PROBES: Final = 6
@@ -42,15 +43,7 @@ def probes(config: Config) -> list[Cell]:
         if len(found) == PROBES:
             break
         _, parent = config.seeds[int(rng.integers(len(config.seeds)))]
-        mutant = mutate(
-            canonical(parent),
-            rng,
-            ops=rules.ops,
-            rounds=rules.rounds,
-            edits=rules.edit_bounds,
-            max_nodes=rules.max_nodes,
-            weights=dict(rules.weights),
-        )
+        mutant = mutant_by(rules, canonical(parent), rng)
         cell = canonical(mutant.cell)
         if dead(cell) is None and recurrent_linears(cell) >= rules.recurrent:
             found[digest(cell)] = cell

@@ -1,6 +1,6 @@
 """What tasks and panels are worth: do they tell cells apart, and for how much work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -64,6 +64,8 @@ class Calibration:
         wanted: The reliability that was asked for.
         cheapest: The cheapest panel that reaches it, or else the best.
         reached: Whether it does.
+        cells: How much lower the log loss of each cell is than the baseline's, task by
+            task, mean over all runs; the best by the least of them first.
     """
 
     tasks: tuple[TaskWorth, ...]
@@ -74,6 +76,7 @@ class Calibration:
     wanted: float
     cheapest: PanelSize
     reached: bool
+    cells: Mapping[str, tuple[float, ...]]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -96,6 +99,7 @@ class Calibration:
             "wanted": self.wanted,
             "reached": self.reached,
             "cheapest": vars(self.cheapest),
+            "cells": {name: list(values) for name, values in self.cells.items()},
         }
 
 
@@ -156,7 +160,14 @@ def calibrate(
         wanted=wanted,
         cheapest=best,
         reached=reached,
+        cells=_values(panel, scores[:, baseline : baseline + 1] - scores),
     )
+
+
+def _values(panel: Panel, differences: Array) -> dict[str, tuple[float, ...]]:
+    means = differences.mean(axis=(2, 3)).T
+    rows = zip(panel.cells, (tuple(map(float, row)) for row in means), strict=True)
+    return dict(sorted(rows, key=lambda row: -min(row[1])))
 
 
 def _end(losses: Array, task: Task) -> float:

@@ -161,6 +161,19 @@ def print_calibration(found: Calibration, stream: IO[str]) -> None:
         *(f"note: {one.task}: {one.warning}" for one in found.tasks if one.warning),
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(_values_table(found))
+    print("log loss less than the baseline's, mean over all runs", file=stream)
+
+
+def _values_table(found: Calibration) -> "Table":
+    table = _table()
+    table.add_column("cell")
+    for name in ("least", *(one.task for one in found.tasks)):
+        table.add_column(name, justify="right")
+    for name, values in found.cells.items():
+        row = [f"{value:+.3f}" for value in (min(values), *values)]
+        table.add_row(*_plain([name, *row]))
+    return table
 
 
 _VERDICTS: Final = {"better": "+", "worse": "-", "tie": " "}

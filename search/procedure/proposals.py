@@ -26,6 +26,7 @@ from search.procedure.course import Course
 from search.procedure.moves import Decision, Move, Reject
 from search.procedure.parents import PARENTS
 from search.procedure.population import Member, Population
+from search.procedure.rules import Rules
 from workers import model_width
 
 DECISION: Final = 1
@@ -46,6 +47,23 @@ def opening(config: Config) -> list[Decision]:
             Decision(number, kinds[number], 0.0, form.digest, "", text, (), ())
         )
     return decisions
+
+
+def mutant_by(rules: Rules, cell: Cell, rng: np.random.Generator) -> Mutant:
+    """A mutant as these rules draw it; `rng` is advanced.
+
+    Raises:
+        CellError: The cell has none.
+    """
+    return mutate(
+        cell,
+        rng,
+        ops=rules.ops,
+        rounds=rules.rounds,
+        edits=rules.edit_bounds,
+        max_nodes=rules.max_nodes,
+        weights=dict(rules.weights),
+    )
 
 
 class Proposals:
@@ -119,17 +137,8 @@ class Proposals:
 
     def _mutant(self, parent: Member, rng: np.random.Generator) -> Mutant | None:
         """A mutant within the rules; None: the parent has none."""
-        rules = self._config.rules
         try:
-            return mutate(
-                self.cell(parent),
-                rng,
-                ops=rules.ops,
-                rounds=rules.rounds,
-                edits=rules.edit_bounds,
-                max_nodes=rules.max_nodes,
-                weights=dict(rules.weights),
-            )
+            return mutant_by(self._config.rules, self.cell(parent), rng)
         except CellError:
             return None
 

@@ -96,7 +96,7 @@ def test_a_dead_ray_is_started_again_twice_and_then_stops_the_run(monkeypatch):
     stopped, lost = [], []
     dead = SimpleNamespace(
         ended=lambda: "raylet",
-        folder="/tmp/ray/session_1",
+        folder="ray/session_1",
         stop=lambda keep_logs: stopped.append(keep_logs),
     )
     monkeypatch.setattr(ray_pool, "start_ray", lambda *_: dead)
@@ -109,7 +109,7 @@ def test_a_dead_ray_is_started_again_twice_and_then_stops_the_run(monkeypatch):
         assert pool._revived()
         assert (pool._queue, pool._seats) == ([queued], [])
         [line] = pool.news()
-        assert "raylet has ended; its logs are in /tmp/ray/session_1" in line
+        assert "raylet has ended; its logs are in ray/session_1" in line
     assert (stopped, lost) == ([True, True], ["lost", "lost"])
     with pytest.raises(MachineError, match=r"Ray has died 3 times .* is kept"):
         pool._revived()
