@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from cells import digest
+from cells import Cell, digest
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.finals import FinalTable, final_table, finals_panel
@@ -20,7 +20,7 @@ from search.loop.pools import Workers
 from search.loop.runs import OpenRun, open_run, replay
 from search.loop.sources import read_cells
 from search.output.tables import print_finals
-from search.procedure.config import Named
+from search.procedure.config import Config, Named
 from search.procedure.population import Origin
 from search.store.locks import RunLock
 from workers import Pool, PoolOptions
@@ -120,32 +120,8 @@ def play_finals(
     Raises:
         UserError: The search has no finals, or nobody is in its list yet.
     """
-    config, objective = run.config, run.config.objective
-    if objective is not None:
-        chosen = dataclasses.replace(
-            objective.finals,
-            cells=objective.finals.cells if count is None else count,
-            seeds=objective.finals.seeds if seeds is None else seeds,
-        )
-        at_least("`k`", chosen.cells, 1)
-        objective = dataclasses.replace(objective, finals=chosen)
-        config = dataclasses.replace(config, objective=objective)
-
-    # The best, and beside them every seed and reference: the baseline is one of them.
-    procedure = replay(run).procedure
-    if not procedure.opened:
-        raise UserError(f"{run.folder} has no table yet: its seeds are being evaluated")
-    known = procedure.population
-    best = list(known.best[: objective.finals.cells]) if objective else []
-    members = [*best, *known.seeds, *known.references.values()]
-    rivals = {
-        one.digest: (one.name, one.cell(), one.origin is Origin.MUTANT)
-        for one in members
-    }
-    taken = {member.name for member in members}
-    for name, cell in beside:  # of other runs, where names may be the same
-        own = name if name not in taken else f"{name} (beside)"
-        rivals.setdefault(digest(cell), (own, cell, False))
+    config = _asked(run.config, count, seeds)
+    rivals = _rivals(run, config, beside)
     panel = finals_panel(config, {name: cell for name, cell, _ in rivals.values()})
 
     ledger = Ledger(run.store.results)
@@ -166,6 +142,45 @@ def play_finals(
     )
     run.store.history.set("finals", finals.to_dict())
     return finals
+
+
+Rival = tuple[str, Cell, bool]
+"""Name, cell, and whether a search has found it."""
+
+
+def _asked(config: Config, count: int | None, seeds: int | None) -> Config:
+    """The configuration with finals as a person asks for them."""
+    objective = config.objective
+    if objective is None:  # `finals_panel` says so
+        return config
+    chosen = dataclasses.replace(
+        objective.finals,
+        cells=objective.finals.cells if count is None else count,
+        seeds=objective.finals.seeds if seeds is None else seeds,
+    )
+    at_least("`k`", chosen.cells, 1)
+    return dataclasses.replace(
+        config, objective=dataclasses.replace(objective, finals=chosen)
+    )
+
+
+def _rivals(run: OpenRun, config: Config, beside: Sequence[Named]) -> dict[str, Rival]:
+    """The best and all seeds and references, the baseline among them; by digest."""
+    procedure = replay(run).procedure
+    if not procedure.opened:
+        raise UserError(f"{run.folder} has no table yet: its seeds are being evaluated")
+    known, objective = procedure.population, config.objective
+    best = known.best[: objective.finals.cells] if objective else ()
+    members = [*best, *known.seeds, *known.references.values()]
+    rivals = {
+        one.digest: (one.name, one.cell(), one.origin is Origin.MUTANT)
+        for one in members
+    }
+    taken = {member.name for member in members}
+    for name, cell in beside:  # of other runs, where names may be the same
+        own = name if name not in taken else f"{name} (beside)"
+        rivals.setdefault(digest(cell), (own, cell, False))
+    return rivals
 
 
 def _told(done: int, whole: int) -> None:
