@@ -56,6 +56,7 @@ class _Builder:
         self.edges: list[list[tuple[int, int]]] = []
 
     def graph(self) -> MirroredGraph:
+        """The graph of all values, once for each sign they may have."""
         # Signs go from what is read to what reads it, so this comes first.
         for value in self.source.needed:
             self.look(value)

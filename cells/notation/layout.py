@@ -97,6 +97,7 @@ class _LayoutPass:
         self.statements: list[tuple[int, str]] = []
 
     def layout(self) -> Layout:
+        """The statements of the cell, each value written where it is first needed."""
         for index, node in enumerate(self.cell.nodes):
             value = self.cell.num_inputs + index
             write = functools.partial(_written, node)
