@@ -46,6 +46,17 @@ def finish(process: subprocess.Popen[str], status: int = 0) -> tuple[str, str]:
     return out, err
 
 
+def finish_stopped(process: subprocess.Popen[str]) -> str:
+    """What a run that was stopped once printed; it says so, and tells only progress."""
+    out, err = finish(process, 130)
+    said = "finishing what is being trained; Ctrl-C again stops at once"
+    lines = err.splitlines()
+    assert lines.count(said) == 1, err
+    after = lines[lines.index(said) + 1 :]
+    assert all(line.startswith("[") for line in after), err
+    return out
+
+
 def command(*arguments: object, **options: Any) -> str:
     """What a command prints."""
     return finish(start(*arguments, **options))[0]

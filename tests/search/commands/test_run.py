@@ -24,6 +24,7 @@ from tests.support.searches import (
     command,
     evaluations,
     finish,
+    finish_stopped,
     here,
     refused,
     shown,
@@ -156,8 +157,7 @@ def test_ctrl_c_finishes_what_is_trained_saves_and_says_how_to_go_on(
     process = begin(tmp_path, fake=Fake(sleep_s=0.05))
     wait_for(tmp_path, 12, process)
     process.send_signal(number)
-    out, err = finish(process, 130)
-    assert err.endswith("finishing what is being trained; Ctrl-C again stops at once\n")
+    out = finish_stopped(process)
     assert out.endswith(
         f"stopped by hand. Go on: cellsearch resume {tmp_path} [--candidates N]\n"
     )
@@ -180,7 +180,7 @@ def test_ctrl_c_finishes_what_is_trained_saves_and_says_how_to_go_on(
 def test_a_second_ctrl_c_stops_at_once(
     first: int, second: int, whole: Path, tmp_path: Path
 ) -> None:
-    process = begin(tmp_path, fake=Fake(sleep_s=1.5))
+    process = begin(tmp_path, fake=Fake(sleep_s=4))
     wait_for(tmp_path, 1, process)
     process.send_signal(first)
     assert process.stderr is not None
@@ -188,7 +188,7 @@ def test_a_second_ctrl_c_stops_at_once(
     start_s = time.monotonic()
     process.send_signal(second)
     _, err = finish(process, 130)
-    assert time.monotonic() - start_s < 1.5
+    assert time.monotonic() - start_s < 4
     assert err == (
         f"stopped at once. Go on: cellsearch resume {tmp_path} [--candidates N]\n"
     )
