@@ -101,9 +101,9 @@ def record(folder: Path) -> tuple[dict[str, list[float]], list[Child]]:
     for member in members.values():
         parent = members.get(member.parent)
         if parent is not None and member.trials:
-            gains = [_gain(population, member, parent, task) for task in tasks]
+            gains = gains_over(population, member, parent)
             fitness = round(parent.fitness, 3)
-            children.append(Child(len(member.rules), fitness, tuple(gains)))
+            children.append(Child(len(member.rules), fitness, gains))
     seeds = {
         seed.name: [round(population.worth_of(seed, task), 4) for task in tasks]
         for seed in population.seeds
@@ -111,10 +111,17 @@ def record(folder: Path) -> tuple[dict[str, list[float]], list[Child]]:
     return seeds, children
 
 
+def gains_over(
+    population: PairedPopulation, child: Member, parent: Member
+) -> tuple[float | None, ...]:
+    """How much better it was than its parent on each task, on runs that both had."""
+    tasks = range(len(child.trials))
+    return tuple(_gain(population, child, parent, task) for task in tasks)
+
+
 def _gain(
     population: PairedPopulation, child: Member, parent: Member, task: int
 ) -> float | None:
-    """How much better it was than its parent on the runs that both have had."""
     own, other = (population.differences(one, task) for one in (child, parent))
     gains = [own[run] - other[run] for run in own if run in other]
     return round(statistics.mean(gains), 3) if gains else None

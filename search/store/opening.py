@@ -22,8 +22,8 @@ from search.store.tables import RUN
 from workers import installed
 
 APPLICATION: Final = 0x63656C6C  # "cell"
-FORMAT: Final = 2
-EARLIER: Final = {1: "only unreleased versions before 0.1.0"}
+FORMAT: Final = 3
+EARLIER: Final = dict.fromkeys((1, 2), "only unreleased versions before 0.1.0")
 """Formats that are not read any more, and what reads them."""
 
 CACHE_KB: Final = 32_768

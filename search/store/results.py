@@ -241,6 +241,6 @@ class Results:
         query = FIND.format("curve" if curves else "NULL", ",".join("?" * len(keys)))
         rows = self._file.checked("runs", FOUND, query, (*keys, budget))
         for key, own, *columns in rows:
-            result = make_result(self._file, *columns)
+            result = make_result(self._file, key, own, *columns, curves=curves)
             if own == budget or result.over:
                 yield keys[key], result

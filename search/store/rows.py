@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Container, Iterable
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from cells import to_text
@@ -43,8 +44,8 @@ FAULTS: Final = (Status.TIMEOUT, Status.CRASHED)
 UNREADABLE: Final = (UserError, sqlite3.Error, ValueError, LookupError, TypeError)
 """What comes of rows on damaged pages."""
 
-COLUMNS: Final = "setting, status, best, test, updates, ended, width, num_params"
-"""What `make_result` takes of `runs`, besides the curve."""
+COLUMNS: Final = "setting, status, best, test, updates, ended, width, num_params, seal"
+"""What `make_result` takes of `runs`, besides key, budget and curve."""
 
 FIND: Final = f"SELECT budget, evaluation, {COLUMNS}, curve FROM runs WHERE run_id = ?"
 
@@ -64,7 +65,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 ADD_TRAINING: Final = """
-INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -77,6 +78,7 @@ RESULT: Final[Columns] = {
     "ended": INT,
     "width": COUNT,
     "num_params": COUNT,
+    "seal": KEY,
 }
 CURVE: Final[Columns] = {"curve": TEXT | NOTHING}
 TRAINING: Final[Columns] = {"budget": COUNT, "evaluation": INT, **RESULT, **CURVE}
@@ -144,11 +146,10 @@ class EvaluationRow(NamedTuple):
 
 def find_trainings(file: Database, run_id: str) -> list[TrainingRow]:
     """What a file has of a training, smaller budgets first, with curves."""
+    key = bytes.fromhex(run_id)
     return [
-        TrainingRow(budget, evaluation, make_result(file, *columns))
-        for budget, evaluation, *columns in file.checked(
-            "runs", TRAINING, FIND, (bytes.fromhex(run_id),)
-        )
+        TrainingRow(budget, evaluation, make_result(file, key, budget, *columns))
+        for budget, evaluation, *columns in file.checked("runs", TRAINING, FIND, (key,))
     ]
 
 
@@ -223,7 +224,7 @@ def write(
     )
     number = int(file.execute(ADD_EVALUATION, values).lastrowid or 0)
     rows = [
-        (bytes.fromhex(run_id), budget, number, *_columns(file, result, curves))
+        _columns(file, bytes.fromhex(run_id), budget, number, result, curves)
         for run_id, budget, result in trainings
     ]
     file.executemany(ADD_TRAINING, rows)
@@ -256,6 +257,8 @@ def cell_number(
 
 def make_result(
     file: Database,
+    key: bytes,
+    budget: int,
     setting: int,
     status: str,
     best: float | None,
@@ -264,19 +267,30 @@ def make_result(
     ended: int,
     width: int,
     num_params: int,
-    curve: str | None = None,
+    seal: bytes,
+    curve: str | None,
+    *,
+    curves: bool = True,
 ) -> Result:
-    """A result from the columns of `runs`.
+    """A result from the columns of `runs`; `curves`: whether that of curves was read.
 
     Raises:
-        UserError: The file, damaged, has no such setting or word, or no such curve.
+        UserError: The file, damaged, has no such setting or word, or no such curve; or
+            what it has is not what was stored.
     """
+    words = file.value("words", ended)
+    stored = file.value("settings", setting)
+    values = (stored, status, best, test, updates, words, width, num_params)
+    own = _seal(key, budget, values, curve)
+    sealed = slice(None) if curves else slice(8)  # half of it is the curve's
+    if own[sealed] != seal[sealed]:
+        raise wrong(file.path, "runs", f"the result of {key.hex()} is not as stored")
     return Result(
-        setting=_stored_setting(file, setting),
+        setting=_stored_setting(file, setting, stored),
         status=Status(status),
         best=best,
         updates=updates,
-        ended=file.value("words", ended),
+        ended=words,
         curve=_curve(file, curve) if curve else (),
         width=width,
         num_params=num_params,
@@ -284,19 +298,39 @@ def make_result(
     )
 
 
-def _columns(file: Database, result: Result, curves: bool) -> tuple[Any, ...]:
-    """The columns of `runs` from `setting` on."""
+def _columns(
+    file: Database, key: bytes, budget: int, number: int, result: Result, curves: bool
+) -> tuple[Any, ...]:
+    """A row of `runs`."""
+    setting, status, words = result.setting.text, result.status.value, result.ended
+    best, test = (None if v is None else float(v) for v in (result.best, result.test))
+    sizes = (result.width, result.num_params)
+    values = (setting, status, best, test, result.updates, words, *sizes)
+    curve = dumps(result.curve) if curves and result.curve else None
     return (
-        file.number("settings", result.setting.text),
-        result.status.value,
-        result.best,
-        result.test,
+        key,
+        budget,
+        number,
+        file.number("settings", setting),
+        status,
+        best,
+        test,
         result.updates,
-        file.number("words", result.ended),
-        result.width,
-        result.num_params,
-        dumps(result.curve) if curves and result.curve else None,
+        file.number("words", words),
+        *sizes,
+        curve,
+        _seal(key, budget, values, curve),
     )
+
+
+def _seal(key: bytes, budget: int, values: tuple[Any, ...], curve: str | None) -> bytes:
+    """A digest of a row of `runs`, half of it of the curve: no edit goes unnoticed."""
+    row = repr((key, budget, *values)).encode()
+    return _half(row) + _half((curve or "").encode())
+
+
+def _half(data: bytes) -> bytes:
+    return blake2b(data, digest_size=8).digest()
 
 
 @lru_cache(maxsize=64)
@@ -309,9 +343,8 @@ def _training_text(training: Training) -> str:
     return dumps(training.to_dict())
 
 
-def _stored_setting(file: Database, number: int) -> Setting:
-    """A setting by its id."""
-    text = file.value("settings", number)
+def _stored_setting(file: Database, number: int, text: str) -> Setting:
+    """A setting by its id and text."""
     try:
         return _setting(text)
     except (JobError, TypeError, ValueError) as error:

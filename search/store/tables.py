@@ -106,6 +106,7 @@ CREATE TABLE runs (
     width      INTEGER NOT NULL,
     num_params INTEGER NOT NULL,
     curve      TEXT,  -- JSON: [updates, train_loss, valid_loss, metric], ...
+    seal       BLOB NOT NULL,  -- 16 bytes: digest of the row, half of it of the curve
     PRIMARY KEY (run_id, budget)
 ) WITHOUT ROWID;
 {_create("results")}"""

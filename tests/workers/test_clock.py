@@ -12,6 +12,7 @@ from tests.support.jobs import FIXED, job
 from workers import Evaluator, JobError, PoolOptions, RayPool, Status
 from workers.errors import MachineError
 from workers.machine.clock import RunningClock, ticking
+from workers.pools.crew import Crew
 from workers.pools.seats import LOSSES, QueuedJob, Seat, ending, lost
 from workers.training.data import DataCache
 from workers.training.progress import Progress
@@ -80,12 +81,14 @@ class FakeRay(SimpleNamespace):
 
 def pool_with(job_under_way, clock, **fields):
     """A pool as it is while its one worker has a job, and no Ray."""
-    pool = object.__new__(RayPool)
+    pool, crew = object.__new__(RayPool), object.__new__(Crew)
     seat = Seat(None, None, about={"node": "n", "machine": "m"})
     seat.queued, seat.kill_at = job_under_way, job_under_way.deadline_s + 20.0
-    pool.__dict__.update(
-        _ray=FakeRay(), _seats=[seat], _clock=clock, _queue=[], _news=[], _count=0,
-        _refused=0, _nodes=SimpleNamespace(left=lambda *_: None), **fields,
+    pool.__dict__.update(_crew=crew, _queue=[])
+    crew.__dict__.update(
+        ray=FakeRay(), seats=[seat], clock=clock, _news=[], _count=0, _refused=0,
+        _nodes=SimpleNamespace(left=lambda *_: None), _repeat=pool._wait_again,
+        **fields,
     )  # fmt: skip
     return pool, seat
 
@@ -102,11 +105,11 @@ def test_a_worker_killed_for_a_neighbours_memory_costs_a_repeat_and_no_result():
     error = OutOfMemoryError("Task was killed due to the node running low on memory")
     queued = QueuedJob(0.0, 0, job(), deadline_s=math.inf)
     pool, seat = pool_with(queued, clock_of(*range(99)))
-    assert lost(pool._ray, error)
+    assert lost(pool._crew.ray, error)
     assert pool._died(seat, error) is None
     assert pool._queue == [queued._replace(losses=1)]
     assert pool.news() == [
-        f"a worker on m {ending(pool._ray, error)}; its job is repeated"
+        f"a worker on m {ending(pool._crew.ray, error)}; its job is repeated"
     ]
 
 

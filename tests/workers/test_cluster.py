@@ -14,7 +14,7 @@ def cluster(monkeypatch):
     import ray
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setattr("workers.pools.ray_pool.LOOK_S", 0.5)
+    monkeypatch.setattr("workers.pools.crew.LOOK_S", 0.5)
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     nodes.add_node(num_cpus=1)
     ray.init(address=nodes.address, log_to_driver=False)

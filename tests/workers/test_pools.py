@@ -115,7 +115,7 @@ def test_workers_are_single_threaded_and_on_no_core_of_another(two_workers):
 
 
 def test_workers_that_find_no_room_are_refused(two_workers, monkeypatch):
-    monkeypatch.setattr("workers.pools.ray_pool.START_S", 3.0)
+    monkeypatch.setattr("workers.pools.crew.START_S", 3.0)
     full = RayPool(PoolOptions(1))
     try:
         with pytest.raises(JobError, match=r"no worker has been ready .* 0 CPUs free"):
@@ -127,7 +127,7 @@ def test_workers_that_find_no_room_are_refused(two_workers, monkeypatch):
 def test_workers_that_fail_as_they_begin_are_refused_with_the_cause(
     cluster, monkeypatch
 ):
-    monkeypatch.setattr("workers.pools.ray_pool.START_S", 12.0)
+    monkeypatch.setattr("workers.pools.crew.START_S", 12.0)
     with pytest.raises(JobError, match=r"failed as it began: .* backend 'nonsense'"):
         RayPool(PoolOptions(1), platforms="nonsense")
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.jobs import job
 from tests.workers.test_clock import clock_of, pool_with
 from workers import MachineError
-from workers.pools import ray_pool, ray_running
+from workers.pools import crew, ray_running
 from workers.pools.ray_running import RunningRay
 from workers.pools.seats import QueuedJob
 
@@ -99,17 +99,18 @@ def test_a_dead_ray_is_started_again_twice_and_then_stops_the_run(monkeypatch):
         folder="ray/session_1",
         stop=lambda keep_logs: stopped.append(keep_logs),
     )
-    monkeypatch.setattr(ray_pool, "start_ray", lambda *_: dead)
-    monkeypatch.setattr(ray_pool.RayPool, "_grow", lambda _: None)
+    monkeypatch.setattr(crew, "start_ray", lambda *_: dead)
+    monkeypatch.setattr(crew.Crew, "_grow", lambda _: None)
     pool, seat = pool_with(queued, clock_of(*range(99)), _running=dead, _restarts=0)
-    pool._nodes.left = lambda about, why: lost.append(why)
+    actors = pool._crew
+    actors._nodes.left = lambda about, why: lost.append(why)
     for _ in range(2):
-        pool._seats = [seat]
+        actors.seats = [seat]
         pool._queue = []
-        assert pool._revived()
-        assert (pool._queue, pool._seats) == ([queued], [])
+        assert actors.revived()
+        assert (pool._queue, actors.seats) == ([queued], [])
         [line] = pool.news()
         assert "raylet has ended; its logs are in ray/session_1" in line
     assert (stopped, lost) == ([True, True], ["lost", "lost"])
     with pytest.raises(MachineError, match=r"Ray has died 3 times .* is kept"):
-        pool._revived()
+        actors.revived()

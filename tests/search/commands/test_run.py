@@ -450,7 +450,6 @@ def test_other_flags_for_a_run_are_refused(
         'UPDATE jobs SET "end" = "end" * 2 WHERE number = 0',
         "UPDATE jobs SET stage = 0 WHERE stage = 1",
         "DELETE FROM jobs WHERE number = 20",
-        "UPDATE runs SET best = 0.99 WHERE status = 'OK'",
     ],
 )
 def test_a_history_of_another_search_is_refused_and_names_the_choices(
@@ -464,6 +463,27 @@ def test_a_history_of_another_search_is_refused_and_names_the_choices(
         error = here(name, copy, status=2)[1].splitlines()[-1]
         assert "the run was made by others, or its file was edited. Go on with" in error
         assert "`cellsearch run --branch RUN --out NEW`, or start a new run" in error
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "best = 0.99 WHERE status = 'OK'",
+        "best = best * 1.0000001 WHERE status = 'OK'",
+        "updates = updates + 1",
+        "setting = (SELECT max(id) FROM settings)",
+        "seal = zeroblob(16)",
+    ],
+)
+def test_a_result_that_was_edited_is_noticed(edit: str, copy: Path) -> None:
+    file = sqlite3.connect(copy / RUN_FILE)
+    with file:
+        assert file.execute(f"UPDATE runs SET {edit}").rowcount > 0
+    file.close()
+    for name in ("resume", "top", "status"):
+        error = here(name, copy, status=2)[1].splitlines()[-1]
+        assert "table runs: the result of " in error or "was made by others" in error
+        assert "edited" in error
 
 
 # What a run takes from others

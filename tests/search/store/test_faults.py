@@ -241,10 +241,10 @@ def test_a_file_of_a_later_format_names_the_version_that_reads_it(
     with Store.open(tmp_path) as store:
         store.history.set("version", "0.9.0")
     file = sqlite3.connect(tmp_path / RUN_FILE)
-    file.execute("PRAGMA user_version = 3")
+    file.execute("PRAGMA user_version = 4")
     file.close()
     for use in (Store.read, Store.open):
-        with pytest.raises(UserError, match=r"format 3, which cellsearch 0\.9\.0 or"):
+        with pytest.raises(UserError, match=r"format 4, which cellsearch 0\.9\.0 or"):
             use(tmp_path)
     with (
         Store.create(tmp_path / "new", {}) as store,

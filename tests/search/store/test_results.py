@@ -73,7 +73,7 @@ def test_a_file_of_a_later_format_is_refused(tmp_path: Path) -> None:
     file = sqlite3.connect(tmp_path / RESULTS_FILE)
     file.execute("PRAGMA user_version = 99")
     file.close()
-    with pytest.raises(UserError, match=r"of format 99, which .* reads format 2"):
+    with pytest.raises(UserError, match=r"of format 99, which .* reads format 3"):
         Results.open(tmp_path)
 
 

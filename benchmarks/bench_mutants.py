@@ -1,0 +1,121 @@
+"""What became of the mutants of runs by common runs, by how they were made.
+
+    python -m benchmarks.bench_mutants RUN [RUN ...]
+
+For each run, and for each number of edits (or of changes that the paper's rounds made):
+how many mutants there were, and the shares that diverged in their first run, that passed
+the first stage (were given a second run), that lost at most .1 of log loss to their
+parent on every task, on the runs that both have had, and that lost nothing. Shares have
+95 % intervals (Wilson). Mutants whose parent is no member are left out.
+"""
+
+import argparse
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from benchmarks.children import gains_over
+from search.loop.runs import open_run, replay
+from search.procedure.paired import PairedPopulation
+from search.procedure.population import Member
+
+CLOSE: Final = 0.1
+"""Log loss: a mutant that loses no more to its parent anywhere is close to it."""
+
+MOST: Final = 4
+"""Numbers of edits from this one on are one row."""
+
+_Z: Final = 1.959964
+
+
+class Fate(NamedTuple):
+    """What became of a mutant.
+
+    Attributes:
+        diverged: Its first run failed, which counts as having learned nothing.
+        passed: It was given more than the first stage has.
+        close: On every task it is within `CLOSE` of its parent, or better.
+        better: On no task it is worse than its parent.
+    """
+
+    diverged: bool
+    passed: bool
+    close: bool
+    better: bool
+
+
+def fates(folder: Path) -> dict[int, list[Fate]]:
+    """Fates of the mutants of a run, by how many changes made them.
+
+    Raises:
+        UserError: It is no run, or one by ratios.
+    """
+    with open_run(folder, reading=True) as run:
+        procedure = replay(run).procedure
+    population = procedure.population
+    if not isinstance(population, PairedPopulation):
+        raise SystemExit(f"{folder} is a run by ratios: there are no common runs")
+    uniform = math.log(procedure.config.tasks[0].task.task.uniform_loss)
+    found = defaultdict(list)
+    for member in population.members.values():
+        parent = population.members.get(member.parent)
+        if parent is not None and member.trials and not member.under_way:
+            changes = min(MOST, max(1, len(member.rules)))
+            diverged = member.trials[0].values[0] == uniform
+            found[changes].append(_fate(population, member, parent, diverged))
+    return dict(sorted(found.items()))
+
+
+def _fate(
+    population: PairedPopulation, member: Member, parent: Member, diverged: bool
+) -> Fate:
+    gains = gains_over(population, member, parent)
+    known = [gain for gain in gains if gain is not None]
+    whole = len(known) == len(gains)
+    return Fate(
+        diverged=diverged,
+        passed=all(len(trials.indices) > 1 for trials in member.trials),
+        close=whole and min(known) >= -CLOSE,
+        better=whole and min(known) >= 0,
+    )
+
+
+def wilson(hits: int, number: int) -> tuple[float, float]:
+    """The 95 % interval of a share; see Wilson (1927)."""
+    share, square = hits / number, _Z**2 / number
+    middle = (share + square / 2) / (1 + square)
+    spread = math.sqrt(share * (1 - share) * square + square**2 / 4) / (1 + square)
+    return max(0.0, middle - spread), min(1.0, middle + spread)
+
+
+def rows(folder: Path) -> list[list[str]]:
+    """The table of a run, all mutants last."""
+    found = fates(folder)
+    everyone = [fate for group in found.values() for fate in group]
+    named = [(f"{n}{'+' if n == MOST else ''}", group) for n, group in found.items()]
+    return [
+        [name, str(len(group)), *map(_share, zip(*group, strict=True))]
+        for name, group in (*named, ("all", everyone))
+        if group
+    ]
+
+
+def _share(hits: tuple[bool, ...]) -> str:
+    low, high = wilson(sum(hits), len(hits))
+    return f"{sum(hits) / len(hits):.0%} ({low:.0%}-{high:.0%})"
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description="What became of mutants.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    head = ["changes", "mutants", "diverged", "passed stage 1", "close", "no loss"]
+    for folder in parser.parse_args().runs:
+        print(f"\n{folder.name}\n\n| {' | '.join(head)} |\n|{' --- |' * len(head)}")
+        for row in rows(folder):
+            print(f"| {' | '.join(row)} |")
+
+
+if __name__ == "__main__":
+    main()
