@@ -3,10 +3,10 @@
     python -m benchmarks.bench_mutants RUN [RUN ...]
 
 For each run, and for each number of edits (or of changes that the paper's rounds made):
-how many mutants there were, and the shares that diverged in their first run, that passed
-the first stage (were given a second run), that lost at most .1 of log loss to their
-parent on every task, on the runs that both have had, and that lost nothing. Shares have
-95 % intervals (Wilson). Mutants whose parent is no member are left out.
+how many mutants there were, and the shares that diverged in their first run, that
+passed the first stage (were given a second run), that lost at most .1 of log loss to
+their parent on every task, on the runs that both have had, and that lost nothing.
+Shares have 95 % intervals (Wilson). Mutants whose parent is no member are left out.
 """
 
 import argparse
