@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from cells.check import MAX_NODES, check
+from cells.growth import growth
 from cells.identity.canonical import Canonical, canonical, canonicalize, digest
 from cells.ir import Cell, Node
 from cells.json_form import from_json, to_json
@@ -58,6 +59,7 @@ __all__ = [
     "flow",
     "forms",
     "from_json",
+    "growth",
     "latex",
     "load_op",
     "loaded_ops",

@@ -17,6 +17,7 @@ from cells import (
     Mutant,
     canonicalize,
     dead,
+    growth,
     mutate,
     recurrent_linears,
     to_text,
@@ -154,6 +155,9 @@ class Proposals:
         widest = self._config.rules.widest
         if widest and self._width(cell) > widest * self._baseline_width:
             return "too wide"
+        largest = self._config.rules.largest
+        if largest and growth(cell) > largest:
+            return "grows without bound"
         return ""
 
     @cached_property

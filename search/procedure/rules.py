@@ -35,6 +35,8 @@ class Rules:
         widest: Width of a proposal's model, in widths of the baseline's, above which it
             is not trained: with few matrices a budget of weights makes it wide, and
             dear; 0: any.
+        largest: Output of a proposal within some steps at the start of training, above
+            which it is not taken, as it would diverge; 0: any is. See `cells.growth`.
         parents: Whose mutants are proposed: those of the `list` (the paper's), or by
             another row of `parents.PARENTS`.
         ops: Sets or names of the ops that a mutation may write.
@@ -58,6 +60,7 @@ class Rules:
     edits: tuple[int, ...] = ()
     recurrent: int = 0
     widest: float = 0.0
+    largest: float = 0.0
     parents: str = "list"
     ops: tuple[str, ...] = ("paper",)
     weights: tuple[tuple[str, float], ...] = ()
@@ -125,6 +128,7 @@ _LEAST: Final = {
     "gate": 0,
     "recurrent": 0,
     "widest": 0,
+    "largest": 0,
 }
 """What these numbers must be at least."""
 
@@ -138,7 +142,7 @@ def _check_weights(own: Mapping[str, float]) -> None:
         raise UserError("weights: at least one must be above 0")
 
 
-UNSAID: Final = ("edits", "recurrent", "widest", "parents")
+UNSAID: Final = ("edits", "recurrent", "widest", "largest", "parents")
 """Options that a document says only where they differ from the paper's way."""
 
 

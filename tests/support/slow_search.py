@@ -17,6 +17,7 @@ from cells import (
     canonical,
     dead,
     digest,
+    growth,
     mutate,
     recurrent_linears,
     to_text,
@@ -287,7 +288,10 @@ class SlowSearch:
         if recurrent_linears(cell) < self.rules.recurrent:
             return "few recurrent matrices"
         most = self.rules.widest * self.width(self.config.baseline_cell)
-        return "too wide" if most and self.width(cell) > most else ""
+        if most and self.width(cell) > most:
+            return "too wide"
+        largest = self.rules.largest
+        return "grows without bound" if largest and growth(cell) > largest else ""
 
     def width(self, cell: Cell) -> int:
         """On the first task; 0: none fits."""

@@ -103,6 +103,7 @@ SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
             "edits": (1, 2),
             "recurrent": 1,
             "widest": 1.5,
+            "largest": 30.0,
             "reexamine": 0.3,
         },
     ),

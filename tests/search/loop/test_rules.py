@@ -23,6 +23,7 @@ OTHERS: dict[str, Any] = {
     "edits": (1, 2),
     "recurrent": 1,
     "widest": 1.01,
+    "largest": 1.0,
     "parents": "seeds",
     "ops": ("extended",),
     "weights": (("insert", 2.0),),

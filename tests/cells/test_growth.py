@@ -1,0 +1,38 @@
+"""How large outputs grow, against the cell computed node by node."""
+
+import math
+
+import pytest
+from hypothesis import given
+
+from cells import ZOO, growth, parse
+from tests.support.strategies import cells
+
+GROWS = {
+    "def f(x, h):\n    return x + h": 1,
+    "def f(x, h):\n    return x + h + h": 9,
+    "def f(x, h):\n    return linear(x) + h * h": 0,
+    "def f(x, h):\n    return linear(x, bias=2.0) + h * linear(h, diagonal=2)": math.inf,
+}
+
+
+@pytest.mark.parametrize("name", sorted(ZOO))
+def test_published_cells_do_not_grow(name):
+    assert growth(ZOO[name]) < 50
+
+
+def test_what_adds_grows_slowly_and_what_multiplies_without_bound():
+    found = [growth(parse(text)) for text in GROWS]
+    assert found[0] < 50
+    assert 1e8 < found[1] < 1e11  # about 2 ** 32
+    assert found[3] == math.inf
+
+
+def test_every_state_counts_from_zero():
+    one = parse("def f(x, h, c):\n    return tanh(c), c + c + x")
+    assert growth(one) == 1.0
+
+
+@given(cells(max_nodes=25, max_states=3))
+def test_the_answer_is_a_function_of_the_cell(cell):
+    assert growth(cell) == growth(cell) >= 0
