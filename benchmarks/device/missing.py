@@ -49,6 +49,9 @@ def stand_in() -> None:
 
 def _is_here(name: str) -> bool:
     try:
-        return importlib.util.find_spec(name) is not None
+        spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):  # of a module that is hidden
         return False
+    if spec is None:
+        return False
+    return not str(spec.origin).startswith(str(STAND_INS))

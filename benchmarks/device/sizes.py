@@ -33,7 +33,7 @@ class Sizes:
     symbols: int = 28
     curve_updates: int = 20
     mutants: int = 10
-    scans: int = 6
+    scans: int = 4
     scan_width: int = 128
     bit_lanes: int = 20
     parameters: tuple[int, ...] = (25_000, 250_000, 1_000_000)

@@ -1,8 +1,8 @@
 """Part d: milliseconds and memory of an update, against Flax, cuDNN and a CPU core."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from benchmarks.device.place import Place, on, timed
 from benchmarks.device.rivals import CudnnRival, FlaxRival
@@ -10,27 +10,51 @@ from benchmarks.device.rows import Row, attempt
 from cells import ZOO
 from workers.training.program import Program
 
-CELLS: Final = ("gru", "lstm")
-RIVAL_LANES: Final = 2
-"""At how many of the numbers of lanes Flax is timed, the first ones."""
+PLAN: Final = (
+    ("gru", "ours", 1),
+    ("gru", "ours", 0),
+    ("gru", "cpu core", 0),
+    ("gru", "ours", 3),
+    ("lstm", "ours", 0),
+    ("lstm", "cudnn", 0),
+    ("gru", "flax", 1),
+    ("gru", "ours", 4),
+    ("gru", "ours", 2),
+    ("lstm", "ours", 1),
+    ("lstm", "flax", 1),
+    ("gru", "flax", 0),
+    ("lstm", "flax", 0),
+    ("lstm", "cpu core", 0),
+    ("lstm", "ours", 3),
+    ("lstm", "ours", 4),
+    ("lstm", "ours", 2),
+)
+"""What is timed at every size, the most important first: the time may not do for all.
+Cell, whose, and which of the numbers of lanes."""
 
 ROOM: Final = 0.9
 """Share of the device's memory that a program may need here."""
 
 
 def measure(place: Place) -> Iterator[Row]:
-    """Size by size: ours, Flax's, cuDNN's, and ours on a core of the CPU."""
-    for parameters in place.sizes.parameters:
-        for name in CELLS:
-            for who, lanes, make in _programs(place, name, parameters):
-                key = f"{name} {parameters:,} {who} x{lanes}"
-                facts = {
-                    "cell": name,
-                    "parameters": parameters,
-                    "who": who,
-                    "lanes": lanes,
-                }
-                yield attempt(key, partial(_timed, place, key, facts, make))
+    """Row by row of the plan, size by size."""
+    sizes = place.sizes
+    for cell, who, index in PLAN:
+        if index >= len(sizes.lanes):
+            continue
+        for parameters in sizes.parameters:
+            made = Made(cell, parameters, who, sizes.lanes[index])
+            key = f"{cell} {parameters:,} {who} x{made.lanes}"
+            yield attempt(key, partial(_timed, place, key, made))
+
+
+class Made(NamedTuple):
+    """What is timed: a cell, weights, whose implementation, and lanes."""
+
+    cell: str
+    parameters: int
+    who: str
+    lanes: int
 
 
 def memory_bytes(device: Any) -> int:
@@ -39,51 +63,38 @@ def memory_bytes(device: Any) -> int:
     return int((stats or {}).get("bytes_limit", 0))
 
 
-def _programs(
-    place: Place, name: str, parameters: int
-) -> Iterator[tuple[str, int, Callable[[], Program]]]:
-    """Whose, with how many lanes, and how it is made."""
-    sizes = place.sizes
-    model = place.model(ZOO[name], parameters)
-    # The fewest lanes first, and what others have at the same numbers, so that a part
-    # that is cut short has something to compare.
-    for lanes in sizes.lanes:
-        yield "ours", lanes, partial(place.program, model, lanes=lanes)
-        if lanes in sizes.lanes[:RIVAL_LANES]:
-            yield "flax", lanes, partial(_flax, place, name, model.width, lanes)
-    cpu = partial(place.program, model, device=place.cpu, vectorized=False)
-    yield "cpu core", 1, cpu
-    if name == "lstm":
-        yield "cudnn", 1, partial(_cudnn, place, model.width)
+def _program(place: Place, made: Made) -> Program:
+    """The program that is timed."""
+    model = place.model(ZOO[made.cell], made.parameters)
+    width, symbols = model.width, model.num_inputs
+    match made.who:
+        case "flax":
+            rival = FlaxRival(made.cell, width, symbols)
+            return place.program(rival, lanes=made.lanes)
+        case "cudnn":
+            on_gpu = place.device.platform == "gpu"
+            return place.program(CudnnRival(width, symbols, on_gpu))
+        case "cpu core":
+            return place.program(model, device=place.cpu, vectorized=False)
+        case _:
+            return place.program(model, lanes=made.lanes)
 
 
-def _flax(place: Place, name: str, width: int, lanes: int) -> Program:
-    rival = FlaxRival(name, width, place.sizes.symbols)
-    return place.program(rival, lanes=lanes)
-
-
-def _cudnn(place: Place, width: int) -> Program:
-    on_gpu = place.device.platform == "gpu"
-    return place.program(CudnnRival(width, place.sizes.symbols, on_gpu))
-
-
-def _timed(
-    place: Place, key: str, facts: dict[str, Any], make: Callable[[], Program]
-) -> Row:
-    device = place.cpu if facts["who"] == "cpu core" else place.device
+def _timed(place: Place, key: str, made: Made) -> Row:
+    device = place.cpu if made.who == "cpu core" else place.device
     room = 0 if device.platform == "cpu" else int(ROOM * memory_bytes(device))
     with on(device):
-        program = make()
+        program = _program(place, made)
         took = timed(program, place.data(), place.sizes.timing_s, room)
-    lane_bytes = took.needs_bytes / facts["lanes"]
-    per_s = facts["lanes"] / took.update_ms * 1e3
+    lane_bytes = took.needs_bytes / made.lanes
+    per_s = made.lanes / took.update_ms * 1e3
     text = (
         f"{key:<32}{took.update_ms:>9.2f} ms{per_s:>11,.0f} updates/s"
         f"{took.compile_s:>7.1f} s to compile{lane_bytes / 2**20:>9.1f} MiB a lane"
         f"   (calls differ {took.spread:.2f}x)"
     )
     values = {
-        **facts,
+        **made._asdict(),
         **took._asdict(),
         "width": program.model.width,
         "updates_per_s": per_s,

@@ -16,17 +16,20 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 from benchmarks.device.advice import advise
 from benchmarks.device.parts import Part
+from benchmarks.device.rows import Row
 
 START_S: Final = 100.0
-"""Seconds for a process to import JAX and find its devices, on top of its part's."""
+"""Seconds for a process to import JAX and find its devices, before its first part."""
 
 GRACE_S: Final = 20.0
 """Seconds past its limit until a part counts as hanging: it looks at the time between
 measurements only."""
+
+COMMAND: Sequence[str] = (sys.executable, "-m", "benchmarks.device.worker")
 
 LINES: Final = 30
 """Last lines of a worker's errors that are kept."""
@@ -101,69 +104,85 @@ def measure(parts: Sequence[Part], small: bool, seconds: float, report: Report) 
     end = time.monotonic() + seconds
     left = list(parts)
     while left and time.monotonic() < end:
-        with _started(left, small, end) as (worker, events, errors):
-            done = _follow(left, worker, events, errors, report)
+        with _started(left, small, end) as worker:
+            done = _follow(left, worker, report)
         del left[:done]
     for part in left:
         report.begin(part, 0.0)
         report.end(part, "out of time", 0.0)
 
 
-def _follow(
-    parts: Sequence[Part],
-    worker: subprocess.Popen[bytes],
-    events: "queue.Queue[dict[str, Any] | None]",
-    errors: IO[bytes],
-    report: Report,
-) -> int:
-    """Listens to a worker until it ends or hangs; how many parts are over then."""
-    starting, count = START_S, 0
-    for part in parts:
+class Worker(NamedTuple):
+    """A process that measures.
+
+    Attributes:
+        process: The process.
+        events: What it says; None once it is gone.
+        errors: What it and its libraries print.
+    """
+
+    process: subprocess.Popen[bytes]
+    events: "queue.Queue[dict[str, Any] | None]"
+    errors: IO[bytes]
+
+
+def _follow(parts: Sequence[Part], worker: Worker, report: Report) -> int:
+    """Listens to a worker until it is done or of no more use.
+
+    Returns:
+        How many parts are over.
+    """
+    for count, part in enumerate(parts, 1):
         begun = time.monotonic()
-        limit, ended = starting, ""
-        while not ended:
-            try:
-                event = events.get(timeout=max(0.1, begun + limit - time.monotonic()))
-            except queue.Empty:
-                worker.kill()
-                ended = "killed: it did not look at the time"
-                break
-            if event is None:
-                ended = f"the process died: {_status(worker)}"
-                break
-            match event.pop("event"):
-                case "begin":
-                    report.begin(part, event["limit_s"])
-                    limit = event["limit_s"] + GRACE_S + starting
-                case "row":
-                    event.pop("part")
-                    report.row(part, event)
-                case "end":
-                    ended = event["ended"]
+        ended, fault = _listen(part, worker, report)
         if part.letter not in report.document["parts"]:
-            report.begin(part, 0.0)
-        seconds = time.monotonic() - begun
-        count, starting = count + 1, 0.0
-        if event is None or worker.poll() is not None or ended.startswith("killed"):
-            lines = _last_lines(errors)
-            row = {"key": "died", "text": f"{ended}: {lines[-1] if lines else ''}"}
-            report.row(part, {**row, "values": {"errors": lines}, "failed": ended})
-            report.end(part, ended.partition(":")[0], seconds)
+            report.begin(part, 0.0)  # it was over before it had begun
+        if fault:
+            lines = _last_lines(worker.errors)
+            text = f"{ended}: {fault}: {lines[-1] if lines else 'without a word'}"
+            row = Row(f"part {part.letter}", text, {"errors": lines}, failed=fault)
+            report.row(part, row._asdict())
+        report.end(part, ended, time.monotonic() - begun)
+        if fault:
             return count
-        report.end(part, ended, seconds)
-    return count
+    return len(parts)
+
+
+def _listen(part: Part, worker: Worker, report: Report) -> tuple[str, str]:
+    """Reports on a part until it is over.
+
+    Returns:
+        How it ended, and what is wrong with the worker, if something is.
+    """
+    latest = time.monotonic() + START_S
+    while True:
+        try:
+            wait_s = max(0.1, latest - time.monotonic())
+            event = worker.events.get(timeout=wait_s)
+        except queue.Empty:
+            worker.process.kill()
+            return "killed", "it did not look at the time"
+        if event is None:
+            return "the process died", _status(worker.process)
+        match event.pop("event"):
+            case "begin":
+                report.begin(part, event["limit_s"])
+                latest = time.monotonic() + event["limit_s"] + GRACE_S
+            case "row":
+                report.row(part, {k: v for k, v in event.items() if k != "part"})
+            case "end":
+                return event["ended"], ""
 
 
 @contextlib.contextmanager
-def _started(parts: Sequence[Part], small: bool, end: float) -> Iterator[Any]:
-    """A worker, what it says, and where its errors go; it is gone in the end."""
+def _started(parts: Sequence[Part], small: bool, end: float) -> Iterator[Worker]:
+    """A worker; it is gone in the end."""
     order = ["".join(part.letter for part in parts), small, end]
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as errors:
-        command = [sys.executable, "-m", "benchmarks.device.worker"]
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-        worker = subprocess.Popen(
-            [*command, json.dumps(order), str(writing)],
+        process = subprocess.Popen(
+            [*COMMAND, json.dumps(order), str(writing)],
             stdout=errors,
             stderr=errors,
             pass_fds=[writing],
@@ -174,10 +193,10 @@ def _started(parts: Sequence[Part], small: bool, end: float) -> Iterator[Any]:
         thread = threading.Thread(target=_read, args=(reading, events), daemon=True)
         thread.start()
         try:
-            yield worker, events, errors
+            yield Worker(process, events, errors)
         finally:
-            worker.kill()
-            worker.wait()
+            process.kill()
+            process.wait()
             thread.join()
 
 
@@ -190,9 +209,9 @@ def _read(pipe: int, events: "queue.Queue[dict[str, Any] | None]") -> None:
     events.put(None)
 
 
-def _status(worker: subprocess.Popen[bytes]) -> str:
+def _status(process: subprocess.Popen[bytes]) -> str:
     """How a process ended."""
-    code = worker.wait()
+    code = process.wait()
     return f"signal {-code}" if code < 0 else f"exit status {code}"
 
 

@@ -55,8 +55,12 @@ def main() -> None:
 def carry_out(order: Order, tell: Any) -> None:
     """Starts JAX, then part after part; tells what happens."""
     faulthandler.enable()
-    place = None
     rest = tuple(map(find_part, order.parts))
+    place = None
+    try:
+        place = make_place(order.small)
+    except Exception as error:  # noqa: BLE001 - it is told, part by part
+        reason = error
     for index, part in enumerate(rest):
         allowed = limit_s(part, rest[index + 1 :], order.end - time.monotonic())
         end = time.monotonic() + allowed
@@ -64,7 +68,7 @@ def carry_out(order: Order, tell: Any) -> None:
         faulthandler.dump_traceback_later(max(1.0, allowed) + LATE_S, exit=True)
         try:
             if place is None:
-                place = make_place(order.small)
+                raise reason
             ended = _measure(part, place, end, tell)
         except Exception as error:  # noqa: BLE001 - the other parts are to be measured
             ended = "failed"
