@@ -5,6 +5,7 @@ CPU itself, nothing may differ but `scan` from `step`.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import jax
@@ -39,9 +40,7 @@ def measure(place: Place) -> Iterator[Row]:
         if index < place.sizes.scans:
             for products in formats:
                 key = f"scan {name} {products}"
-                yield attempt(
-                    key, lambda k=key, c=cell, p=products: _scan(place, k, c, p)
-                )
+                yield attempt(key, partial(_scan, place, key, cell, products))
 
 
 def mutants(count: int) -> dict[str, Cell]:
@@ -77,7 +76,7 @@ def _curves(
 
     for products in formats:
         key = f"curve {name} {products}"
-        yield attempt(key, lambda k=key, p=products: judge(k, p))
+        yield attempt(key, partial(judge, key, products))
 
 
 def _curve(place: Place, program: Program, ulp: float = 0.0, draw: int = 0) -> Numbers:

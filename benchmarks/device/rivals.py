@@ -112,7 +112,7 @@ class CudnnRival(Rival):
 
         super().__init__(width, symbols)
         self._rnn, self._on_gpu = rnn, on_gpu
-        self._form = {
+        self._form: dict[str, Any] = {
             "input_size": width,
             "hidden_size": width,
             "num_layers": 1,

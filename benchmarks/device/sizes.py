@@ -65,7 +65,7 @@ SMALL: Final = Sizes(
     variants=3,
     filter_cells=1,
     filter_updates=2,
-    demo=(("plans.*.budget", 4), ("seeds", ["gru"]), ("tasks", ["adding"])),
+    demo=(("seeds", ["gru"]), ("tasks", ["adding"])),
     demo_candidates=1,
 )
 """So small that nothing takes time but compilation."""

@@ -44,7 +44,8 @@ def moved(params: Any, ulp: float, draw: int) -> Any:
 
     def move(leaf: Any) -> NDArray[np.float32]:
         signs = rng.integers(0, 2, np.shape(leaf)) * 2 - 1
-        return (np.asarray(leaf) * (1 + ulp * signs)).astype(np.float32)
+        moved: NDArray[np.float32] = np.asarray(leaf) * (1 + ulp * signs)
+        return moved.astype(np.float32)
 
     return jax.tree.map(move, params)
 

@@ -56,7 +56,8 @@ def carry_out(order: Order, tell: Any) -> None:
     """Starts JAX, then part after part; tells what happens."""
     faulthandler.enable()
     rest = tuple(map(find_part, order.parts))
-    place = None
+    place: Any = None
+    reason = None
     try:
         place = make_place(order.small)
     except Exception as error:  # noqa: BLE001 - it is told, part by part
@@ -67,7 +68,7 @@ def carry_out(order: Order, tell: Any) -> None:
         tell("begin", part=part.letter, limit_s=allowed)
         faulthandler.dump_traceback_later(max(1.0, allowed) + LATE_S, exit=True)
         try:
-            if place is None:
+            if reason is not None:
                 raise reason
             ended = _measure(part, place, end, tell)
         except Exception as error:  # noqa: BLE001 - the other parts are to be measured
@@ -82,10 +83,10 @@ def make_place(small: bool) -> Any:
     from workers import prepare
 
     # Both backends: the CPU is what the accelerator is compared with.
-    if small:
-        prepare(platforms="cpu")
-    else:
-        prepare()
+    asked = "cpu" if small else os.environ.get("JAX_PLATFORMS", "")
+    if asked and "cpu" not in asked.split(","):
+        asked += ",cpu"
+    prepare(platforms=asked or None)
     import jax
 
     from benchmarks.device.place import Place
