@@ -72,7 +72,7 @@ def _curves(
         with on(place.device):
             own = place.program(model, products=products)
             curve = _curve(place, own)
-        return _judged_curve(key, curve, right, near, ULP[products], own.compile_s)
+        return _judged_curve(key, curve, right, near, own.compile_s)
 
     for products in formats:
         key = f"curve {name} {products}"
@@ -98,7 +98,6 @@ def _judged_curve(
     curve: Numbers,
     right: Numbers,
     near: list[Numbers],
-    ulp: float,
     compile_s: float,
 ) -> Row:
     # From where the reference is not finite on there is nothing to compare.
@@ -113,7 +112,7 @@ def _judged_curve(
         values |= {"holds": not np.isfinite(curve[0]), "equal": False}
         return Row(key, f"{key}: the CPU's loss is not finite", values)
     curve, right = curve[:finite], right[:finite]
-    allowed = curve_tolerance(right, [one[:finite] for one in near], ulp)
+    allowed = curve_tolerance(right, [one[:finite] for one in near])
     off = abs(curve - right)
     holds = bool((off <= allowed).all())  # false of what is not finite, too
     worst = int(np.argmax(np.where(np.isfinite(off), off / allowed, np.inf)))
@@ -167,17 +166,17 @@ def _scan(place: Place, key: str, cell: Cell, products: str) -> Row:
         for draw in range(DRAWS):
             other = moved((params, inputs), ULP[products], draw)
             near.append(jax.device_get(plain(*other, weighing)))
-    return _judged_scan(key, scanned, stepped, right, near, ULP[products])
+    return _judged_scan(key, scanned, stepped, right, near)
 
 
 def _judged_scan(
-    key: str, scanned: Any, stepped: Any, right: Any, near: list[Any], ulp: float
+    key: str, scanned: Any, stepped: Any, right: Any, near: list[Any]
 ) -> Row:
     """The array that is worst, of the outputs and the gradient of each weight."""
     truth = jax.tree.leaves(right)
     others = [jax.tree.leaves(one) for one in near]
     allowed = [
-        array_tolerance([distance(one[i], leaf) for one in others], ulp)
+        array_tolerance([distance(one[i], leaf) for one in others])
         for i, leaf in enumerate(truth)
     ]
     off = {}

@@ -49,6 +49,15 @@ class Sizes:
 
 WHOLE: Final = Sizes()
 
+TINY: Final = {
+    "optimizer": "adam",
+    "rate": 0.01,
+    "scale": 2.0,
+    "clip": 2.5,
+    "num_layers": 1,
+    "parameters": 600,
+}
+
 SMALL: Final = Sizes(
     batch=2,
     steps=4,
@@ -65,7 +74,12 @@ SMALL: Final = Sizes(
     variants=3,
     filter_cells=1,
     filter_updates=2,
-    demo=(("seeds", ["gru"]), ("tasks", ["adding"])),
+    demo=(
+        ("seeds", ["gru"]),
+        ("tasks", ["adding"]),
+        ("objective.panel", [TINY]),
+        ("objective.rungs", [1]),
+    ),
     demo_candidates=1,
 )
 """So small that nothing takes time but compilation."""

@@ -32,8 +32,9 @@ DRAWS: Final = 3
 ULP: Final = {"float32": 2.0**-23, "bfloat16": 2.0**-7}
 """Relative distance of neighbouring numbers, by format of products."""
 
-FLAT_ULPS: Final = 8.0
-"""Ulps of a value that it may be off where nothing is amplified."""
+FLAT: Final = 8 * ULP["float32"]
+"""What a value may be off, relatively, where nothing is amplified: sums are float32
+whatever products are."""
 
 Numbers = NDArray[np.floating[Any]]
 
@@ -50,23 +51,22 @@ def moved(params: Any, ulp: float, draw: int) -> Any:
     return jax.tree.map(move, params)
 
 
-def curve_tolerance(curve: Numbers, others: Sequence[Numbers], ulp: float) -> Numbers:
+def curve_tolerance(curve: Numbers, others: Sequence[Numbers]) -> Numbers:
     """What each point of a curve may be off, [updates].
 
     Args:
         curve: The reference.
         others: The same with moved weights.
-        ulp: How far they were moved.
     """
     effect = np.maximum.accumulate(np.max([abs(o - curve) for o in others], axis=0))
     times = np.arange(1, len(curve) + 1)
-    allowed: Numbers = FACTOR * times * effect + FLAT_ULPS * ulp * abs(curve)
+    allowed: Numbers = FACTOR * times * effect + FLAT * abs(curve)
     return allowed
 
 
-def array_tolerance(others: Sequence[float], ulp: float) -> float:
+def array_tolerance(others: Sequence[float]) -> float:
     """What an array may be off, relative to its largest entry; see `distance`."""
-    return FACTOR * max(others) + FLAT_ULPS * ulp
+    return FACTOR * max(others) + FLAT
 
 
 def distance(one: Any, other: Any) -> float:

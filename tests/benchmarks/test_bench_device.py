@@ -22,9 +22,10 @@ from benchmarks.device.parts import PARTS, limit_s
 from benchmarks.device.speed import PLAN
 from benchmarks.device.supervisor import Report, measure
 from benchmarks.device.tolerances import ULP, distance, moved
-from benchmarks.device.variants import Variant, traced_as
+from benchmarks.device.variants import VARIANTS, Variant, traced_as
 from cells import ZOO, lower
 from search.procedure.presets import preset_document, search_names
+from workers.machine.runtime import COMPILER_OPTIONS
 
 ROOT = Path(__file__).parents[2]
 NOT_ENDED = "import time; time.sleep(600)"
@@ -124,10 +125,9 @@ def test_parts_share_what_is_left() -> None:
 def test_a_wrong_curve_is_told_from_one_that_rounds_otherwise() -> None:
     right = np.array([3.0, 2.5, 2.0])
     near = [right * (1 + 1e-6), right * (1 - 2e-6)]
-    ulp = ULP["float32"]
 
     def holds(curve: Any) -> bool:
-        held: bool = _judged_curve("", curve, right, near, ulp, 0.0).values["holds"]
+        held: bool = _judged_curve("", curve, right, near, 0.0).values["holds"]
         return held
 
     assert holds(right)
@@ -164,6 +164,13 @@ def test_a_variant_unrolls_what_is_traced_and_nothing_after_it() -> None:
         assert unrolled() == [4]
     jax.clear_caches()
     assert unrolled() == [1]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda one: one.name)
+def test_xla_knows_the_options_of_every_variant(variant: Variant) -> None:
+    options = {**COMPILER_OPTIONS["gpu"], **variant.options}
+    program = jax.jit(lambda x: x + 1).lower(np.float32(1)).compile(options)
+    assert program(np.float32(1)) == 2
 
 
 def row(values: dict[str, Any], key: str = "row") -> dict[str, Any]:
