@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 
 from workers.machine import runtime
@@ -132,3 +134,10 @@ def test_the_share_of_an_accelerators_memory_is_set_once():
         "XLA_CLIENT_MEM_FRACTION": "0.450",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
+
+
+@pytest.mark.parametrize("platform", runtime.COMPILER_OPTIONS)
+def test_xla_takes_the_options_of_every_platform_wherever_it_compiles(platform):
+    # It reads all options before it looks at what it compiles for.
+    lowered = jax.jit(lambda x: x + 1).lower(np.float32(1))
+    assert lowered.compile({**runtime.COMPILER_OPTIONS[platform]})(np.float32(1)) == 2

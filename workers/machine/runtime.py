@@ -15,15 +15,16 @@ from typing import Any, Final
 
 from workers.errors import MachineError, one_line
 
-COMPILER_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+COMPILER_OPTIONS: Final[Mapping[str, Mapping[str, str | bool]]] = {
     "cpu": {"xla_backend_optimization_level": "1"},
-    "gpu": {"xla_gpu_deterministic_ops": "true", "xla_gpu_autotune_level": "0"},
+    "gpu": {"xla_gpu_deterministic_ops": True, "xla_gpu_autotune_level": "0"},
     "tpu": {},
 }
 """XLA's options for every program we compile, by platform.
 
 On CPU level 1 compiles in 60 % of the time to code that is as fast. On GPU the same
 program has to give the same bits, and is thrown away too soon to repay autotuning.
+XLA takes a bool, and not its text, where an option is one.
 """
 
 DEFAULT_LANES: Final[Mapping[str, int]] = {"cpu": 1, "gpu": 20, "tpu": 20}

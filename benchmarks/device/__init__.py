@@ -1,0 +1,1 @@
+"""Parts of `bench_device`, one file each, and the processes that carry them out."""
