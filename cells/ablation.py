@@ -22,9 +22,9 @@ class Part(StrEnum):
 
     GATE = "gate"
     BIASES = "biases"
-    STATE = "further state"
-    RECURRENT = "recurrent linear"
-    INPUT = "input linear"
+    STATE = "state"  # but the first
+    RECURRENT = "recurrent"  # linear of something that depends on the past
+    INPUT = "input"  # linear of something that does not
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class _Whole(NamedTuple):
         names = self.gate_names(part)
         ends = [b for b in blends.values() if b is not None and b.one and b.zero]
         for end, constant in enumerate(_CONSTANTS if ends else (_ONE,)):
-            held = {}
+            held: dict[int, Node] = {}
             for product, blend in blends.items():
                 own = _ONE if blend is None else constant if blend.one else _ZERO
                 held |= dict.fromkeys(self.multiplies(vertices[product].value), own)

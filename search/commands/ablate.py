@@ -1,14 +1,16 @@
 """`cellsearch ablate`: what each part of a cell is worth."""
 
 import argparse
+import itertools
 import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from cells import Ablation, ablations, dead, digest
+from cells import Ablation, Part, ablations, dead, digest, unknown_name
 from search.commands.common_runs import add_common_runs, common_runs, told
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
@@ -19,8 +21,8 @@ from search.errors import UserError, at_least
 from search.loop.pools import Workers
 from search.loop.sources import read_cell
 from search.output.ablations import print_ablations, print_plan
-from search.procedure.objective import Paired
-from workers import Setting
+from search.procedure.config import Named
+from workers import model_width
 
 FOLDER: Final = "runs/ablate"
 
@@ -33,13 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CELL",
         help="a zoo name, a file of cell text, RUN:RANK of a run's table, or -",
     )
-    add_common_runs(parser, seeds=8)
     add(
-        "--settings",
-        type=int,
-        metavar="N",
-        help="the first N of the preset's common settings (all)",
+        "--parts",
+        metavar="A,B",
+        help=f"what it is to be without: some of {', '.join(Part)} (all)",
     )
+    add_common_runs(parser, seeds=8)
+    for flag, text in (
+        ("--settings", "the first N of the preset's common settings (all)"),
+        ("--budget", "updates of a training (the preset's)"),
+        ("--parameters", "weights of a model (the preset's)"),
+    ):
+        add(flag, type=int, metavar="N", help=text)
     add(
         "--dry-run",
         action="store_true",
@@ -59,22 +66,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Trains the cell without each of its parts; returns the exit status."""
-    config, objective = common_runs(options)
-    settings = _settings(objective, options.settings)
     name, cell = read_cell(options.cell)
     reason = dead(cell)
     if reason is not None:
         raise UserError(f"{name} ignores the {reason.missing}: it can learn nothing")
-    found = ablations(cell)
-    panel = ablation_panel(
-        (name, cell), found, config, settings, options.seeds, options.op
-    )
+    parts = _parts(options.parts)
+    found = [one for one in ablations(cell) if one.part in parts]
+    panel = _panel((name, cell), found, options)
     if options.dry_run:
         _say_plan(name, found, panel, as_json=options.json)
         return 0
 
-    pool = pool_options(options)
     # Whatever ends it, the same command goes on where it was.
+    pool = pool_options(options)
     try:
         with Workers(pool) as workers, Ledger.open(options.out) as ledger:
             panel.play(ledger, workers.pool, told)
@@ -98,15 +102,52 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(objective: Paired, count: int | None) -> tuple[Setting, ...]:
-    """The first of the common settings."""
-    at_least("`settings`", count, 1)
-    if count is not None and count > len(objective.panel):
+def _parts(text: str | None) -> list[str]:
+    """The kinds of parts that a person names; all without a name."""
+    parts = list(map(str, Part)) if text is None else text.split(",")
+    for part in parts:
+        if part not in set(Part):
+            raise UserError(unknown_name("part", part, list(Part)))
+    return parts
+
+
+def _panel(
+    cell: Named, found: Sequence[Ablation], options: argparse.Namespace
+) -> Panel:
+    """The runs that a person asks for.
+
+    Raises:
+        UserError: There can be no such runs.
+        CellError: No width fits the weights.
+    """
+    config, objective = common_runs(options)
+    for option in ("settings", "budget", "parameters"):
+        at_least(f"`{option}`", getattr(options, option), 1)
+    most = len(objective.panel)
+    if options.settings is not None and options.settings > most:
         raise UserError(
-            f"`settings` must be at most {len(objective.panel)}, the settings of the "
-            f"preset's panel, got {count}"
+            f"`settings` must be at most {most}, the settings of the preset's panel, "
+            f"got {options.settings}"
         )
-    return objective.panel[:count]
+    settings = objective.panel[: options.settings]
+    panel = ablation_panel(cell, found, config, settings, options.seeds, options.op)
+    return _sized(panel, options.budget, options.parameters)
+
+
+def _sized(panel: Panel, budget: int | None, parameters: int | None) -> Panel:
+    """The panel with other updates and weights, if any are asked for."""
+    if budget is not None:
+        tasks = tuple(replace(task, budget=budget) for task in panel.tasks)
+        panel = replace(panel, tasks=tasks)
+    if parameters is not None:
+        settings = [replace(one, parameters=parameters) for one in panel.settings]
+        panel = replace(panel, settings=tuple(settings))
+
+    # The whole cell comes first, and has most weights of all.
+    whole = next(iter(panel.cells.values()))
+    for task, setting in itertools.product(panel.tasks, panel.settings):
+        model_width(whole, setting.shape, task.task.task)
+    return panel
 
 
 def _say_plan(

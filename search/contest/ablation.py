@@ -165,7 +165,7 @@ def ablation_panel(
     alive = [one for one in ablated if one.dead is None]
     if not alive:
         said = f": {'; '.join(one.words for one in ablated)}" if ablated else ""
-        raise UserError(f"{cell[0]} can do without none of its parts{said}")
+        raise UserError(f"{cell[0]} has none of these parts, or needs them all{said}")
     cells: dict[str, Cell] = dict([cell, *((one.words, one.cell) for one in alive)])
     return Panel(
         cells=cells,

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,19 @@ from tests.support.searches import here, refused
 SMALL = ("--tasks", "echo,stack", "--settings", 2, "--seeds", 2)
 
 
-def stored(folder: Path) -> int:
-    """How many trainings there are."""
+def read(folder: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of the file that results are kept in."""
     file = sqlite3.connect(folder / RESULTS_FILE)
     try:
-        return int(file.execute("SELECT count(*) FROM runs").fetchone()[0])
+        return file.execute(sql).fetchall()
     finally:
         file.close()
+
+
+def stored(folder: Path) -> int:
+    """How many trainings there are."""
+    [[count]] = read(folder, "SELECT count(*) FROM runs")
+    return int(count)
 
 
 def test_the_table_has_the_parts_in_words_and_the_order_of_the_gates(
@@ -77,6 +84,16 @@ def test_a_dry_run_lists_what_would_be_trained_and_what_cannot_learn(
     assert not (tmp_path / "a").exists()
 
 
+def test_parts_updates_and_weights_may_be_chosen(tmp_path: Path) -> None:
+    sizes = ("--budget", 50, "--parameters", 3000)
+    words = ("ablate", "lstm", *SMALL, *sizes, "--parts", "gate,state")
+    _, err = here(*words, "--out", tmp_path / "a")
+    assert err.splitlines()[-1] == "40 of 40 trainings"
+    assert read(tmp_path / "a", "SELECT DISTINCT budget FROM runs") == [(50,)]
+    settings = read(tmp_path / "a", "SELECT value FROM settings")
+    assert {json.loads(text)["parameters"] for (text,) in settings} == {3000}
+
+
 def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +117,10 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
         (("lstm", "--seeds", 1), "--seeds must be at least 2"),
         (("lstm", "--settings", 0), "--settings must be at least 1"),
         (("lstm", "--settings", 9), "--settings must be at most 4, the settings of"),
+        (("lstm", "--parts", "gates"), "unknown part 'gates'"),
+        (("tanh", "--parts", "gate"), "tanh has none of these parts"),
+        (("lstm", "--budget", 0), "--budget must be at least 1"),
+        (("lstm", "--parameters", 9), "no width fits a budget of 9 parameters"),
         (("lstm", "--preset", "small"), "preset small has no common runs"),
         (("lstm", "--tasks", "eco"), "echo"),
     ],

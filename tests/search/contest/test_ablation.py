@@ -65,9 +65,8 @@ def test_rows_are_differences_in_pairs_the_most_important_first() -> None:
     both = [statistics.fmean(pair) for pair in zip(*pairs, strict=True)]
     # Three rows share the probability of error.
     t = stats.t.ppf(1 - 0.05 / 3 / 2, 7)
-    for one, score in zip(
-        [*pairs, both], [*row.scores.values(), row.mean], strict=True
-    ):
+    shown = [*row.scores.values(), row.mean]
+    for one, score in zip([*pairs, both], shown, strict=True):
         assert score.value == pytest.approx(statistics.fmean(one))
         assert score.high - score.value == pytest.approx(t * stats.sem(one))
         assert score.value - score.low == pytest.approx(t * stats.sem(one))
@@ -133,5 +132,5 @@ def test_all_have_the_same_runs_and_one_learns_no_biases() -> None:
 
 def test_a_cell_that_can_do_without_nothing_is_said() -> None:
     dead = tuple(replace(one, dead=GRU[1].dead or GRU[0].dead) for one in GRU[:2])
-    with pytest.raises(UserError, match="gru can do without none of its parts"):
+    with pytest.raises(UserError, match="gru has none of these parts, or needs them"):
         ablation_panel(("gru", ZOO["gru"]), dead, CONFIG, (), 2)
