@@ -7,6 +7,7 @@ and exports are imported when first used.
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from cells.ablation import Ablation, Part, ablations
 from cells.check import MAX_NODES, check
 from cells.growth import growth
 from cells.identity.canonical import Canonical, canonical, canonicalize, digest
@@ -23,7 +24,7 @@ from cells.own_ops import load_op, loaded_ops, op_names
 from cells.size import flops, num_params, recurrent_linears, width_for
 from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
-from cells.zoo.nearest import Nearest, nearest
+from cells.zoo.nearest import Nearest, nearest, published_name
 
 if TYPE_CHECKING:
     from cells.export import forms, name_values
@@ -37,6 +38,7 @@ __all__ = [
     "PUBLISHED",
     "TRANSFORMATIONS",
     "ZOO",
+    "Ablation",
     "Canonical",
     "Cell",
     "CellError",
@@ -47,6 +49,8 @@ __all__ = [
     "Nearest",
     "Node",
     "Op",
+    "Part",
+    "ablations",
     "canonical",
     "canonicalize",
     "check",
@@ -72,6 +76,7 @@ __all__ = [
     "op_names",
     "parse",
     "parse_named",
+    "published_name",
     "recurrent_linears",
     "response",
     "to_json",

@@ -34,6 +34,7 @@ ROOMS = {
         "export": {"identity", "notation", "scan", "zoo"},
         "liveness": {"identity"},
         "mutate": set(),
+        "ablation": {"identity", "liveness", "notation", "zoo"},
     },
     "workers": {
         "job": set(),

@@ -53,14 +53,19 @@ def nearest(cell: Cell) -> Nearest:
         CellError: The cell is not valid, or too symmetric (see `digest`).
     """
     form = canonicalize(cell)
-    for name, digest in _zoo_digests().items():
-        if digest == form.digest:
-            return Nearest(name, 0, f"equal to {name}")
+    equal = published_name(form.digest)
+    if equal is not None:
+        return Nearest(equal, 0, f"equal to {equal}")
     own = Parts(make_terms(form.cell))
     name, distance, mapped = _closest(own)
     edits = list_edits(own.vertices, glossary_of(PUBLISHED[name]), mapped)
     # Another digest is a difference, even where it is only in how sums are grouped.
     return Nearest(name, max(distance, 1), _sentence(name, distance, edits))
+
+
+def published_name(digest: str) -> str | None:
+    """The first published cell of a digest, if there is one."""
+    return next((n for n, own in _zoo_digests().items() if own == digest), None)
 
 
 def borrowed_names(cell: Cell) -> dict[int, str]:

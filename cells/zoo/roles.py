@@ -1,11 +1,11 @@
-"""What the parts of a published cell are called: gates, candidates, variables."""
+"""What the parts of a cell are called: gates, candidates, variables."""
 
 import ast
 import functools
 from typing import Final, NamedTuple
 
 from cells.identity.canonical import Canonical, canonicalize
-from cells.notation.text import variables
+from cells.notation.text import parse, variables
 from cells.zoo.published import Published
 from cells.zoo.terms import PRODUCT, STATES, SUM, Vertex, make_terms
 
@@ -13,7 +13,7 @@ _DEPTH: Final = 3
 
 
 class Glossary(NamedTuple):
-    """The parts of a published cell and what to call them.
+    """The parts of a cell, mostly a published one, and what to call them.
 
     Attributes:
         vertices: The parts, of its canonical form.
@@ -43,10 +43,15 @@ class Glossary(NamedTuple):
         return "the cell"
 
 
-@functools.cache
 def glossary_of(published: Published) -> Glossary:
     """The parts of a published cell, named as in its text."""
-    form = canonicalize(published.cell)
+    return glossary_of_text(published.text)
+
+
+@functools.cache
+def glossary_of_text(text: str) -> Glossary:
+    """The parts of a cell, named as in its text."""
+    form = canonicalize(parse(text))
     vertices = make_terms(form.cell)
     readers: list[list[int]] = [[] for _ in vertices]
     for part, vertex in enumerate(vertices):
@@ -54,7 +59,7 @@ def glossary_of(published: Published) -> Glossary:
             readers[child].append(part)
     glossary = Glossary(
         vertices,
-        _short_names(published, form, vertices),
+        _short_names(text, form, vertices),
         {},
         tuple(map(tuple, readers)),
     )
@@ -72,13 +77,13 @@ def glossary_of(published: Published) -> Glossary:
 
 
 def _short_names(
-    published: Published, form: Canonical, vertices: tuple[Vertex, ...]
+    text: str, form: Canonical, vertices: tuple[Vertex, ...]
 ) -> dict[int, str]:
-    """The publication's own names of the parts of its canonical form."""
-    function = ast.parse(published.text).body[0]
+    """A text's own names of the parts of its canonical form."""
+    function = ast.parse(text).body[0]
     assert isinstance(function, ast.FunctionDef)
     inputs = [argument.arg for argument in function.args.args]
-    written = variables(published.text)
+    written = variables(text)
     short = {}
     for part, vertex in enumerate(vertices):
         if vertex.op == "x":
@@ -105,7 +110,8 @@ def _role(glossary: Glossary, part: int) -> str:
         kinds = [kind for kind in kinds if kind]
         if kinds:
             kind = kinds[0] if len(set(kinds)) == 1 else "gate"
-            return f"the {kind}" if name in kind.split() else f"the {kind} {name}"
+            named = f"the {kind} {name}".strip()
+            return f"the {kind}" if name in kind.split() else named
 
     # A candidate is an activation of linears that the publication calls nothing else.
     ops = {glossary.vertices[child].op for _, child in vertex.children}
@@ -173,19 +179,19 @@ def expression(
             for text in (expression(vertices, child, names, depth - 1),)
         )
     if vertex.op == SUM:
-        return _joined(vertices, vertex.children, names, depth)
+        return joined(vertices, vertex.children, names, depth)
     if vertex.family == "one":
-        return f"{vertex.op}({_joined(vertices, vertex.children, names, depth)})"
+        return f"{vertex.op}({joined(vertices, vertex.children, names, depth)})"
     children = [child for _, child in vertex.children]
     args = [expression(vertices, child, names, depth - 1) for child in children]
     return f"{vertex.op}({', '.join(args)})"
 
 
-def _joined(
+def joined(
     vertices: tuple[Vertex, ...],
     terms: tuple[tuple[int, int], ...],
     names: dict[int, str],
-    depth: int,
+    depth: int = _DEPTH,
 ) -> str:
     """A sum of terms in the notation of cell texts: what is added comes first."""
     text = ""

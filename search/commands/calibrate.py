@@ -6,17 +6,16 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from search.commands.common_runs import add_common_runs, common_runs, told
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.calibration import calibrate, panel_document
 from search.contest.ledger import Ledger
-from search.contest.panel import Panel, PanelTask
-from search.errors import UserError, at_least
+from search.contest.panel import Panel, panel_tasks
+from search.errors import UserError
 from search.loop.pools import Workers
 from search.loop.sources import read_cells
 from search.output.tables import print_calibration
-from search.procedure.presets import preset_document, search_names
-from search.procedure.reader import make_config
 
 CELLS: Final = (
     "gru",
@@ -41,10 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add = parser.add_argument
     add("cells", nargs="*", metavar="CELL", help="cells (a dozen of the zoo)")
-    add("--tasks", metavar="A,B", help="tasks, separated by commas (the preset's)")
-    add("--preset", default="quick", help="a search by common runs (quick)")
-    add("--seeds", type=int, default=3, metavar="N", help="seeds of each setting (3)")
-    add("--seed", type=int, default=0, metavar="N", help="the first of them (0)")
+    add_common_runs(parser, seeds=3)
     add(
         "--reliability",
         type=float,
@@ -60,20 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Trains the panel and prints what it is worth; returns the exit status."""
-    at_least("`seeds`", options.seeds, 2)
     if not 0 < options.reliability < 1:
         raise UserError(f"`reliability` must be in (0, 1), got {options.reliability}")
-    changes = {"preset": options.preset, "seed": options.seed}
-    if options.tasks:
-        changes["tasks"] = options.tasks.split(",")
-    config = make_config(changes)
-    objective = config.objective
-    if objective is None:
-        others = (n for n in search_names() if "objective" in preset_document(n))
-        raise UserError(
-            f"preset {options.preset} has no common runs; those of {', '.join(others)} "
-            "have"
-        )
+    config, objective = common_runs(options)
 
     # The baseline is one of the cells, whatever else is named.
     cells = dict(read_cells(options.cells or CELLS))
@@ -82,17 +67,15 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"`cells` needs two besides the baseline, got {len(cells) - 1}")
     panel = Panel(
         cells=cells,
-        tasks=tuple(
-            PanelTask(stage.name, stage.task, stage.plan.budget, stage.training)
-            for stage in config.tasks
-        ),
+        tasks=panel_tasks(config),
         settings=objective.panel,
         repeats=tuple(range(options.seeds)),
         seed=config.seed,
         floor=objective.floor,
+        ops=tuple(options.op),
     )
     with Workers(pool_options(options)) as workers, Ledger.open(options.out) as ledger:
-        panel.play(ledger, workers.pool, _told)
+        panel.play(ledger, workers.pool, told)
         results, spent = panel.results(ledger), ledger.spent()
     found = calibrate(
         panel,
@@ -113,8 +96,3 @@ def run(options: argparse.Namespace) -> int:
     print("\n# the cheapest panel, to begin a configuration with:")
     print(tomli_w.dumps(panel_document(objective, found.cheapest)))
     return 0
-
-
-def _told(done: int, whole: int) -> None:
-    if done % 20 == 0 or done == whole:
-        print(f"{done} of {whole} trainings", file=sys.stderr)

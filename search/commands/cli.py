@@ -52,6 +52,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "score cells on tasks, and print the table of the 2015 paper for them",
         beside=True,
     ),
+    "ablate": Command(
+        "search.commands.ablate",
+        "score a cell without each of its gates, biases, further states and linears",
+        beside=True,
+    ),
     "calibrate": Command(
         "search.commands.calibrate",
         "say whether tasks tell cells apart, and which panel of runs does it cheapest",

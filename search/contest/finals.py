@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from cells import Cell
-from search.contest.panel import Array, Panel, PanelTask
-from search.contest.variance import LEVEL, Bounds, mean_interval
+from search.contest.panel import Array, Panel, PanelTask, panel_tasks
+from search.contest.variance import Bounds, mean_interval, shared_level
 from search.errors import UserError
 from search.procedure.config import Config
 from workers import TaskSpec
@@ -196,15 +196,11 @@ def finals_panel(config: Config, cells: Mapping[str, Cell]) -> Panel:
         )
         for name in chosen.tasks
     )
-    searched = (
-        PanelTask(stage.name, stage.task, stage.plan.budget, stage.training)
-        for stage in config.tasks
-    )
     # Seeds of the search are numbered from 0 to its most: those after it are fresh.
     start = objective.most_seeds
     return Panel(
         cells=cells,
-        tasks=(*searched, *others),
+        tasks=(*panel_tasks(config), *others),
         settings=chosen.panel,
         repeats=tuple(range(start, start + chosen.seeds)),
         seed=config.seed,
@@ -275,7 +271,7 @@ def _fitness(differences: Array) -> Bounds:
     return Bounds(
         min(mean_interval(task).value for task in tasks),
         min(mean_interval(task).low for task in tasks),
-        min(mean_interval(task, _shared(tasks)).high for task in tasks),
+        min(mean_interval(task, shared_level(len(tasks))).high for task in tasks),
     )
 
 
@@ -287,9 +283,4 @@ def _is_ahead(best: Array, other: Array) -> bool:
     """
     worst = other[other.mean(axis=(1, 2)).argmin()]
     gaps = [(task - worst).mean(axis=0) for task in best]
-    return all(mean_interval(gap, _shared(gaps)).low > 0 for gap in gaps)
-
-
-def _shared(tasks: Sequence[Array]) -> float:
-    """The level of each task's interval if all are to be right (Bonferroni)."""
-    return 1 - (1 - LEVEL) / len(tasks)
+    return all(mean_interval(gap, shared_level(len(gaps))).low > 0 for gap in gaps)

@@ -1,6 +1,7 @@
 """Many cells on the same runs: common settings and seeds, on every task.
 
-What `calibrate` finds the worth of tasks by, and what finals compare the best cells by.
+What `calibrate` finds the worth of tasks by, finals compare the best cells by, and
+ablations what is left of a cell.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from cells import Cell, canonicalize
 from search.contest.ledger import Ledger
+from search.procedure.config import Config
 from search.procedure.objective import log_loss
 from workers import Job, Pool, Result, Setting, TaskSpec, Training, make_job
 
@@ -43,6 +45,14 @@ class PanelTask:
     training: Training
 
 
+def panel_tasks(config: Config) -> tuple[PanelTask, ...]:
+    """The tasks of a search as a panel has them."""
+    return tuple(
+        PanelTask(stage.name, stage.task, stage.plan.budget, stage.training)
+        for stage in config.tasks
+    )
+
+
 @dataclass(frozen=True)
 class Panel:
     """All cells on all tasks with all settings and seeds.
@@ -55,6 +65,7 @@ class Panel:
         seed: See `repeats`.
         floor: See `objective.log_loss`.
         ops: `module:op` of a person's own ops.
+        held: Names of cells whose biases are not learned.
     """
 
     cells: Mapping[str, Cell]
@@ -64,6 +75,7 @@ class Panel:
     seed: int = 0
     floor: float = 0.01
     ops: tuple[str, ...] = ()
+    held: frozenset[str] = frozenset()
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -85,7 +97,8 @@ class Panel:
         Cell by cell and setting by setting: a program that is compiled serves all
         tasks and seeds before the next one is needed.
         """
-        for cell, (form, digest) in enumerate(self._forms):
+        for cell, (name, (form, digest)) in enumerate(self._forms.items()):
+            biases = name not in self.held
             for setting, one in enumerate(self.settings):
                 for task, about in enumerate(self.tasks):
                     for number, repeat in enumerate(self.repeats):
@@ -98,7 +111,7 @@ class Panel:
                             (one,),
                             about.budget,
                             seed=self.seed + repeat,
-                            training=about.training,
+                            training=dataclasses.replace(about.training, biases=biases),
                             ops=self.ops,
                             known=digest,
                         )
@@ -165,9 +178,9 @@ class Panel:
             told(done, len(self))
 
     @cached_property
-    def _forms(self) -> list[tuple[Cell, str]]:
-        forms = [canonicalize(cell) for cell in self.cells.values()]
-        return [(form.cell, form.digest) for form in forms]
+    def _forms(self) -> dict[str, tuple[Cell, str]]:
+        forms = {name: canonicalize(cell) for name, cell in self.cells.items()}
+        return {name: (form.cell, form.digest) for name, form in forms.items()}
 
 
 def _known(ledger: Ledger, job: Job) -> Result | None:

@@ -259,6 +259,11 @@ def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Bounds:
     return Bounds(mean, mean - half, mean + half)
 
 
+def shared_level(count: int) -> float:
+    """The level of each of so many intervals if all are to be right (Bonferroni)."""
+    return 1 - (1 - LEVEL) / count
+
+
 def standard_error(values: NDArray[np.float64]) -> float:
     """Of the mean of independent values; infinite for one."""
     if len(values) < 2:

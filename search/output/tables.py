@@ -29,7 +29,7 @@ def print_leaderboard(board: Leaderboard, stream: IO[str], count: int) -> None:
     if not board.rows(1) and not board.named():
         print("no cell has been evaluated yet", file=stream)
     else:
-        console = _console(stream)
+        console = console_of(stream)
         console.print(leaderboard_table(board, count, console.width))
     for line in board.terms.legend:
         print(line, file=stream)
@@ -48,7 +48,7 @@ def leaderboard_table(board: Leaderboard, count: int, width: int) -> "Table":
     rest = [row for row in board.named() if row.member.digest not in ranks]
     lines = [_columns(row, board.terms.trials) for row in (*rows, *rest)]
     shown = _fitting(lines, width)
-    table = _table()
+    table = new_table()
     for index in shown:
         name = lines[0][index][0]
         table.add_column(name, justify="left" if name == "cell" else "right")
@@ -56,7 +56,7 @@ def leaderboard_table(board: Leaderboard, count: int, width: int) -> "Table":
         if number == len(rows):
             table.add_section()
         style = "dim" if number >= len(rows) else None
-        table.add_row(*_plain(line[index][1] for index in shown), style=style)
+        table.add_row(*plain_texts(line[index][1] for index in shown), style=style)
     return table
 
 
@@ -95,8 +95,8 @@ def _columns(row: LeaderboardRow, trials: str) -> list[tuple[str, str]]:
 
 def print_finals(finals: FinalTable, stream: IO[str]) -> None:
     """Prints how the best cells did on runs that took no part in the search."""
-    console = _console(stream)
-    table = _table()
+    console = console_of(stream)
+    table = new_table()
     table.add_column("cell")
     table.add_column("fitness", justify="right")
     for score in finals.rows[0].scores:
@@ -132,7 +132,7 @@ def print_finals(finals: FinalTable, stream: IO[str]) -> None:
 
 def print_calibration(found: Calibration, stream: IO[str]) -> None:
     """Prints what tasks and a panel are worth."""
-    table = _table()
+    table = new_table()
     table.add_column("task")
     for name in ("cell", "setting", "seed", "reliability", "baseline ends at"):
         table.add_column(name, justify="right")
@@ -144,7 +144,7 @@ def print_calibration(found: Calibration, stream: IO[str]) -> None:
             f"{one.reliability.value:.2f} ({low:.2f}-{high:.2f})",
             f"{one.end:.2f} of uniform",
         )
-    console = _console(stream)
+    console = console_of(stream)
     console.print(table)
     settings, seeds = found.panel
     best = found.cheapest
@@ -166,13 +166,13 @@ def print_calibration(found: Calibration, stream: IO[str]) -> None:
 
 
 def _values_table(found: Calibration) -> "Table":
-    table = _table()
+    table = new_table()
     table.add_column("cell")
     for name in ("least", *(one.task for one in found.tasks)):
         table.add_column(name, justify="right")
     for name, values in found.cells.items():
         row = [f"{value:+.3f}" for value in (min(values), *values)]
-        table.add_row(*_plain([name, *row]))
+        table.add_row(*plain_texts([name, *row]))
     return table
 
 
@@ -181,7 +181,7 @@ _VERDICTS: Final = {"better": "+", "worse": "-", "tie": " "}
 
 def print_scoreboard(board: Scoreboard, stream: IO[str]) -> None:
     """Prints how cells did, what the marks mean, and the best settings."""
-    console = _console(stream)
+    console = console_of(stream)
     console.print(_main_table(board))
     for line in _scoreboard_legend(board):
         console.print(plain(line), markup=False, highlight=False)
@@ -189,7 +189,7 @@ def print_scoreboard(board: Scoreboard, stream: IO[str]) -> None:
 
 
 def _main_table(board: Scoreboard) -> "Table":
-    table = _table()
+    table = new_table()
     table.add_column("cell")
     for task, metric in board.metrics.items():
         table.add_column(f"{task}\n{metric.name}", justify="right", no_wrap=True)
@@ -198,10 +198,10 @@ def _main_table(board: Scoreboard) -> "Table":
     if board.baseline_name and len(board.metrics) > 1:
         table.add_column("min\nratio", justify="right")
     for row in board.rows:
-        table.add_row(*_plain(_score_columns(board, row)))
+        table.add_row(*plain_texts(_score_columns(board, row)))
     if board.baseline:
         table.add_section()
-        table.add_row(*_plain(_score_columns(board, board.baseline)))
+        table.add_row(*plain_texts(_score_columns(board, board.baseline)))
     return table
 
 
@@ -259,7 +259,7 @@ def _scoreboard_legend(board: Scoreboard) -> list[str]:
 
 
 def _settings_table(board: Scoreboard) -> "Table":
-    table = _table()
+    table = new_table()
     for name in ("task", "cell", "best setting"):
         table.add_column(name)
     for name in ("its best", "runs"):
@@ -271,7 +271,7 @@ def _settings_table(board: Scoreboard) -> "Table":
             setting = "-" if score is None else describe_setting(score.setting)
             best = _number(None if score is None else score.best, 4)
             runs = str(row.trainings[task])
-            table.add_row(*_plain([task, row.name, setting, best, runs]))
+            table.add_row(*plain_texts([task, row.name, setting, best, runs]))
         table.add_section()
     return table
 
@@ -298,20 +298,22 @@ def _thousands(count: int) -> str:
     return str(count)
 
 
-def _console(stream: IO[str]) -> "Console":
+def console_of(stream: IO[str]) -> "Console":
+    """A console that writes to a stream."""
     from rich.console import Console
 
     return Console(file=stream, width=None if stream.isatty() else PIPE_COLUMNS)
 
 
-def _plain(columns: Iterable[str]) -> "Iterator[Text]":
+def plain_texts(columns: Iterable[str]) -> "Iterator[Text]":
     """Names as they are: `rich` would take what is in brackets for a style."""
     from rich.text import Text
 
     return (Text(plain(column)) for column in columns)
 
 
-def _table() -> "Table":
+def new_table() -> "Table":
+    """A table as all of them look."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

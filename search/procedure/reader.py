@@ -61,7 +61,7 @@ KEYS: Final = (
 ALL: Final = "*"
 """What all plans have that do not say otherwise; of an unnamed task it is the plan."""
 
-OF_JOBS: Final = ("schedule", "test")
+OF_JOBS: Final = ("schedule", "test", "biases")
 """Fields of `Training` that are not for a person to choose here."""
 
 _TRAINING: Final = tuple(

@@ -166,6 +166,7 @@ def test_a_job_survives_json():
         divergence=3,
         memory_limit_bytes=10**9,
         test=True,
+        biases=False,
     )
     task = TaskSpec("arithmetic", "small", (("digits", 4), ("fresh", False)), seed=3)
     setting = Setting(1, 2, 5, 2, 50_000, dropout=0.3, constant_epochs=4, decay=0.5)

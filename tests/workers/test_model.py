@@ -138,6 +138,20 @@ def test_each_optimizer_takes_the_step_of_optax(optimizer):
     )
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_biases_of_cells_stay_where_they_start_if_they_are_not_learned(optimizer):
+    net, data = model("lstm_b"), windows()
+    training = Training(optimizer, biases=False)
+    program = Program(net, "softmax", B, training, divergence_loss=1e9)
+    hyper = Hyper(np.float32(0.1), np.float32(1.0), np.zeros(2, np.uint32))
+    state = program.train(program.initial([3], [1.0]), data, 0, W, hyper)
+    before, after = net.init(3, 1.0), state.params
+    for name, weights in before["layers"][0].items():
+        np.testing.assert_array_equal(after["layers"][0][name]["bias"], weights["bias"])
+        assert (after["layers"][0][name]["kernel"] != weights["kernel"]).any()
+    assert (after["readout"]["bias"] != 0).any()
+
+
 @pytest.mark.parametrize("readout", READOUTS)
 def test_validation_sums_agree_with_the_reference_metrics(readout):
     frames = readout == "sigmoid"

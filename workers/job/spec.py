@@ -64,6 +64,8 @@ class Training:
         memory_limit_bytes: A setting that needs more is `OOM` without being tried.
         test: Whether the test split is scored with the weights of the best
             validation.
+        biases: Whether the biases of cells are learned; if not, they stay where they
+            start.
     """
 
     optimizer: str = "sgd"
@@ -72,6 +74,7 @@ class Training:
     divergence: float = 4.0
     memory_limit_bytes: int | None = None
     test: bool = False
+    biases: bool = True
 
     def __post_init__(self) -> None:
         """Refuses choices that do not exist.

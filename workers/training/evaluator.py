@@ -289,7 +289,7 @@ def _program_key(job: Job, task: Task) -> str:
     """
     training = job.training
     kind = (task.num_inputs, task.num_outputs, task.readout, task.batch_size)
-    how = (job.optimizer, training.products, training.divergence)
+    how = (job.optimizer, training.products, training.divergence, training.biases)
     return json.dumps((job.digest, job.shape, kind, task.uniform_loss, how))
 
 

@@ -223,6 +223,7 @@ class Program:
             return total / self.batch, (new, total)
 
         grads, (carry, total) = jax.grad(objective, has_aux=True)(state.params)
+        grads = self._learned(grads)
         optimizer = self._optimizer(hyper.rate, hyper.clip)
         with jax.numpy_dtype_promotion("standard"):  # Optax's Adam mixes types
             steps, inner = optimizer.update(grads, state.optimizer, state.params)
@@ -232,7 +233,7 @@ class Program:
         judged = index + 1 >= JUDGED_AFTER
         lost = judged & (loss_sum > self.divergence_loss * positions)
         return TrainState(
-            params=optax.apply_updates(state.params, steps),
+            params=optax.apply_updates(state.params, self._learned(steps)),
             optimizer=inner,
             carry=carry,
             loss_sum=loss_sum,
@@ -240,6 +241,13 @@ class Program:
             updates=state.updates + state.alive.astype(jnp.int32),
             alive=state.alive & jnp.isfinite(total) & ~lost,
         )
+
+    def _learned(self, changes: Params) -> Params:
+        """Gradients or steps; none of biases of cells that stay where they start."""
+        if self.training.biases:
+            return changes
+        held = jax.tree.map_with_path(_without_bias, changes["layers"])
+        return {**changes, "layers": held}
 
     def _optimizer(self, rate: Any, clip: Any) -> optax.GradientTransformation:
         row = OPTIMIZER_ROWS[self.training.optimizer]
@@ -280,6 +288,10 @@ class Program:
         """Nats at each position [T, B]; 0 where it is not scored."""
         losses = READOUTS[self.readout].loss(logits, jnp.asarray(window.targets))
         return jnp.where(window.scored, losses, 0.0)
+
+
+def _without_bias(path: tuple[Any, ...], change: jax.Array) -> jax.Array:
+    return jnp.zeros_like(change) if path[-1].key == "bias" else change
 
 
 def _reset(carry: Carry, reset: Array) -> Carry:
