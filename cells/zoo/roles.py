@@ -48,16 +48,16 @@ def glossary_of(published: Published) -> Glossary:
     """The parts of a published cell, named as in its text."""
     form = canonicalize(published.cell)
     vertices = make_terms(form.cell)
+    return make_glossary(vertices, short_names(published, form, vertices))
+
+
+def make_glossary(vertices: tuple[Vertex, ...], short: dict[int, str]) -> Glossary:
+    """Parts with names, and the roles that follow; `short` may get a candidate."""
     readers: list[list[int]] = [[] for _ in vertices]
     for part, vertex in enumerate(vertices):
         for _, child in vertex.children:
             readers[child].append(part)
-    glossary = Glossary(
-        vertices,
-        _short_names(published, form, vertices),
-        {},
-        tuple(map(tuple, readers)),
-    )
+    glossary = Glossary(vertices, short, {}, tuple(map(tuple, readers)))
 
     # Roles are found by names and places, so the names come first.
     for part in range(len(vertices)):
@@ -71,7 +71,7 @@ def glossary_of(published: Published) -> Glossary:
     return glossary
 
 
-def _short_names(
+def short_names(
     published: Published, form: Canonical, vertices: tuple[Vertex, ...]
 ) -> dict[int, str]:
     """The publication's own names of the parts of its canonical form."""
@@ -105,7 +105,9 @@ def _role(glossary: Glossary, part: int) -> str:
         kinds = [kind for kind in kinds if kind]
         if kinds:
             kind = kinds[0] if len(set(kinds)) == 1 else "gate"
-            return f"the {kind}" if name in kind.split() else f"the {kind} {name}"
+            return (
+                f"the {kind}" if name in ("", *kind.split()) else f"the {kind} {name}"
+            )
 
     # A candidate is an activation of linears that the publication calls nothing else.
     ops = {glossary.vertices[child].op for _, child in vertex.children}

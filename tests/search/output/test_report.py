@@ -40,7 +40,7 @@ from tests.support.searches import (
 
 DEMO = ("--preset", "tiny", "--seed", "3", "--set", 'references=["mut1"]')
 SECTIONS = (
-    *("fitness", "funnel", "table", "lineage"),
+    *("fitness", "funnel", "table", "lineage", "tree"),
     *("size", "settings", "time", "reproduce"),
 )
 HOSTILE = (
