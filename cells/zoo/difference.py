@@ -54,19 +54,20 @@ def difference(old: Spelling, cell: Cell) -> Difference:
     Raises:
         CellError: The cell is not valid.
     """
-    own, other = Parts(make_terms(canonicalize(cell).cell)), Parts(old.parts)
+    form = canonicalize(cell)
+    own, other = Parts(make_terms(form.cell)), Parts(old.parts)
     mapped = align(own, other)
     if len(own) <= MAX_PARTS:
         _, mapped = improve(own, other, mapped)
     edits = list_edits(own.vertices, make_glossary(old.parts, dict(old.names)), mapped)
-    new = respell(old, tuple(own.vertices), mapped)
+    new = respell(old, form, tuple(own.vertices), mapped)
     # Another digest is a difference, even where it is only in how sums are grouped.
     words = tuple(map(clause, edits)) or ("sums grouped otherwise",)
     return Difference(new, words, tuple(_changed(old.statements, new.statements)))
 
 
 def marked(lines: Sequence[Sequence[Piece]]) -> str:
-    """Statements on one line, what is gone as `[-old-]` and what is new as `{+new+}`."""
+    """Statements on one line: what is gone as `[-old-]`, what has come as `{+new+}`."""
     return "; ".join(
         "".join(_MARKS[piece.kind].format(piece.text) for piece in line)
         for line in lines
@@ -103,7 +104,7 @@ def _pieces(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
         gone, come = ("".join(tokens) for tokens in region.of(old, new))
         same = "".join(old[at : region.start])
         # A space before both stands outside of the marks.
-        if (gone or " ")[0] == (come or " ")[0] == " ":
+        if gone[:1] == come[:1] == " ":
             same, gone, come = same + " ", gone.lstrip(), come.lstrip()
         pieces = Piece("same", same), Piece("old", gone), Piece("new", come)
         yield from (piece for piece in pieces if piece.text)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from cells.identity.canonical import canonicalize
+from cells.identity.canonical import Canonical, canonicalize
 from cells.ir import Cell, Node, node_name
 from cells.notation.layout import Piece, lay_out, state_names, written
 from cells.zoo import PUBLISHED
@@ -62,7 +62,7 @@ def spell(cell: Cell) -> Spelling:
         if published.digest == form.digest:
             short = short_names(row, published, parts)
             order = [_place(published.nodes, vertex.value - first) for vertex in parts]
-            return _spelled(parts, order, short, len(row.cell.nodes))
+            return _spelled(form, parts, order, short, len(row.cell.nodes))
 
     # Any other cell has the names that its text has.
     values = {vertex.value: part for part, vertex in enumerate(parts)}
@@ -71,22 +71,24 @@ def spell(cell: Cell) -> Spelling:
         for value, _ in lay_out(form.cell).statements
         if value in values
     }
-    return _spelled(parts, list(range(len(parts))), short, len(form.cell.nodes))
+    places = list(range(len(parts)))
+    return _spelled(form, parts, places, short, len(form.cell.nodes))
 
 
 def respell(
-    old: Spelling, parts: tuple[Vertex, ...], mapped: Sequence[int]
+    old: Spelling, form: Canonical, parts: tuple[Vertex, ...], mapped: Sequence[int]
 ) -> Spelling:
     """A cell in the order and names of another.
 
     Args:
         old: The other one.
+        form: The cell.
         parts: The cell as sums of terms and products of factors.
         mapped: For each of its parts that of the other that it stands for, or -1.
     """
     order = [float(place) if place >= 0 else None for place in mapped]
     names = {p: old.names[q] for p, q in enumerate(mapped) if q in old.names}
-    return _spelled(parts, order, names, old.numbered)
+    return _spelled(form, parts, order, names, old.numbered)
 
 
 def _place(nodes: Sequence[int | None], node: int) -> float | None:
@@ -96,13 +98,17 @@ def _place(nodes: Sequence[int | None], node: int) -> float | None:
 
 
 def _spelled(
+    form: Canonical,
     parts: tuple[Vertex, ...],
     order: Sequence[float | None],
     names: Mapping[int, str],
     numbered: int,
 ) -> Spelling:
     """Parts in an order, with a statement for what has a name or is read twice."""
+    # Sums that are grouped otherwise may, now and then, be another canonical form.
     cell, moved = _arranged(parts, order)
+    if canonicalize(cell).digest != form.digest:
+        cell, moved = form.cell, list(range(len(parts)))
     arranged = make_terms(cell)
     called = dict(enumerate(("x", *state_names(cell.num_states))))
     called |= {moved[p]: n for p, n in names.items() if moved[p] >= cell.num_inputs}

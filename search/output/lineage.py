@@ -8,7 +8,7 @@ from cells import Difference, Spelling, difference, marked, spell
 from search.output.gains import Gains
 from search.output.markdown import safe_name
 from search.output.words import plain
-from search.procedure.population import Member
+from search.procedure.population import Member, Population
 from search.procedure.procedure import Procedure
 
 MOST_EDITS: Final = 5
@@ -83,11 +83,8 @@ class Lineages:
 
     def of(self, member: Member) -> tuple[LineageStep, ...]:
         """The ancestors of a cell, a seed first, the cell last."""
-        line, members = [member], self._population.members
-        while line[-1].parent in members:
-            line.append(members[line[-1].parent])
         steps: list[LineageStep] = []
-        for ancestor in reversed(line):
+        for ancestor in reversed(list(line_of(self._population, member))):
             if ancestor.digest not in self._steps:
                 before = steps[-1] if steps else None
                 self._steps[ancestor.digest] = self._step(ancestor, before)
@@ -107,6 +104,16 @@ class Lineages:
             change=change,
             spelling=change.spelling,
         )
+
+
+def line_of(population: Population, member: Member) -> Iterator[Member]:
+    """A cell, its parent, and so on."""
+    parent: Member | None = member
+    while parent is not None:
+        yield parent
+        older = population.members.get(parent.parent)
+        # In a damaged file a cell might descend from itself.
+        parent = older if older and older.birth < parent.birth else None
 
 
 def render_lineage(

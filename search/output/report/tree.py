@@ -1,12 +1,12 @@
 """The family tree of a search: who descends from whom, as a list to fold out."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from search.output.lineage import Lineages, gain_words
-from search.procedure.population import Member
+from search.output.lineage import Lineages, gain_words, line_of
+from search.procedure.population import Member, Population
 from search.procedure.procedure import Procedure
 
 SAID: Final = 1000
@@ -44,18 +44,22 @@ class TreeLine:
 
 def tree_lines(procedure: Procedure, lineages: Lineages) -> Iterator[TreeLine]:
     """All ranked cells, each after its parent, the best first among siblings."""
-    ranked, members = procedure.population.ranked, procedure.population.members
-    known = {member.digest for member in ranked}
+    population = procedure.population
+    ranked, known = population.ranked, {m.digest for m in population.ranked}
     children: dict[str, list[Member]] = {}
     for member in ranked:  # best first
-        parent = member.parent if member.parent in known else ""
+        _, *above = line_of(population, member)
+        parent = above[0].digest if above and above[0].digest in known else ""
         children.setdefault(parent, []).append(member)
-    lost = (m for m in members.values() if m.digest not in known and not m.under_way)
+    lost = (
+        member
+        for member in population.members.values()
+        if member.digest not in known and not member.under_way
+    )
     dropped = Counter(member.parent for member in lost)
-    ranks = {m.digest: i for i, m in enumerate(procedure.population.best, 1)}
+    ranks = {m.digest: i for i, m in enumerate(population.best, 1)}
     said = {m.digest for m in ranked[:SAID]}
-    shown = _way_to_the_best(ranked, members)
-    counts = _descendants(ranked, members)
+    shown, counts = _way_to_the_best(population), _descendants(population)
 
     # Depth first, with a stack: a lineage may be longer than calls may nest.
     pending = [(member, 1) for member in reversed(children.get("", []))]
@@ -80,28 +84,16 @@ def tree_lines(procedure: Procedure, lineages: Lineages) -> Iterator[TreeLine]:
         )
 
 
-def _way_to_the_best(
-    ranked: Sequence[Member], members: Mapping[str, Member]
-) -> set[str]:
+def _way_to_the_best(population: Population) -> set[str]:
     """The best mutant and its ancestors."""
-    best = next((member for member in ranked if member.parent), None)
-    return set() if best is None else {m.digest for m in _line(best, members)}
+    best = next((member for member in population.ranked if member.parent), None)
+    return set() if best is None else {m.digest for m in line_of(population, best)}
 
 
-def _descendants(
-    ranked: Sequence[Member], members: Mapping[str, Member]
-) -> Counter[str]:
+def _descendants(population: Population) -> Counter[str]:
     return Counter(
         ancestor.digest
-        for member in ranked
-        for ancestor in _line(member, members)
+        for member in population.ranked
+        for ancestor in line_of(population, member)
         if ancestor is not member
     )
-
-
-def _line(member: Member, members: Mapping[str, Member]) -> Iterator[Member]:
-    """A cell, its parent, and so on."""
-    yield member
-    while member.parent in members:
-        member = members[member.parent]
-        yield member
