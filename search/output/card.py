@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cells import Cell, name_values, to_text
+from cells import Cell, StateClass, name_values, to_text
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun, metadata
 from search.output.card_scores import final_card, score_parts, task_cards
@@ -171,7 +171,8 @@ def _sizes(card: Card) -> str:
         f"{card['states']} {states}, {card['nodes']} nodes, {card['linears']} of them "
         f"matrices; at width {card['width']} {card['parameters']:,} parameters, "
         f"{card['flops']:,} FLOPs a step forward and {card['training_flops']:,} in "
-        f"training. Digest `{card['digest']}`."
+        f"training. Class: {StateClass(card['state_class']).words}. Digest "
+        f"`{card['digest']}`."
     )
 
 

@@ -52,8 +52,9 @@ class LineageStep:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values: the same for the same search."""
-        gain, half = self.gain, self.half
-        known = gain is not None and half is not None
+        interval = None
+        if self.gain is not None and self.half is not None:
+            interval = [self.gain - self.half, self.gain + self.half]
         return {
             "name": self.member.name,
             "digest": self.member.digest,
@@ -61,8 +62,8 @@ class LineageStep:
             "depth": self.member.depth,
             "rules": list(self.member.rules),
             "fitness": self.fitness,
-            "gain": gain,
-            "interval": [gain - half, gain + half] if known else None,
+            "gain": self.gain,
+            "interval": interval,
             "edits": list(self.change.words) if self.change else [],
             "difference": marked(self.change.lines) if self.change else "",
             "text": self.spelling.text(safe_name(self.member.name)),
