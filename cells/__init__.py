@@ -22,9 +22,12 @@ from cells.notation.tokens import CellSyntaxError
 from cells.ops import OP_SETS, OPS, CellError, Op
 from cells.own_ops import load_op, loaded_ops, op_names
 from cells.size import flops, num_params, recurrent_linears, width_for
+from cells.state_class import StateClass, state_class
 from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
 from cells.zoo.nearest import Nearest, nearest, published_name
+from cells.zoo.difference import Difference, Piece, difference, marked
+from cells.zoo.spelling import Spelling, spell
 
 if TYPE_CHECKING:
     from cells.export import forms, name_values
@@ -44,6 +47,7 @@ __all__ = [
     "CellError",
     "CellSyntaxError",
     "Dead",
+    "Difference",
     "Layer",
     "Mutant",
     "Nearest",
@@ -51,10 +55,14 @@ __all__ = [
     "Op",
     "Part",
     "ablations",
+    "Piece",
+    "Spelling",
+    "StateClass",
     "canonical",
     "canonicalize",
     "check",
     "dead",
+    "difference",
     "digest",
     "draw_png",
     "draw_svg",
@@ -68,6 +76,7 @@ __all__ = [
     "load_op",
     "loaded_ops",
     "lower",
+    "marked",
     "mutate",
     "name_values",
     "nearest",
@@ -79,6 +88,8 @@ __all__ = [
     "published_name",
     "recurrent_linears",
     "response",
+    "spell",
+    "state_class",
     "to_json",
     "to_text",
     "unknown_name",

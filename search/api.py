@@ -35,9 +35,11 @@ from search.output.cell import cell_facts, render_cell
 from search.output.display import ContestDisplay, SearchDisplay, print_end
 from search.output.export import export_run
 from search.output.leaderboard import WIDTH, Leaderboard
+from search.output.lineage import Lineages
 from search.output.markdown import safe_name
 from search.output.status import run_facts
 from search.procedure.own_code import OwnCode
+from search.procedure.population import Member
 from search.procedure.presets import search_names
 from search.procedure.reader import PRESET
 from workers import PoolOptions
@@ -140,11 +142,14 @@ class Run:
     def show(self, rank: int) -> Picture:
         """A cell of the table as a picture; see `cell`."""
         with self._replayed() as (_, engine):
-            ranked = engine.procedure.population.best
-            if not 1 <= rank <= len(ranked):
-                raise UserError(f"`rank` must be 1 to {len(ranked)}, got {rank}")
-            member = ranked[rank - 1]
+            member = self._ranked(engine, rank)
             return Picture(member.name, member.cell())
+
+    def lineage(self, rank: int) -> list[dict[str, Any]]:
+        """The way from a seed to a cell: what `cellsearch lineage --json` prints."""
+        with self._replayed() as (_, engine):
+            member = self._ranked(engine, rank)
+            return [step.to_dict() for step in Lineages(engine.procedure).of(member)]
 
     def frame(self, count: int | None = None) -> "pandas.DataFrame":
         """The ranked table: a row a cell; of each task metric, ratio and draws.
@@ -186,6 +191,12 @@ class Run:
         """Writes the best cells as `cellsearch export` does; returns their folders."""
         exports = export_run(self.folder, Path(out), k, force=force)
         return [Path(out) / export.folder for export in exports]
+
+    def _ranked(self, engine: Engine, rank: int) -> Member:
+        ranked = engine.procedure.population.best
+        if not 1 <= rank <= len(ranked):
+            raise UserError(f"`rank` must be 1 to {len(ranked)}, got {rank}")
+        return ranked[rank - 1]
 
     @contextmanager
     def _replayed(self) -> Iterator[tuple[OpenRun, Engine]]:

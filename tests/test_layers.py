@@ -33,6 +33,7 @@ ROOMS = {
         "zoo": {"identity", "notation"},
         "export": {"identity", "notation", "scan", "zoo"},
         "liveness": {"identity"},
+        "state_class": {"identity"},
         "mutate": set(),
         "ablation": {"identity", "liveness", "notation", "zoo"},
     },

@@ -100,7 +100,7 @@ class _LayoutPass:
         """The statements of the cell, each value written where it is first needed."""
         for index, node in enumerate(self.cell.nodes):
             value = self.cell.num_inputs + index
-            write = functools.partial(_written, node)
+            write = functools.partial(written, node)
             self.pieces[value] = self._taken(node.args, write)
             self.pending.append(value)
             if self.uses[value] > 1:
@@ -142,7 +142,7 @@ class _LayoutPass:
         return count
 
 
-def _written(node: Node, args: Sequence[Piece]) -> Piece:
+def written(node: Node, args: Sequence[Piece]) -> Piece:
     """One op in the notation of cell texts."""
     op = get_op(node.op)
     rank = rank_of(op)

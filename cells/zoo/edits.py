@@ -80,7 +80,8 @@ class _Comparison:
                 # Written out: by its own name it would have become itself.
                 others = {key: text for key, text in self.known.items() if key != p}
                 became = expression(self.own, p, others)
-            yield Edit("but", f"{self.text(q)} became {became} in {where}")
+            at = "" if where == self.text(q) else f" in {where}"
+            yield Edit("but", f"{self.text(q)} became {became}{at}")
         elif own.attrs != old.attrs:
             words = ("diagonal", "bias") if own.op == "linear" else ("attribute",) * 9
             pairs = zip(words, own.attrs, old.attrs, strict=False)

@@ -130,7 +130,7 @@ def _sentence(name: str, distance: int, edits: Sequence[Edit]) -> str:
     if not edits:
         return f"{name}, with sums grouped otherwise"
     if len(edits) > MOST_EDITS or distance > MOST_DISTANCE:
-        first = "; ".join(_clause(edit) for edit in edits[:3])
+        first = "; ".join(clause(edit) for edit in edits[:3])
         return f"{distance} edits from {name}: {first}; ..."
     sentence = name
     for kind in ("without", "with", "but"):
@@ -142,5 +142,6 @@ def _sentence(name: str, distance: int, edits: Sequence[Edit]) -> str:
     return sentence
 
 
-def _clause(edit: Edit) -> str:
+def clause(edit: Edit) -> str:
+    """An edit by itself: `without h in the candidate`."""
     return edit.text if edit.kind == "but" else f"{edit.kind} {edit.text}"

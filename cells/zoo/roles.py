@@ -53,16 +53,16 @@ def glossary_of_text(text: str) -> Glossary:
     """The parts of a cell, named as in its text."""
     form = canonicalize(parse(text))
     vertices = make_terms(form.cell)
+    return make_glossary(vertices, short_names(text, form, vertices))
+
+
+def make_glossary(vertices: tuple[Vertex, ...], short: dict[int, str]) -> Glossary:
+    """Parts with names, and the roles that follow; `short` may get a candidate."""
     readers: list[list[int]] = [[] for _ in vertices]
     for part, vertex in enumerate(vertices):
         for _, child in vertex.children:
             readers[child].append(part)
-    glossary = Glossary(
-        vertices,
-        _short_names(text, form, vertices),
-        {},
-        tuple(map(tuple, readers)),
-    )
+    glossary = Glossary(vertices, short, {}, tuple(map(tuple, readers)))
 
     # Roles are found by names and places, so the names come first.
     for part in range(len(vertices)):
@@ -76,7 +76,7 @@ def glossary_of_text(text: str) -> Glossary:
     return glossary
 
 
-def _short_names(
+def short_names(
     text: str, form: Canonical, vertices: tuple[Vertex, ...]
 ) -> dict[int, str]:
     """A text's own names of the parts of its canonical form."""

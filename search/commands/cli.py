@@ -66,6 +66,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "search.commands.show",
         "print a cell: text, equations, size and nearest published cell; draw it",
     ),
+    "lineage": Command(
+        "search.commands.lineage",
+        "print the way from a seed to a cell of a run: each edit, and what it gained",
+    ),
     "report": Command(
         "search.commands.report",
         "write one HTML page about a run, finished, running or stopped",

@@ -11,6 +11,8 @@ from search.errors import UserError
 from search.loop.runs import branch_document, open_run, replay
 from search.procedure.document import Document, assign, overlay
 from search.procedure.own_code import own_code
+from search.procedure.population import Member
+from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 from search.store.document_file import read_document
 from search.store.files import read_whole
@@ -33,7 +35,8 @@ def read_cell(source: str) -> tuple[str, Cell]:
     if source in ZOO:
         return source, ZOO[source]
     if ":" in source and not Path(source).is_file():
-        return read_ranked(*source.rpartition(":")[::2])
+        _, member = find_ranked(*source.rpartition(":")[::2])
+        return member.name, member.cell()
     try:
         return parse_named(_read_text(source))
     except CellError as error:
@@ -150,8 +153,8 @@ def _are_names(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
-def read_ranked(run: str, rank: str) -> tuple[str, Cell]:
-    """A cell of a run's table, and its name; the run may be under way.
+def find_ranked(run: str, rank: str) -> tuple[Procedure, Member]:
+    """A cell of a run's table, and its search; the run may be under way.
 
     Args:
         run: The run's folder.
@@ -171,7 +174,8 @@ def read_ranked(run: str, rank: str) -> tuple[str, Cell]:
 
     # The table may have grown, or shrunk, since a person looked at it.
     with open_run(Path(run), reading=True) as opened:
-        members = replay(opened).procedure.population.best
+        engine = replay(opened)
+    members = engine.procedure.population.best
     if not members:
         raise UserError(f"{asked}: the table of {run} is empty as yet")
     if int(rank) > len(members):
@@ -179,8 +183,7 @@ def read_ranked(run: str, rank: str) -> tuple[str, Cell]:
         raise UserError(
             f"{asked}: the table of {run} has {ranks}; see `cellsearch top {run}`"
         )
-    member = members[int(rank) - 1]
-    return member.name, member.cell()
+    return engine.procedure, members[int(rank) - 1]
 
 
 def _read_text(source: str) -> str:

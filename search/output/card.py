@@ -5,12 +5,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cells import Cell, name_values, to_text
+from cells import Cell, StateClass, name_values, to_text
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun, metadata
 from search.output.card_scores import final_card, score_parts, task_cards
 from search.output.cell import cell_facts
-from search.output.leaderboard import WIDTH, LeaderboardRow, LineageStep, lineage
+from search.output.leaderboard import WIDTH, LeaderboardRow
+from search.output.lineage import Lineages, LineageStep
 from search.output.markdown import Card, safe_name, shown, table
 from search.output.terms import terms_of
 from search.procedure.writer import to_document
@@ -54,7 +55,9 @@ def describe_member(
         "tasks": task_cards(run, engine, row),
         "fresh": dict(fresh) if fresh else None,
         "finals": final_card(run, row.member.digest),
-        "lineage": [_ancestor(step) for step in lineage(population, row.member)],
+        "lineage": [
+            _ancestor(step) for step in Lineages(engine.procedure).of(row.member)
+        ],
         "run": {
             "fitness": terms_of(run.config).fitness,
             "baseline": run.config.baseline,
@@ -131,6 +134,9 @@ def _ancestor(step: LineageStep) -> dict[str, Any]:
         "transformations": list(member.rules),
         "fitness": step.fitness,
         "gain": step.gain,
+        "half": step.half,
+        "edit": step.edit,
+        "difference": step.to_dict()["difference"],
         "text": to_text(member.cell(), safe_name(member.name)),
     }
 
@@ -165,7 +171,8 @@ def _sizes(card: Card) -> str:
         f"{card['states']} {states}, {card['nodes']} nodes, {card['linears']} of them "
         f"matrices; at width {card['width']} {card['parameters']:,} parameters, "
         f"{card['flops']:,} FLOPs a step forward and {card['training_flops']:,} in "
-        f"training. Digest `{card['digest']}`."
+        f"training. Class: {StateClass(card['state_class']).words}. Digest "
+        f"`{card['digest']}`."
     )
 
 
@@ -173,9 +180,10 @@ def _lineage_table(steps: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for step in steps:
         gain = "" if step["gain"] is None else f"{step['gain']:+.4f}"
-        by = ", ".join(step["transformations"]) or "seed"
+        gain += "" if step["half"] is None else f" ±{step['half']:.4f}"
+        by = step["edit"] or "seed"
         rows.append([safe_name(step["name"]), by, shown(step["fitness"]), gain])
-    return table(["cell", "by", "fitness", "gain"], rows)
+    return table(["cell", "edit", "fitness", "gain"], rows)
 
 
 def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:

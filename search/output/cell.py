@@ -9,6 +9,7 @@ from cells import (
     Cell,
     Dead,
     Nearest,
+    StateClass,
     canonical,
     dead,
     digest,
@@ -18,6 +19,7 @@ from cells import (
     latex,
     nearest,
     num_params,
+    state_class,
     to_text,
 )
 from search.output.words import plain, render_rows
@@ -33,6 +35,7 @@ class CellFacts:
         equations: A line each.
         latex: The same for LaTeX.
         states: How many states it carries.
+        state_class: How new states depend on old ones.
         nodes: As it was given.
         linears: Matrices among them.
         canonical_nodes: Nodes of its canonical form.
@@ -52,6 +55,7 @@ class CellFacts:
     equations: tuple[str, ...]
     latex: str
     states: int
+    state_class: StateClass
     nodes: int
     linears: int
     canonical_nodes: int
@@ -92,6 +96,7 @@ def cell_facts(name: str, cell: Cell, width: int) -> CellFacts:
         equations=tuple(equations(cell)),
         latex=latex(cell),
         states=cell.num_states,
+        state_class=state_class(cell),
         nodes=len(cell.nodes),
         linears=sum(node.op == "linear" for node in cell.nodes),
         canonical_nodes=len(canonical(cell).nodes),
@@ -117,6 +122,7 @@ def render_cell(facts: CellFacts, *, as_latex: bool = False) -> str:
     folded = facts.nodes - facts.canonical_nodes
     rows = [
         ("states", str(facts.states)),
+        ("class", facts.state_class.words),
         ("nodes", f"{facts.nodes}{f' ({folded} fold away)' if folded > 0 else ''}"),
         ("linears", str(facts.linears)),
         ("parameters", f"{facts.parameters:,} at width {facts.width}"),

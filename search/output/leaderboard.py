@@ -1,4 +1,4 @@
-"""The ranked table of a search: who is best, by how much, and of which ancestors."""
+"""The ranked table of a search: who is best, and by how much."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from cells import num_params
 from search.output.score import BestScore, PairedScore, TaskScore
 from search.output.terms import Terms, terms_of
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member, Population
+from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 
 WIDTH: Final = 128
@@ -78,21 +78,6 @@ class _Rated(Protocol):
 
 
 T = TypeVar("T", bound=_Rated)
-
-
-@dataclass(frozen=True)
-class LineageStep:
-    """One cell of a lineage.
-
-    Attributes:
-        member: The cell; its `rules` made it of the one before.
-        fitness: By the best results that are known today.
-        gain: Fitness less that of the cell before; None for the first.
-    """
-
-    member: Member
-    fitness: float
-    gain: float | None
 
 
 class Leaderboard:
@@ -201,16 +186,3 @@ def pareto(cells: Iterable[T], size: Callable[[T], int]) -> Iterator[T]:
         if cell.fitness > fittest:
             fittest = cell.fitness
             yield cell
-
-
-def lineage(population: Population, member: Member) -> tuple[LineageStep, ...]:
-    """The ancestors of a cell, a seed first, the cell last."""
-    line = [member]
-    while line[-1].parent:
-        line.append(population.members[line[-1].parent])
-    steps: list[LineageStep] = []
-    for ancestor in reversed(line):
-        fitness = population.fitness_of(ancestor)
-        gain = fitness - steps[-1].fitness if steps else None
-        steps.append(LineageStep(ancestor, fitness, gain))
-    return tuple(steps)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from search.procedure.config import Stage
 from search.procedure.objective import LOG_LOSS, Fitness, Paired
@@ -81,11 +80,22 @@ class PairedPopulation(Population):
         The variance between seeds is pooled over all cells that have had two or more,
         since a cell's own two or three say little of it.
         """
-        seeds = len(self._by_seed(member, task))
+        seeds = len(self.by_seed(member, task))
         if not seeds or not self._degrees[task]:
             return math.inf
         variance = self._squares[task] / self._degrees[task]
         return math.sqrt(variance / seeds)
+
+    def by_seed(self, member: Member, task: int) -> dict[int, float]:
+        """The mean over settings for each seed that all settings have had."""
+        seeds: dict[int, list[float]] = {}
+        for run, value in self.differences(member, task).items():
+            seeds.setdefault(run // self._settings, []).append(value)
+        return {
+            seed: math.fsum(values) / len(values)
+            for seed, values in seeds.items()
+            if len(values) == self._settings
+        }
 
     def fitness_of(self, member: Member) -> float:
         """The least of its values, or their mean; NaN while there is none."""
@@ -118,7 +128,7 @@ class PairedPopulation(Population):
     def pool(self, member: Member) -> None:
         """Takes a cell's scatter between seeds into the error of all values."""
         for task in range(len(self._metrics)):
-            seeds = self._by_seed(member, task)
+            seeds = np.array(list(self.by_seed(member, task).values()))
             if len(seeds) > 1:
                 self._squares[task] += float(((seeds - seeds.mean()) ** 2).sum())
                 self._degrees[task] += len(seeds) - 1
@@ -143,19 +153,6 @@ class PairedPopulation(Population):
             return math.nan
         means = [math.fsum(values) / len(values) for values in settings.values()]
         return math.fsum(means) / len(means)
-
-    def _by_seed(self, member: Member, task: int) -> NDArray[np.float64]:
-        """The mean over settings for each seed that all settings have had."""
-        seeds: dict[int, list[float]] = {}
-        for run, value in self.differences(member, task).items():
-            seeds.setdefault(run // self._settings, []).append(value)
-        return np.array(
-            [
-                math.fsum(values) / len(values)
-                for values in seeds.values()
-                if len(values) == self._settings
-            ]
-        )
 
     def _baseline_runs(self, task: int) -> dict[int, float]:
         member = self.find(self.baseline)

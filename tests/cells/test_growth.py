@@ -12,7 +12,7 @@ GROWS = {
     "def f(x, h):\n    return x + h": 1,
     "def f(x, h):\n    return x + h + h": 9,
     "def f(x, h):\n    return linear(x) + h * h": 0,
-    "def f(x, h):\n    return linear(x, bias=2.0) + h * linear(h, diagonal=2)": math.inf,
+    "def f(x, h):\n    return linear(x, bias=2) + h * linear(h, bias=3)": math.inf,
 }
 
 

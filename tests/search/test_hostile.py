@@ -35,6 +35,7 @@ COMMANDS = (
     ("top", "RUN", "--text"),
     ("status", "RUN"),
     ("show", "RUN:1"),
+    ("lineage", "RUN:3"),
     ("report", "RUN", "--out", "OUT/page.html", "-k", "1"),
     ("export", "RUN", "--out", "OUT/export", "-k", "1"),
 )

@@ -14,10 +14,10 @@ from search.output.leaderboard import (
     WIDTH,
     Leaderboard,
     LeaderboardRow,
-    LineageStep,
-    lineage,
 )
+from search.output.lineage import Lineages, LineageStep
 from search.output.report.captions import Captions, captions_of
+from search.output.report.tree import TreeLine, tree_lines
 from search.output.report.trials import BoxPlot, box_plots
 from search.output.stages import stages
 from search.output.status import run_facts
@@ -88,6 +88,8 @@ class Report:
         rest: Seeds and references that are not in it.
         top: How many rows are drawn.
         lineages: Of the best mutants: each from a seed on.
+        interval: What the interval of a gain is; empty: there is none.
+        tree: All ranked cells, each after its parent.
         boxes: What settings came to.
         panel: The common settings in words, in order; none by ratios.
         work: What was carried out, by task and machine.
@@ -109,6 +111,8 @@ class Report:
     rest: tuple[LeaderboardRow, ...]
     top: int
     lineages: tuple[tuple[LineageStep, ...], ...]
+    interval: str
+    tree: tuple[TreeLine, ...]
     boxes: tuple[BoxPlot, ...]
     panel: tuple[str, ...]
     work: tuple[Work, ...]
@@ -132,6 +136,7 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
     listed = {row.member.digest for row in rows}
     named = board.named()
     cells = tuple(_ranked(procedure))
+    lineages = Lineages(procedure)
     return Report(
         name=run.folder.resolve().name,
         facts=run_facts(run, engine),
@@ -147,7 +152,9 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
         rows=tuple(rows),
         rest=tuple(row for row in named if row.member.digest not in listed),
         top=min(top, len(rows)),
-        lineages=tuple(_lineages(procedure, min(top, LINEAGES))),
+        lineages=tuple(map(lineages.of, _best(procedure, min(top, LINEAGES)))),
+        interval=lineages.gains.words,
+        tree=tuple(tree_lines(procedure, lineages)),
         boxes=tuple(box_plots(procedure)),
         panel=tuple(map(describe_setting, objective.panel if objective else ())),
         work=tuple(run.store.results.work()),
@@ -234,12 +241,10 @@ def _gates(procedure: Procedure, mutants: Sequence[Member]) -> Iterator[FunnelSt
         yield FunnelStep(f"reached {stage.name}", count)
 
 
-def _lineages(procedure: Procedure, count: int) -> Iterator[tuple[LineageStep, ...]]:
-    """Of the best mutants of the list."""
-    population = procedure.population
-    mutants = (member for member in population.best if member.origin == "mutant")
-    for mutant in itertools.islice(mutants, count):
-        yield lineage(population, mutant)
+def _best(procedure: Procedure, count: int) -> Iterator[Member]:
+    """The best mutants of the list."""
+    members = procedure.population.best
+    return itertools.islice((m for m in members if m.origin == "mutant"), count)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

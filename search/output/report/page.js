@@ -59,6 +59,17 @@
     });
   }
 
+  // A click opens the whole tree; the next one closes it.
+  for (const button of document.querySelectorAll("button.all")) {
+    const all = button.closest("section").querySelectorAll("details");
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const open = button.textContent === "Open all";
+      all.forEach((details) => { details.open = open; });
+      button.textContent = open ? "Close all" : "Open all";
+    });
+  }
+
   // A click on a name or picture folds out the row below.
   for (const button of document.querySelectorAll("button.fold")) {
     button.addEventListener("click", () => {

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from cells import Cell, digest, draw_svg, equations, flops
+from cells import Cell, digest, draw_svg, equations, flops, state_class
 from search.output.leaderboard import WIDTH, LeaderboardRow
 from search.output.report.data import Report
 
@@ -34,6 +34,7 @@ class Details:
         rules: The transformations that made the cell of its parent.
         parent: Name of its parent; empty: it is a seed.
         text: Of the canonical cell.
+        kind: Its class: affine, diagonal or dense.
         digest: Its identity.
     """
 
@@ -43,6 +44,7 @@ class Details:
     rules: str
     parent: str
     text: str
+    kind: str
     digest: str
 
 
@@ -114,6 +116,7 @@ def _details(row: LeaderboardRow, cell: Cell, names: Mapping[str, str]) -> Detai
         rules=", ".join(member.rules),
         parent=names.get(member.parent, ""),
         text=member.text.rstrip(),
+        kind=state_class(cell).words,
         digest=digest(cell),
     )
 

@@ -25,6 +25,7 @@ cube = Op("cube", "activation", 1, lambda xp, a: a * a * a)
 """
 READING = (
     ("show", "RUN:1"),
+    ("lineage", "RUN:1"),
     ("report", "RUN"),
     ("export", "RUN", "--out", "new"),
     ("export", "RUN:1", "--out", "new"),

@@ -16,7 +16,8 @@ import pytest
 from cells import ZOO, digest, num_params, parse
 from search.loop.runs import open_run, replay
 from search.output.card import describe_member, render_card, to_json
-from search.output.leaderboard import Leaderboard, lineage
+from search.output.leaderboard import Leaderboard
+from search.output.lineage import Lineages
 from search.output.markdown import safe_name
 from tests.support.searches import here, refused, shown, table
 
@@ -79,9 +80,9 @@ def test_the_card_agrees_with_the_table(whole: Path, exported: Path) -> None:
 
 def test_the_lineage_goes_back_to_a_seed_and_its_gains_add_up(whole: Path) -> None:
     with open_run(whole, reading=True) as run:
-        population = replay(run).procedure.population
-        deepest = max(population.ranked, key=lambda one: one.depth)
-        steps = lineage(population, deepest)
+        procedure = replay(run).procedure
+        deepest = max(procedure.population.ranked, key=lambda one: one.depth)
+        steps = Lineages(procedure).of(deepest)
         assert deepest.depth > 0
         assert len(steps) == deepest.depth + 1
         assert steps[0].member.origin == "seed"

@@ -40,7 +40,7 @@ from tests.support.searches import (
 
 DEMO = ("--preset", "tiny", "--seed", "3", "--set", 'references=["mut1"]')
 SECTIONS = (
-    *("fitness", "funnel", "table", "lineage"),
+    *("fitness", "funnel", "table", "lineage", "tree"),
     *("size", "settings", "time", "reproduce"),
 )
 HOSTILE = (
@@ -310,7 +310,10 @@ def test_lineages_go_back_to_seeds_step_by_step(whole: Path) -> None:
     places = {name: i for i, name in enumerate(descent["name"])}
     known = {row["digest"]: row for row in rows}
     mutants = [row for row in rows if row["origin"] == "mutant"][:4]
-    assert page.texts["lineage"].count(" from ") == len(mutants)
+    told = re.findall(r", \d+ steps? from ", page.texts["lineage"])
+    assert len(told) == len(mutants)
+    tree = page.texts["tree"]
+    assert all(tree.count(f"{row['name']} ") == 1 for row in rows)
     for row in mutants:
         place = places[row["name"]]
         assert descent["rules"][place] == ", ".join(row["rules"])

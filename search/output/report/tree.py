@@ -1,0 +1,99 @@
+"""The family tree of a search: who descends from whom, as a list to fold out."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from search.output.lineage import Lineages, gain_words, line_of
+from search.procedure.population import Member, Population
+from search.procedure.procedure import Procedure
+
+SAID: Final = 1000
+"""Ranked cells whose edits are put into words; of others the rules are named."""
+
+
+@dataclass(frozen=True)
+class TreeLine:
+    """A cell of the tree; its children follow it.
+
+    Attributes:
+        name: Of the cell.
+        rank: In the list, from 1; 0: below it.
+        fitness: By what is known today.
+        gain: On its parent, with the interval; empty for a seed.
+        edit: What made it of its parent, in words; empty for a seed.
+        direction: See `LineageStep.direction`.
+        descendants: How many ranked cells come of it.
+        dropped: How many of its mutants were never ranked.
+        shown: Whether it is folded out.
+        closes: How many parents end with it.
+    """
+
+    name: str
+    rank: int
+    fitness: float
+    gain: str
+    edit: str
+    direction: str
+    descendants: int
+    dropped: int
+    shown: bool
+    closes: int
+
+
+def tree_lines(procedure: Procedure, lineages: Lineages) -> Iterator[TreeLine]:
+    """All ranked cells, each after its parent, the best first among siblings."""
+    population = procedure.population
+    ranked, known = population.ranked, {m.digest for m in population.ranked}
+    children: dict[str, list[Member]] = {}
+    for member in ranked:  # best first
+        _, *above = line_of(population, member)
+        parent = above[0].digest if above and above[0].digest in known else ""
+        children.setdefault(parent, []).append(member)
+    lost = (
+        member
+        for member in population.members.values()
+        if member.digest not in known and not member.under_way
+    )
+    dropped = Counter(member.parent for member in lost)
+    ranks = {m.digest: i for i, m in enumerate(population.best, 1)}
+    said = {m.digest for m in ranked[:SAID]}
+    shown, counts = _way_to_the_best(population), _descendants(population)
+
+    # Depth first, with a stack: a lineage may be longer than calls may nest.
+    pending = [(member, 1) for member in reversed(children.get("", []))]
+    depth = 0
+    while pending:
+        member, level = pending.pop()
+        below = children.get(member.digest, [])
+        pending += [(child, level + 1) for child in reversed(below)]
+        depth = pending[-1][1] if pending else 1
+        step = lineages.of(member)[-1] if member.digest in said else None
+        yield TreeLine(
+            name=member.name,
+            rank=ranks.get(member.digest, 0),
+            fitness=step.fitness if step else member.fitness,
+            gain=gain_words(step) if step else "",
+            edit=step.edit if step else ", ".join(member.rules),
+            direction=step.direction if step else "",
+            descendants=counts[member.digest],
+            dropped=dropped[member.digest],
+            shown=member.digest in shown,
+            closes=max(0, level - depth),
+        )
+
+
+def _way_to_the_best(population: Population) -> set[str]:
+    """The best mutant and its ancestors."""
+    best = next((member for member in population.ranked if member.parent), None)
+    return set() if best is None else {m.digest for m in line_of(population, best)}
+
+
+def _descendants(population: Population) -> Counter[str]:
+    return Counter(
+        ancestor.digest
+        for member in population.ranked
+        for ancestor in line_of(population, member)
+        if ancestor is not member
+    )
