@@ -30,7 +30,8 @@ from search.loop.engine import Engine, Limits
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, open_run, replay
 from search.loop.session import Session
-from search.loop.sources import read_cell, read_configuration
+from search.loop.sources import read_cell, read_configuration, read_text
+from search.output.answers import YOU, Answer, propose
 from search.output.cell import cell_facts, render_cell
 from search.output.display import ContestDisplay, SearchDisplay, print_end
 from search.output.export import export_run
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = [
+    "Answer",
     "Limits",
     "Picture",
     "PoolOptions",
@@ -181,6 +183,27 @@ class Run:
         with open_run(self.folder, reading=True) as run:
             columns, rows = run.store.view(name)
         return pandas.DataFrame(rows, columns=columns)
+
+    def propose(
+        self, cell: str | Cell | Picture, name: str = "cell", *, by: str = YOU
+    ) -> Answer:
+        """Hands a cell in, as `cellsearch propose` does, also while the run goes on.
+
+        Args:
+            cell: A text, a cell, a zoo name or a file.
+            name: What a cell without a name is called in the answer.
+            by: Who proposes it, as the table will say.
+
+        Raises:
+            UserError: It is no cell, or cannot be handed in.
+        """
+        if isinstance(cell, str) and cell.lstrip().startswith(("def ", "#")):
+            named = read_text(cell)
+        else:
+            picture = show(cell, name)
+            named = picture.name, picture.cell
+        [answer] = propose(self.folder, [named], by)
+        return answer
 
     def export(self, out: str | Path, k: int = 3, *, force: bool = False) -> list[Path]:
         """Writes the best cells as `cellsearch export` does; returns their folders."""

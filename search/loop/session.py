@@ -13,13 +13,16 @@ from search.errors import UserError, at_least
 from search.loop.deadlines import FACTOR
 from search.loop.engine import Ending, Engine, Limits, Watcher
 from search.loop.numerics import admit, check_reused, class_of
+from search.loop.outside import Outside
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, create_run, make_folder, open_run, take_results
 from search.loop.trainable import check_trainable
 from search.procedure.document import Document
+from search.procedure.moves import CANDIDATES
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config, planned
 from search.procedure.writer import to_document
+from search.store.inbox import Inbox
 from search.store.locks import RunLock
 from search.store.store import holds_run
 from workers import Pool, PoolOptions
@@ -146,6 +149,7 @@ def _go_on(
         limits,
         curves=session.curves,
         deadline_factor=session.deadline,
+        outside=Outside(Inbox(run.folder), watcher.note),
     )
     with _stopping(engine, watcher.note):
         return Searched(engine, engine.run())
@@ -154,7 +158,8 @@ def _go_on(
 def _limits(run: OpenRun, wanted: Limits) -> Limits:
     """Limits of this process; the number of candidates is kept for the next one."""
     candidates = wanted.candidates or run.candidates
-    proposed = run.store.history.counts().get("propose", 0)
+    counts = run.store.history.counts()
+    proposed = sum(counts.get(kind, 0) for kind in CANDIDATES)
     if candidates < proposed:
         raise UserError(
             f"`candidates` must be at least {proposed}, which {run.folder} has, "

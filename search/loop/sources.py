@@ -34,11 +34,24 @@ def read_cell(source: str) -> tuple[str, Cell]:
         return source, ZOO[source]
     if ":" in source and not Path(source).is_file():
         return read_ranked(*source.rpartition(":")[::2])
+    where = "standard input" if source == "-" else source
+    return read_text(_read_source(source), where)
+
+
+def read_text(text: str, where: str = "") -> tuple[str, Cell]:
+    """A cell and its name, of a text.
+
+    Args:
+        text: Of the cell.
+        where: Where it was found, for whoever reads the error.
+
+    Raises:
+        UserError: The text is no cell.
+    """
     try:
-        return parse_named(_read_text(source))
+        return parse_named(text)
     except CellError as error:
-        where = "standard input" if source == "-" else source
-        raise UserError(f"{where}: {error}") from None
+        raise UserError(f"{where}: {error}" if where else str(error)) from None
 
 
 def read_cells(sources: Sequence[str]) -> tuple[tuple[str, Cell], ...]:
@@ -183,7 +196,7 @@ def read_ranked(run: str, rank: str) -> tuple[str, Cell]:
     return member.name, member.cell()
 
 
-def _read_text(source: str) -> str:
+def _read_source(source: str) -> str:
     if source == "-":
         return sys.stdin.read(MAX_BYTES)
     path = Path(source)

@@ -35,6 +35,7 @@ class Details:
         parent: Name of its parent; empty: it is a seed.
         text: Of the canonical cell.
         digest: Its identity.
+        by: Who proposed it; empty: the search.
     """
 
     picture: str
@@ -44,6 +45,7 @@ class Details:
     parent: str
     text: str
     digest: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _values(row: LeaderboardRow, cell: Cell) -> Iterator[TableText]:
     yield _number(row.parameters, ",", "-")
     yield _number(flops(cell, WIDTH), ",", "-")
     yield _number(row.member.depth, "d", "-")
-    if row.member.origin == "mutant":
+    if row.member.is_candidate:
         yield _number(row.member.number, "d", "-")
     else:
         yield TableText(row.member.origin, "0")
@@ -115,6 +117,7 @@ def _details(row: LeaderboardRow, cell: Cell, names: Mapping[str, str]) -> Detai
         parent=names.get(member.parent, ""),
         text=member.text.rstrip(),
         digest=digest(cell),
+        by=member.by,
     )
 
 
