@@ -58,14 +58,23 @@ def hand_in(
     Raises:
         UserError: `by` is no name, or a cell uses an op that the run does not have.
     """
+    check_name(by)
+    for _, cell in cells:
+        _check_ops(cell, procedure.config)
+    return [_hand_in(procedure, inbox, name, cell, by) for name, cell in cells]
+
+
+def check_name(by: str) -> None:
+    """Refuses what nobody is called.
+
+    Raises:
+        UserError: Says what is allowed, and what came.
+    """
     if not is_name(by):
         raise UserError(
             f"`by` must be a name of 1 to {LONGEST_NAME} printable characters, "
             f"got {by!r}"
         )
-    for _, cell in cells:
-        _check_ops(cell, procedure.config)
-    return [_hand_in(procedure, inbox, name, cell, by) for name, cell in cells]
 
 
 def _hand_in(

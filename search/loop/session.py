@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from search.errors import UserError, at_least
 from search.loop.deadlines import FACTOR
 from search.loop.engine import Ending, Engine, Limits, Watcher
-from search.loop.numerics import admit, check_reused, class_of
+from search.loop.numerics import TOLD, admit, check_reused, class_of
 from search.loop.outside import Outside
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, create_run, make_folder, open_run, take_results
@@ -112,6 +112,30 @@ def search(
             return _go_on(run, session, workers, watcher)
 
 
+def begin(folder: Path, document: Document, candidates: int | None) -> None:
+    """Begins a search and trains nothing; of one that is there only the limit changes.
+
+    Args:
+        folder: The run's; it is made if need be.
+        document: What is searched.
+        candidates: After how many it ends; None: what the document or the run has.
+
+    Raises:
+        UserError: Something that cannot be; a run that is there is another search.
+    """
+    limits = Session(Limits(candidates)).limits
+    if not holds_run(folder):
+        limit = candidates or planned(document)
+        config = make_config({**document, "candidates": limit})
+        make_folder(folder)
+        with RunLock(folder), create_run(folder, config, limit, ()):
+            return
+    with RunLock(folder), open_run(folder) as run:
+        wanted = make_config({**document, "candidates": run.planned})
+        run.check(to_document(wanted), "the configuration asked for")
+        _limits(run, limits)
+
+
 def resume(folder: Path, session: Session, watcher: Watcher) -> Searched:
     """Goes on with the run in a folder, whatever it searches.
 
@@ -128,7 +152,13 @@ def _go_on(
     run: OpenRun, session: Session, workers: Workers, watcher: Watcher
 ) -> Searched:
     """Goes on with an open run until a limit."""
-    limits, history = _limits(run, session.limits), run.store.history
+    history = run.store.history
+    if class_of(history) == TOLD:
+        raise UserError(
+            f"{run.folder} is told its results, with `Run.ask` and `Run.tell` in "
+            "Python: workers would add others that are not comparable"
+        )
+    limits = _limits(run, session.limits)
 
     def pool() -> Pool:
         made = workers.pool(class_of(history))

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cells import Cell
 from search.loop.engine import Engine
+from search.loop.numerics import TOLD, class_of
 from search.loop.outside import HandedIn, Verdict, hand_in
 from search.loop.runs import OpenRun, open_run, replay
 from search.output.leaderboard import Leaderboard
@@ -94,6 +95,8 @@ def _results(engine: Engine, member: Member) -> str:
 
 def _turn(run: OpenRun, engine: Engine, place: int) -> str:
     """When the search takes it up."""
+    if class_of(run.store.history) == TOLD:
+        return "taken up at an `ask` soon"
     needed = engine.procedure.proposed + place
     more = f" --candidates {needed}" if needed > run.candidates else ""
     user = holder(run.folder)

@@ -284,7 +284,7 @@ def test_a_record_that_was_edited_is_refused_in_words(
     number = next(row[0] for row in history(tmp_path)[0] if row[1] == "outside")
     with contextlib.closing(sqlite3.connect(tmp_path / "search.db")) as file, file:
         file.execute(EDITS[edit].format(number))
-    with pytest.raises(UserError, match="was stored with|proposers"):
+    with pytest.raises(UserError, match=r"was stored with|proposers"):
         searched(tmp_path, config())
 
 
