@@ -169,9 +169,10 @@ def _result(run: OpenRun, job: Job, value: float | None) -> Result:
     setting = job.settings[0]
     if value is None:
         return Result(setting, Status.DIVERGED, ended=FAILED)
-    filtering = run.config.filter is not None and job.training.schedule.name == "filter"
-    passed = filtering and value >= run.config.filter.target
-    ended = PASSED if passed else BUDGET
+    target = math.inf
+    if run.config.filter is not None and job.training.schedule.name == "filter":
+        target = run.config.filter.target
+    ended = PASSED if value >= target else BUDGET
     return Result(setting, Status.OK, float(value), job.budget, ended)
 
 
