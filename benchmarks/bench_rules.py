@@ -37,7 +37,7 @@ from benchmarks.simulation import play
 from search.loop.orders import KNOWN_S, Orders
 from search.procedure.config import Config
 from search.procedure.moves import Order
-from search.procedure.population import Member, Origin
+from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 
@@ -134,7 +134,7 @@ def simulate(
         spent += event.cost / unit
         if spent > runs:
             break
-        mutants = [one for one in population.ranked if one.origin == Origin.MUTANT]
+        mutants = [one for one in population.ranked if one.is_candidate]
         if mutants[:ANSWER] == answer:
             continue
         answer = mutants[:ANSWER]

@@ -25,8 +25,8 @@ from cells.size import flops, num_params, recurrent_linears, width_for
 from cells.state_class import StateClass, state_class
 from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
-from cells.zoo.nearest import Nearest, nearest, published_name
 from cells.zoo.difference import Difference, Piece, difference, marked
+from cells.zoo.nearest import Nearest, nearest, published_name
 from cells.zoo.spelling import Spelling, spell
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ __all__ = [
     "Node",
     "Op",
     "Part",
-    "ablations",
     "Piece",
     "Spelling",
     "StateClass",
+    "ablations",
     "canonical",
     "canonicalize",
     "check",

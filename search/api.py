@@ -25,12 +25,14 @@ from search.contest.request import make_request
 from search.contest.scoreboard import Scoreboard
 from search.errors import UserError
 from search.loop import session
+from search.loop.asking import Asked, ask, tell
 from search.loop.deadlines import FACTOR
 from search.loop.engine import Engine, Limits
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, open_run, replay
 from search.loop.session import Session
-from search.loop.sources import read_cell, read_configuration
+from search.loop.sources import read_cell, read_configuration, read_text
+from search.output.answers import YOU, Answer, propose
 from search.output.cell import cell_facts, render_cell
 from search.output.display import ContestDisplay, SearchDisplay, print_end
 from search.output.export import export_run
@@ -38,6 +40,7 @@ from search.output.leaderboard import WIDTH, Leaderboard
 from search.output.lineage import Lineages
 from search.output.markdown import safe_name
 from search.output.status import run_facts
+from search.procedure.document import Document
 from search.procedure.own_code import OwnCode
 from search.procedure.population import Member
 from search.procedure.presets import search_names
@@ -48,12 +51,15 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = [
+    "Answer",
+    "Asked",
     "Limits",
     "Picture",
     "PoolOptions",
     "Run",
     "Scoreboard",
     "UserError",
+    "begin",
     "evaluate",
     "resume",
     "search",
@@ -187,6 +193,52 @@ class Run:
             columns, rows = run.store.view(name)
         return pandas.DataFrame(rows, columns=columns)
 
+    def propose(
+        self, cell: str | Cell | Picture, name: str = "cell", *, by: str = YOU
+    ) -> Answer:
+        """Hands a cell in, as `cellsearch propose` does, also while the run goes on.
+
+        Args:
+            cell: A text, a cell, a zoo name or a file.
+            name: What a cell without a name is called in the answer.
+            by: Who proposes it, as the table will say.
+
+        Raises:
+            UserError: It is no cell, or cannot be handed in.
+        """
+        if isinstance(cell, str) and cell.lstrip().startswith(("def ", "#")):
+            named = read_text(cell)
+        else:
+            picture = show(cell, name)
+            named = picture.name, picture.cell
+        [answer] = propose(self.folder, [named], by)
+        return answer
+
+    def ask(self) -> Asked | None:
+        """The next training that the search wants scored; None: it is done.
+
+        For a run of `begin`, which nobody trains; the same until it is told. It has
+        `cell`, `name`, `task`, `setting`, and in `job` all that a worker would have.
+
+        Raises:
+            UserError: The run is trained by workers, or in use.
+        """
+        return ask(self.folder)
+
+    def tell(self, asked: Asked, value: float | None, *, by: str = YOU) -> None:
+        """Answers `ask`: the value is stored as the result of that training.
+
+        Args:
+            asked: What was asked.
+            value: In the metric of the task; None: the training failed. Fitness is
+                made of it as ever: the least ratio to what the baseline was told.
+            by: Who has scored it, as the view `results` will say under `machine`.
+
+        Raises:
+            UserError: It was told already, or is no number.
+        """
+        tell(self.folder, asked, value, by)
+
     def export(self, out: str | Path, k: int = 3, *, force: bool = False) -> list[Path]:
         """Writes the best cells as `cellsearch export` does; returns their folders."""
         exports = export_run(self.folder, Path(out), k, force=force)
@@ -237,22 +289,7 @@ def search(
         UserError: Something that cannot be.
         KeyboardInterrupt: It was stopped at once; what is done is kept.
     """
-    # A configuration has a name of its own, and so no folder by default.
-    if Path(config).suffix:
-        if out is None:
-            raise UserError("`out` must be given with a configuration")
-        preset, file = None, Path(config)
-    elif str(config) in search_names():
-        preset, file = str(config), None
-    else:
-        raise UserError(unknown_name("preset", str(config), search_names()))
-
-    # What is searched is one thing, how this process does it another.
-    folder = Path("runs") / str(preset) if out is None else Path(out)
-    branched = None if branch is None else Path(branch)
-    document = read_configuration(
-        branch=branched, file=file, preset=preset, seed=seed, settings=settings
-    )
+    folder, document = _begun(config, out, seed, settings, branch)
     with SearchDisplay() as display:
         searched = session.search(
             folder,
@@ -260,9 +297,36 @@ def search(
             Session(limits, pool, curves, deadline),
             display,
             reuse=tuple(map(Path, reuse)),
-            branch=branched,
+            branch=None if branch is None else Path(branch),
         )
     print_end(searched, folder, sys.stdout)
+    return Run(folder)
+
+
+def begin(
+    config: str | Path = PRESET,
+    out: str | Path | None = None,
+    *,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    candidates: int | None = None,
+) -> Run:
+    """Begins a run that nobody trains: `Run.ask` says what to score, and is told.
+
+    One that is there is gone on with. Arguments are those of `search`.
+
+    Args:
+        config: A preset by ratios, or the path of a configuration.
+        out: The run's folder; None: `runs/PRESET`.
+        seed: Seed of everything; None: the configuration's, or 0.
+        settings: Single options of the configuration.
+        candidates: After how many it ends; None: the preset's, or the run's.
+
+    Raises:
+        UserError: Something that cannot be.
+    """
+    folder, document = _begun(config, out, seed, settings, None)
+    session.begin(folder, document, candidates)
     return Run(folder)
 
 
@@ -364,6 +428,33 @@ def show(cell: str | Cell | Picture, name: str = "cell") -> Picture:
     if isinstance(cell, Cell):
         return Picture(name, cell)
     return Picture(*read_cell(cell))
+
+
+def _begun(
+    config: str | Path,
+    out: str | Path | None,
+    seed: int | None,
+    settings: Mapping[str, Any] | None,
+    branch: str | Path | None,
+) -> tuple[Path, Document]:
+    """Folder and configuration of a run that is wanted; see `search`."""
+    # A configuration has a name of its own, and so no folder by default.
+    if Path(config).suffix:
+        if out is None:
+            raise UserError("`out` must be given with a configuration")
+        preset, file = None, Path(config)
+    elif str(config) in search_names():
+        preset, file = str(config), None
+    else:
+        raise UserError(unknown_name("preset", str(config), search_names()))
+    document = read_configuration(
+        branch=None if branch is None else Path(branch),
+        file=file,
+        preset=preset,
+        seed=seed,
+        settings=settings,
+    )
+    return Path("runs") / str(preset) if out is None else Path(out), document
 
 
 def _named(

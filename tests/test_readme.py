@@ -159,6 +159,15 @@ def test_notebook_lines_work(here: Path) -> None:
     assert (here / "notebook").is_dir()
 
 
+def test_a_loop_of_asking_telling_and_proposing_works(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(compile(python("api.begin"), "README", "exec"), {})
+    assert "place 1 in the queue" in capsys.readouterr().out
+    assert main(["top", "runs/told"]) == 0
+    assert "a proposer" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("library", ["flax", "torch"])
 def test_training_scripts_train(
     tmp_path: Path, library: str, monkeypatch: pytest.MonkeyPatch

@@ -42,6 +42,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "search.commands.status",
         "say how far a run is, what it spent and saved, and what failed",
     ),
+    "propose": Command(
+        "search.commands.propose",
+        "hand cells of your own in to a run, also while it is running",
+        beside=True,
+    ),
     "final": Command(
         "search.commands.final",
         "score a run's best cells anew, by seeds, settings and a task it has not seen",

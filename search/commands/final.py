@@ -21,7 +21,6 @@ from search.loop.runs import OpenRun, open_run, replay
 from search.loop.sources import read_cells
 from search.output.tables import print_finals
 from search.procedure.config import Config, Named
-from search.procedure.population import Origin
 from search.store.locks import RunLock
 from workers import Pool, PoolOptions
 
@@ -172,10 +171,7 @@ def _rivals(run: OpenRun, config: Config, beside: Sequence[Named]) -> dict[str, 
     known, objective = procedure.population, config.objective
     best = known.best[: objective.finals.cells] if objective else ()
     members = [*best, *known.seeds, *known.references.values()]
-    rivals = {
-        one.digest: (one.name, one.cell(), one.origin is Origin.MUTANT)
-        for one in members
-    }
+    rivals = {one.digest: (one.name, one.cell(), one.is_candidate) for one in members}
     taken = {member.name for member in members}
     for name, cell in beside:  # of other runs, where names may be the same
         own = name if name not in taken else f"{name} (beside)"

@@ -77,6 +77,9 @@ def render(facts: dict[str, Any]) -> str:
         ),
     ]
     # What only some runs have comes last, so that all others look alike.
+    if facts.get("waiting"):
+        said = counted(facts["waiting"], "proposal") + ", until a move is free"
+        rows.append(("waiting", said))
     rows += node_rows(facts["machine"])
     if facts["faults"]:
         rows.append(

@@ -16,11 +16,11 @@ from search.errors import at_least
 from search.loop.deadlines import FACTOR
 from search.loop.dispatch import Dispatch
 from search.loop.orders import Orders, Pending
+from search.loop.outside import Outside
 from search.loop.past import Past
 from search.loop.tally import Tally
 from search.procedure.clock import Clock, Ticket
 from search.procedure.moves import Decision, Move, Order
-from search.procedure.population import Origin
 from search.procedure.procedure import Procedure
 from search.store.store import Store
 from workers import Pool
@@ -87,6 +87,7 @@ class Engine:
         limits: What ends the search.
         curves: Whether learning curves are stored.
         deadline_factor: How many times the usual time a job is given; 0: for ever.
+        outside: What others propose; None: nobody is heard.
 
     Attributes:
         procedure: Who is known and under way.
@@ -108,6 +109,7 @@ class Engine:
         *,
         curves: bool = False,
         deadline_factor: float = FACTOR,
+        outside: Outside | None = None,
     ) -> None:
         self.procedure = procedure
         self.clock: Clock[Pending] = Clock(procedure.config.rules.slots)
@@ -117,6 +119,7 @@ class Engine:
         self._orders = Orders(procedure.config)
         self._by_curves = procedure.config.objective is not None
         self._watcher = watcher
+        self._outside = outside
         self.limits = limits
         self._stop: Ending | None = None
         self._start = time.monotonic()
@@ -180,7 +183,7 @@ class Engine:
         if limits.hours is not None and self.elapsed_s >= limits.hours * 3600:
             self.stop(Ending.HOURS)
         if limits.fitness is not None:
-            mutants = (member for member in ranked if member.origin is Origin.MUTANT)
+            mutants = (member for member in ranked if member.is_candidate)
             best = next(mutants, None)
             if best is not None and best.fitness >= limits.fitness:
                 self.stop(Ending.FITNESS)
@@ -232,8 +235,26 @@ class Engine:
         stored = self.past.next_decision(self.procedure, self.clock.now)
         if stored is not None or self._dispatch is None:
             return stored
+        return self._give_way() or self._draw()
+
+    def _draw(self) -> Decision:
+        """The procedure's own next decision; it is stored with the next evaluation."""
         decision = self.procedure.decide(self.clock.now)
         self.store.history.record(decision)
+        return decision
+
+    def _give_way(self) -> Decision | None:
+        """A decision for what somebody else proposes; None: nobody does.
+
+        When it came is known to nobody afterwards: it is stored before it is made.
+        """
+        if self._outside is None or not self.procedure.past_opening:
+            return None
+        decision = self._outside.next(self.procedure, self.clock.now)
+        if decision is not None:
+            self.store.history.record(decision)
+            self.store.history.flush()
+            self._outside.recorded()
         return decision
 
     def _issue(self, order: Order) -> Ticket[Pending]:

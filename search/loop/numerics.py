@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from search.errors import UserError
 from search.store.history import History
 from search.store.reuse import classes_of
+
+TOLD: Final = "told"
+"""The class of results that somebody has told; see `search.loop.asking`."""
 
 
 def class_of(history: History) -> str | None:

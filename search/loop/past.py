@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
+from cells import CellError
 from search.errors import UserError
-from search.procedure.moves import Decision, Issued
+from search.loop.outside import read_form
+from search.procedure.moves import Decision, Issued, Move
 from search.procedure.procedure import Procedure
 from search.store.history import History
 
@@ -55,7 +57,7 @@ class Past:
         self.restored += 1
         # To draw a mutant takes milliseconds: most are believed, if they may be.
         if self._verifies(number) or not procedure.past_opening:
-            derived = procedure.decide(now)
+            derived = _derived(stored, procedure, now)
             _hold(f"decision {number}", _essence(stored), _essence(derived))
         elif stored.at != now:
             raise _mismatch(f"decision {number}", "time", stored.at, now)
@@ -106,6 +108,21 @@ class Past:
     def _verifies(self, decision: int) -> bool:
         """Whether a decision is held against this version and configuration."""
         return decision % VERIFIED == 0 or decision >= self.decisions - VERIFIED
+
+
+def _derived(stored: Decision, procedure: Procedure, now: float) -> Decision:
+    """A decision as this version makes it; a cell from outside is one of its text."""
+    if stored.kind is not Move.OUTSIDE or not procedure.past_opening:
+        return procedure.decide(now)
+    what = f"decision {stored.number}"
+    try:
+        form = read_form(stored.text, procedure.config)
+    except CellError as error:
+        raise _mismatch(what, "text", stored.text, error) from None
+    reason = procedure.reason_against(form.cell)
+    if reason:
+        raise _mismatch(what, "cell", stored.digest, reason)
+    return procedure.outside(form, stored.by, now)
 
 
 def _essence(decision: Decision) -> Decision:

@@ -249,14 +249,14 @@ def _check_named(folder: Path, document: Document) -> None:
         )
 
 
-class _Silent:
+class Silent:
     """A watcher that is told, and says nothing."""
 
     def update(self, engine: Engine) -> None:
-        pass
+        """Nothing."""
 
     def note(self, text: str) -> None:
-        pass
+        """Nothing."""
 
 
 def replay(run: OpenRun) -> Engine:
@@ -266,7 +266,7 @@ def replay(run: OpenRun) -> Engine:
         UserError: The stored history is not that of this version.
     """
     limits = Limits(candidates=run.candidates)
-    engine = Engine(Procedure(run.config), run.store, None, _Silent(), limits)
+    engine = Engine(Procedure(run.config), run.store, None, Silent(), limits)
     with naming(run.folder / RUN_FILE):
         engine.run()
     return engine

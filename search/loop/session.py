@@ -12,14 +12,17 @@ from typing import Any, Final, NamedTuple
 from search.errors import UserError, at_least
 from search.loop.deadlines import FACTOR
 from search.loop.engine import Ending, Engine, Limits, Watcher
-from search.loop.numerics import admit, check_reused, class_of
+from search.loop.numerics import TOLD, admit, check_reused, class_of
+from search.loop.outside import Outside
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, create_run, make_folder, open_run, take_results
 from search.loop.trainable import check_trainable
 from search.procedure.document import Document
+from search.procedure.moves import CANDIDATES
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config, planned
 from search.procedure.writer import to_document
+from search.store.inbox import Inbox
 from search.store.locks import RunLock
 from search.store.store import holds_run
 from workers import Pool, PoolOptions
@@ -109,6 +112,30 @@ def search(
             return _go_on(run, session, workers, watcher)
 
 
+def begin(folder: Path, document: Document, candidates: int | None) -> None:
+    """Begins a search and trains nothing; of one that is there only the limit changes.
+
+    Args:
+        folder: The run's; it is made if need be.
+        document: What is searched.
+        candidates: After how many it ends; None: what the document or the run has.
+
+    Raises:
+        UserError: Something that cannot be; a run that is there is another search.
+    """
+    limits = Session(Limits(candidates)).limits
+    if not holds_run(folder):
+        limit = candidates or planned(document)
+        config = make_config({**document, "candidates": limit})
+        make_folder(folder)
+        with RunLock(folder), create_run(folder, config, limit, ()):
+            return
+    with RunLock(folder), open_run(folder) as run:
+        wanted = make_config({**document, "candidates": run.planned})
+        run.check(to_document(wanted), "the configuration asked for")
+        _limits(run, limits)
+
+
 def resume(folder: Path, session: Session, watcher: Watcher) -> Searched:
     """Goes on with the run in a folder, whatever it searches.
 
@@ -125,7 +152,13 @@ def _go_on(
     run: OpenRun, session: Session, workers: Workers, watcher: Watcher
 ) -> Searched:
     """Goes on with an open run until a limit."""
-    limits, history = _limits(run, session.limits), run.store.history
+    history = run.store.history
+    if class_of(history) == TOLD:
+        raise UserError(
+            f"{run.folder} is told its results, with `Run.ask` and `Run.tell` in "
+            "Python: workers would add others that are not comparable"
+        )
+    limits = _limits(run, session.limits)
 
     def pool() -> Pool:
         made = workers.pool(class_of(history))
@@ -146,6 +179,7 @@ def _go_on(
         limits,
         curves=session.curves,
         deadline_factor=session.deadline,
+        outside=Outside(Inbox(run.folder), watcher.note),
     )
     with _stopping(engine, watcher.note):
         return Searched(engine, engine.run())
@@ -154,7 +188,8 @@ def _go_on(
 def _limits(run: OpenRun, wanted: Limits) -> Limits:
     """Limits of this process; the number of candidates is kept for the next one."""
     candidates = wanted.candidates or run.candidates
-    proposed = run.store.history.counts().get("propose", 0)
+    counts = run.store.history.counts()
+    proposed = sum(counts.get(kind, 0) for kind in CANDIDATES)
     if candidates < proposed:
         raise UserError(
             f"`candidates` must be at least {proposed}, which {run.folder} has, "

@@ -37,11 +37,24 @@ def read_cell(source: str) -> tuple[str, Cell]:
     if ":" in source and not Path(source).is_file():
         _, member = find_ranked(*source.rpartition(":")[::2])
         return member.name, member.cell()
+    where = "standard input" if source == "-" else source
+    return read_text(_read_source(source), where)
+
+
+def read_text(text: str, where: str = "") -> tuple[str, Cell]:
+    """A cell and its name, of a text.
+
+    Args:
+        text: Of the cell.
+        where: Where it was found, for whoever reads the error.
+
+    Raises:
+        UserError: The text is no cell.
+    """
     try:
-        return parse_named(_read_text(source))
+        return parse_named(text)
     except CellError as error:
-        where = "standard input" if source == "-" else source
-        raise UserError(f"{where}: {error}") from None
+        raise UserError(f"{where}: {error}" if where else str(error)) from None
 
 
 def read_cells(sources: Sequence[str]) -> tuple[tuple[str, Cell], ...]:
@@ -186,7 +199,7 @@ def find_ranked(run: str, rank: str) -> tuple[Procedure, Member]:
     return engine.procedure, members[int(rank) - 1]
 
 
-def _read_text(source: str) -> str:
+def _read_source(source: str) -> str:
     if source == "-":
         return sys.stdin.read(MAX_BYTES)
     path = Path(source)

@@ -23,7 +23,6 @@ from search.output.words import (
 )
 from search.procedure.config import Config
 from search.procedure.own_code import own_code
-from search.procedure.population import Origin
 from search.procedure.procedure import Procedure
 from search.procedure.writer import to_document
 from workers import Evaluation, Status
@@ -262,4 +261,4 @@ def tally_lines(engine: Engine) -> Iterator[str]:
 def _complete(procedure: Procedure) -> int:
     """How many mutants are ranked."""
     ranked = procedure.population.ranked
-    return sum(member.origin is Origin.MUTANT for member in ranked)
+    return sum(member.is_candidate for member in ranked)

@@ -61,6 +61,7 @@ class LeaderboardRow:
             "origin": self.member.origin,
             "rules": list(self.member.rules),
             "pareto": self.pareto,
+            **({"by": self.member.by} if self.member.by else {}),
         }
 
 
@@ -129,6 +130,13 @@ class Leaderboard:
         references = population.references.values()
         return seeds + [self._row(0, other, pareto=False) for other in references]
 
+    def scores(self, member: Member) -> dict[str, TaskScore]:
+        """How a cell, ranked or not, does on each task."""
+        return {
+            stage.name: self._score(member, task)
+            for task, stage in enumerate(self._procedure.config.tasks)
+        }
+
     def _row(self, rank: int, member: Member, pareto: bool) -> LeaderboardRow:
         procedure = self._procedure
         size = self._size(member)
@@ -136,10 +144,7 @@ class Leaderboard:
             rank=rank,
             member=member,
             fitness=procedure.population.fitness_of(member),
-            scores={
-                stage.name: self._score(member, task)
-                for task, stage in enumerate(procedure.config.tasks)
-            },
+            scores=self.scores(member),
             nodes=size.nodes,
             linears=size.linears,
             parameters=size.parameters,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from search.output.words import counted
-from search.procedure.population import Member, Origin
+from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 
 
@@ -41,7 +41,7 @@ def stages(procedure: Procedure) -> list[Stage]:
     last: Counter[int] = Counter()
     dropped: Counter[int] = Counter()
     for member in procedure.population.members.values():
-        if member.origin is Origin.MUTANT:
+        if member.is_candidate:
             step = _last_step(member, rungs, len(tasks))
             last[step] += 1
             dropped[step] += not (member.complete or member.under_way)

@@ -6,6 +6,7 @@ from typing import Any
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun, metadata
 from search.output.stages import stages
+from search.store.inbox import Inbox
 from search.store.locks import holder
 from workers import Cause
 
@@ -13,7 +14,8 @@ from workers import Cause
 def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
     """What there is to say of a run, as JSON values.
 
-    What a search has not is None or empty: its filter, or stages. Times and machines
+    What a search has not is None or empty: its filter, or stages; how many proposals
+    are `waiting` is there if any are. Times and machines
     are under keys of their own, `seconds` and `machine`: all the rest is the same for
     the same search.
 
@@ -25,6 +27,8 @@ def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
     filters = {"runs": tally.filtered, "passed": tally.passed}
     # Before the baseline has been trained there is no fitness, and so no best.
     ranked = procedure.population.ranked
+    known = procedure.population.members
+    waiting = sum(one not in known for one in Inbox(run.folder).digests())
     best = {"name": ranked[0].name, "fitness": ranked[0].fitness} if ranked else None
     return {
         "run": str(run.folder),
@@ -33,6 +37,7 @@ def run_facts(run: OpenRun, engine: Engine) -> dict[str, Any]:
         "candidates": {"proposed": procedure.proposed, "limit": run.candidates},
         "decisions": dict(tally.decisions),
         "under_way": [visit.member.name for visit in procedure.visits],
+        **({"waiting": waiting} if waiting else {}),
         "filter": None if run.config.filter is None else filters,
         "stages": [stage._asdict() for stage in stages(procedure)],
         "settings": tally.settings,

@@ -24,6 +24,10 @@ LEAST_NEEDED: Final = ("draws", "runs", "nodes", "age", "weights")
 """Columns in the order in which they are left out where the terminal is narrow."""
 
 
+_WORDS: Final = ("cell", "by")
+"""Columns that are no numbers."""
+
+
 def print_leaderboard(board: Leaderboard, stream: IO[str], count: int) -> None:
     """Prints the best cells, with seeds and references below, and a legend."""
     if not board.rows(1) and not board.named():
@@ -47,11 +51,13 @@ def leaderboard_table(board: Leaderboard, count: int, width: int) -> "Table":
     ranks = {row.member.digest for row in rows}
     rest = [row for row in board.named() if row.member.digest not in ranks]
     lines = [_columns(row, board.terms.trials) for row in (*rows, *rest)]
+    if not any(row.member.by for row in rows):
+        lines = [[one for one in line if one[0] != "by"] for line in lines]
     shown = _fitting(lines, width)
     table = new_table()
     for index in shown:
         name = lines[0][index][0]
-        table.add_column(name, justify="left" if name == "cell" else "right")
+        table.add_column(name, justify="left" if name in _WORDS else "right")
     for number, line in enumerate(lines):
         if number == len(rows):
             table.add_section()
@@ -80,6 +86,7 @@ def _columns(row: LeaderboardRow, trials: str) -> list[tuple[str, str]]:
     columns = [
         ("rank", str(row.rank) if row.rank else "-"),
         ("cell", row.member.name),
+        ("by", row.member.by or "-"),
         ("fitness", f"{row.fitness:.3f}{'*' if row.pareto else ' '}"),
     ]
     for task, score in row.scores.items():

@@ -13,7 +13,8 @@ class Move(StrEnum):
         SEED: A cell that the list starts with is given settings of every task.
         REFERENCE: So is a cell that is scored and has no mutants.
         PROPOSE: A mutant that nobody has seen is given the filter, then the tasks.
-        AGAIN: So is one that is a known cell, with settings that it has not had.
+        OUTSIDE: So is a cell that somebody outside of the search has proposed.
+        AGAIN: So is a mutant that is a known cell, with settings that it has not had.
         REEXAMINE: A cell of the list is given fresh settings of every task.
         NONE: Nothing: no mutant was taken.
     """
@@ -21,12 +22,16 @@ class Move(StrEnum):
     SEED = "seed"
     REFERENCE = "reference"
     PROPOSE = "propose"
+    OUTSIDE = "outside"
     AGAIN = "again"
     REEXAMINE = "reexamine"
     NONE = "none"
 
 
-NEW: Final = frozenset({Move.SEED, Move.REFERENCE, Move.PROPOSE})
+CANDIDATES: Final = frozenset({Move.PROPOSE, Move.OUTSIDE})
+"""Moves whose cell is a new candidate."""
+
+NEW: Final = frozenset({Move.SEED, Move.REFERENCE, *CANDIDATES})
 """Moves whose cell is a new one."""
 
 UNGATED: Final = frozenset({Move.SEED, Move.REFERENCE, Move.REEXAMINE})
@@ -64,6 +69,7 @@ class Decision(NamedTuple):
         rules: What was done to the parent.
         rejects: Mutants that were drawn before it and dropped.
         drain: Whether it was taken only because a limit was reached.
+        by: Who proposed the cell; empty: the search.
     """
 
     number: int
@@ -75,6 +81,7 @@ class Decision(NamedTuple):
     rules: tuple[str, ...]
     rejects: tuple[Reject, ...]
     drain: bool = False
+    by: str = ""
 
 
 class Issued(NamedTuple):

@@ -22,11 +22,13 @@ class Origin(StrEnum):
         SEED: It is one of those that the list starts with.
         REFERENCE: It is scored, and has no mutants.
         MUTANT: The search has made it.
+        OUTSIDE: Somebody outside of the search has proposed it.
     """
 
     SEED = "seed"
     REFERENCE = "reference"
     MUTANT = "mutant"
+    OUTSIDE = "outside"
 
 
 class Trials:
@@ -106,7 +108,7 @@ class Member:
         name: What it is called in tables.
         origin: Where it comes from.
         birth: Members are numbered as they are added.
-        number: How many mutants had been proposed with it; 0 for seeds.
+        number: How many candidates had been proposed with it; 0 for seeds.
         parent: The digest of the cell that it is a mutant of; empty for none.
         rules: The transformations that made it of its parent.
         depth: Mutations between it and a seed.
@@ -117,6 +119,7 @@ class Member:
         under_way: Whether it is being evaluated.
         trials: For each task, once it has been given it.
         fitness: See `Population.fitness_of`; kept up to date for complete members.
+        by: Who proposed it; empty: the search.
     """
 
     digest: str
@@ -134,6 +137,12 @@ class Member:
     under_way: bool = False
     trials: list[Trials] = field(default_factory=list)
     fitness: float = 0.0
+    by: str = ""
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it had to make its way: it is no seed and no reference."""
+        return self.origin in (Origin.MUTANT, Origin.OUTSIDE)
 
     def cell(self) -> Cell:
         """The canonical cell, read from its text."""

@@ -11,11 +11,11 @@ import heapq
 import re
 from collections.abc import Iterable, Sequence
 
-from cells import Cell, digest
+from cells import Canonical, Cell, digest
 from search.procedure.config import Config
 from search.procedure.course import Course
 from search.procedure.gated import Gated
-from search.procedure.moves import UNGATED, Decision, Move, Order
+from search.procedure.moves import CANDIDATES, UNGATED, Decision, Move, Order
 from search.procedure.paired import PairedPopulation
 from search.procedure.population import Member, Origin, Population
 from search.procedure.proposals import Proposals, opening
@@ -33,7 +33,7 @@ class Procedure:
     Attributes:
         config: What is searched, and how.
         population: All cells and what is known of them.
-        proposed: Mutants so far, each a cell that was not known.
+        proposed: Candidates so far, each a cell that was not known.
         decisions: Moves so far.
     """
 
@@ -99,13 +99,33 @@ class Procedure:
             return self._opening[self.decisions]._replace(at=at)
         return self._proposals.draw(self.decisions, at)
 
+    def outside(self, form: Canonical, by: str, at: float) -> Decision:
+        """The next move, if it is for a cell of somebody else's; changes nothing.
+
+        Args:
+            form: The canonical cell, new, against which there is no reason.
+            by: Who has proposed it.
+            at: Logical time.
+        """
+        return self._proposals.outside(self.decisions, at, form, by)
+
+    def reason_against(self, cell: Cell) -> str:
+        """Why a new cell of somebody else's is not taken; empty if it is.
+
+        Args:
+            cell: Canonical.
+        """
+        if len(cell.nodes) > self.config.rules.max_nodes:
+            return f"over {self.config.rules.max_nodes} nodes"
+        return self._proposals.reason_against(cell)
+
     def possible(self, decision: Decision) -> bool:
         """Whether a move that was drawn before fits what is known of its cell."""
         member = self.population.members.get(decision.digest)
         if decision.kind in (Move.AGAIN, Move.REEXAMINE):
             return member is not None and not member.under_way
-        kind = Move.PROPOSE if decision.digest else Move.NONE
-        return member is None and decision.kind == kind
+        kinds = CANDIDATES if decision.digest else (Move.NONE,)
+        return member is None and decision.kind in kinds
 
     def start(self, decision: Decision) -> Visit | None:
         """Makes the move; None if it is none.
@@ -171,10 +191,11 @@ class Procedure:
         if not named:
             self.proposed += 1
         number = self._named + self.proposed
+        outside = decision.kind == Move.OUTSIDE
         member = Member(
             digest=decision.digest,
             name=self._names[decision.digest] if named else f"cell_{number}",
-            origin=Origin(decision.kind) if named else Origin.MUTANT,
+            origin=Origin(decision.kind) if named or outside else Origin.MUTANT,
             birth=len(self.population.members) + len(self.population.references),
             number=0 if named else self.proposed,
             parent=decision.parent,
@@ -182,6 +203,7 @@ class Procedure:
             depth=0 if parent is None else parent.depth + 1,
             text=decision.text,
             filtered=named or self.config.filter is None,
+            by=decision.by,
         )
         self.population.add(member)
         return member

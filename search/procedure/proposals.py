@@ -12,6 +12,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from cells import (
+    Canonical,
     Cell,
     CellError,
     Mutant,
@@ -97,6 +98,19 @@ class Proposals:
                 return Decision(number, Move.REEXAMINE, at, own, "", "", (), ())
         return self._propose(number, at, rng)
 
+    def outside(self, number: int, at: float, form: Canonical, by: str) -> Decision:
+        """The decision for a cell that somebody else has proposed.
+
+        Args:
+            number: Of the decision.
+            at: Logical time.
+            form: The canonical cell.
+            by: Who has proposed it.
+        """
+        self._cells[form.digest] = form.cell
+        text = to_text(form.cell)
+        return Decision(number, Move.OUTSIDE, at, form.digest, "", text, (), (), by=by)
+
     def cell(self, member: Member) -> Cell:
         """The canonical cell of a member."""
         if member.digest not in self._cells:
@@ -118,7 +132,10 @@ class Proposals:
             # A cell that is known under another text is the same cell.
             form = canonicalize(mutant.cell)
             known = population.members.get(form.digest)
-            reason = self._reason_against(form.cell, known)
+            if known is not None:
+                reason = self._course.reason_against(known)
+            else:
+                reason = self.reason_against(form.cell)
             if reason:
                 rejects.append(Reject(reason, parent.digest, form.digest))
                 continue
@@ -143,10 +160,8 @@ class Proposals:
         except CellError:
             return None
 
-    def _reason_against(self, cell: Cell, known: Member | None) -> str:
-        """Why a mutant is not taken; empty if it is."""
-        if known is not None:
-            return self._course.reason_against(known)
+    def reason_against(self, cell: Cell) -> str:
+        """Why a new cell, canonical, is not taken; empty if it is."""
         reason = dead(cell)
         if reason is not None:
             return f"ignores {reason.missing}"

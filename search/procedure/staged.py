@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from search.procedure.config import Config
-from search.procedure.moves import Move, Order
+from search.procedure.moves import UNGATED, Move, Order
 from search.procedure.objective import LOG_LOSS, Fitness, Paired, log_loss
 from search.procedure.paired import PairedPopulation
 from search.procedure.population import Member
@@ -107,7 +107,7 @@ class Staged:
         member = visit.member
         if visit.kind == Move.REEXAMINE:
             self._population.update(member)
-        elif visit.kind == Move.PROPOSE:
+        elif visit.kind not in UNGATED:
             self._climb(visit)
 
     def opened(self) -> None:

@@ -18,12 +18,14 @@ from search.store.decode import (
     TEXT,
     TIME,
     Columns,
+    Kind,
     one_of,
     read_stored,
     wrong,
 )
+from search.store.inbox import is_name
 from search.store.rows import cell_number
-from search.store.tables import VIEWS
+from search.store.tables import PROPOSERS, VIEWS
 
 PAGE: Final = 1000
 """Rows that are read at a time, so that memory stays flat and no reader lasts."""
@@ -47,6 +49,11 @@ JOBS: Final = f"""
 SELECT * FROM ({VIEWS["issued"]}) WHERE number > ? ORDER BY number LIMIT ?
 """
 
+WHO: Final = """
+SELECT decision, w.value FROM proposers JOIN words w ON w.id = who
+WHERE decision BETWEEN ? AND ?
+"""
+
 ADD_JOB: Final = "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -66,6 +73,7 @@ REJECT: Final[Columns] = {
     "parent": DIGEST | EMPTY,
     "digest": DIGEST | EMPTY,
 }
+WHO_OF: Final[Columns] = {"decision": COUNT, "who": Kind("a name", is_name)}
 ISSUED: Final[Columns] = {
     "number": COUNT,
     "decision": COUNT,
@@ -150,8 +158,13 @@ class History:
                 "rejects", REJECT, REJECTS, (first, last)
             ):
                 rejects.setdefault(number, []).append(Reject(*reject))
+            who = self._proposers(first, last) if _any_outside(page) else {}
             for row in page:
-                yield _decision(path, row, rejects.get(row[0], ()))
+                yield _decision(path, row, rejects.get(row[0], ()), who.get(row[0], ""))
+
+    def _proposers(self, first: int, last: int) -> dict[int, str]:
+        """Who proposed the cells of some decisions; the table may not be there."""
+        return dict(self._file.checked("proposers", WHO_OF, WHO, (first, last)))
 
     def jobs(self) -> Iterator[Issued]:
         """All jobs in order of issue, a page at a time."""
@@ -214,6 +227,12 @@ class History:
             ),
         )
 
+        if decision.by:
+            self._file.execute(PROPOSERS)
+            who = self._file.number("words", decision.by)
+            add = "INSERT INTO proposers VALUES (?, ?)"
+            self._file.execute(add, (decision.number, who))
+
         # A digest is enough of a mutant that was dropped; its parent has a row.
         rows = [
             (
@@ -241,14 +260,20 @@ class History:
         )
 
 
+def _any_outside(page: Sequence[tuple[Any, ...]]) -> bool:
+    return any(row[1] == Move.OUTSIDE for row in page)
+
+
 def _decision(
-    path: Path | None, row: tuple[Any, ...], rejects: Sequence[Reject]
+    path: Path | None, row: tuple[Any, ...], rejects: Sequence[Reject], by: str
 ) -> Decision:
     """A decision from the columns of `DECISIONS`."""
     number, kind, at, digest, parent, text, rules, drain = row
     names = read_stored(path, "decisions", "rules", rules or "[]")
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
         raise wrong(path, "decisions", f"rules of {number} are no list of names")
+    if (kind == Move.OUTSIDE) != bool(by):
+        raise wrong(path, "proposers", f"{number} has a proposer, or none, by mistake")
     return Decision(
         number=number,
         kind=Move(kind),
@@ -259,4 +284,5 @@ def _decision(
         rules=tuple(names),
         rejects=tuple(rejects),
         drain=bool(drain),
+        by=by,
     )

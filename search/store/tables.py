@@ -6,7 +6,8 @@ row for each job that was carried out. What recurs (cells, tasks, trainings, set
 words) is stored once and named by number; to query, use the views `results`,
 `candidates`, `rejected` and `issued`, which have everything in plain columns. The
 `stage` of a job is the index of its task, or -1 for the filter; the `drain` of a
-decision or job is 1 if a limit alone brought it about.
+decision or job is 1 if a limit alone brought it about. Where somebody outside of the
+search has proposed cells, `proposers` says who.
 
     SELECT task, digest, max(best) FROM results WHERE status = 'OK'
     GROUP BY task, digest ORDER BY 1, 3 DESC;
@@ -144,3 +145,11 @@ CREATE TABLE jobs (
 );
 {_create("candidates")}{_create("rejected")}{_create("issued")}"""
 """Of a run: its results and its history."""
+
+PROPOSERS: Final = """
+CREATE TABLE IF NOT EXISTS proposers (  -- of candidates of the origin `outside`
+    decision INTEGER PRIMARY KEY,
+    who      INTEGER NOT NULL REFERENCES words (id)
+);
+"""
+"""Of a run to which anybody has proposed anything."""

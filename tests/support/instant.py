@@ -10,6 +10,7 @@ import pytest
 
 from cells import ZOO
 from search.loop.engine import Ending, Engine, Limits
+from search.loop.outside import Outside
 from search.output.leaderboard import Leaderboard
 from search.procedure.config import Config, Plan, make_stage
 from search.procedure.paired import PairedPopulation
@@ -185,6 +186,7 @@ def run(
     *,
     pool: FakePool | None = None,
     call: Call = lambda _: None,
+    outside: Outside | None = None,
     **limits: float,
 ) -> tuple[Ending, Engine]:
     """Begins a search in a folder, or goes on with it; why it ended, and its engine."""
@@ -198,6 +200,7 @@ def run(
             lambda: made,
             Watcher(call),
             Limits(candidates=candidates, **limits),
+            outside=outside,
         )
         return engine.run(), engine
 

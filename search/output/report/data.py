@@ -24,6 +24,7 @@ from search.output.status import run_facts
 from search.output.stored import stored_finals
 from search.output.tables import describe_setting
 from search.output.terms import Terms
+from search.procedure.moves import CANDIDATES, Move
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.store.results import Work
@@ -210,9 +211,9 @@ def _record(
 def _funnel(engine: Engine, terms: Terms) -> Iterator[FunnelStep]:
     """Mutants that came so far, each step among those of the one before."""
     tally, procedure = engine.tally, engine.procedure
-    drawn = tally.decisions["propose"] + tally.decisions["again"]
+    drawn = sum(tally.decisions[kind] for kind in (*CANDIDATES, Move.AGAIN))
     members = procedure.population.members.values()
-    mutants = [member for member in members if member.origin == "mutant"]
+    mutants = [member for member in members if member.is_candidate]
     # What was rejected was drawn, too, and never became a member.
     yield FunnelStep("mutants drawn", drawn + sum(tally.rejects.values()))
     yield FunnelStep("taken", drawn)
@@ -225,7 +226,7 @@ def _funnel(engine: Engine, terms: Terms) -> Iterator[FunnelStep]:
     yield FunnelStep(terms.complete, sum(member.complete for member in mutants))
     # The list is short: whoever came so far may have been overtaken since.
     best = procedure.population.best
-    listed = sum(member.origin == "mutant" for member in best)
+    listed = sum(member.is_candidate for member in best)
     yield FunnelStep("in the list now", listed)
 
 
@@ -244,7 +245,7 @@ def _gates(procedure: Procedure, mutants: Sequence[Member]) -> Iterator[FunnelSt
 def _best(procedure: Procedure, count: int) -> Iterator[Member]:
     """The best mutants of the list."""
     members = procedure.population.best
-    return itertools.islice((m for m in members if m.origin == "mutant"), count)
+    return itertools.islice((m for m in members if m.is_candidate), count)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

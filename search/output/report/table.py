@@ -36,6 +36,7 @@ class Details:
         text: Of the canonical cell.
         kind: Its class: affine, diagonal or dense.
         digest: Its identity.
+        by: Who proposed it; empty: the search.
     """
 
     picture: str
@@ -46,6 +47,7 @@ class Details:
     text: str
     kind: str
     digest: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _values(row: LeaderboardRow, cell: Cell) -> Iterator[TableText]:
     yield _number(row.parameters, ",", "-")
     yield _number(flops(cell, WIDTH), ",", "-")
     yield _number(row.member.depth, "d", "-")
-    if row.member.origin == "mutant":
+    if row.member.is_candidate:
         yield _number(row.member.number, "d", "-")
     else:
         yield TableText(row.member.origin, "0")
@@ -118,6 +120,7 @@ def _details(row: LeaderboardRow, cell: Cell, names: Mapping[str, str]) -> Detai
         text=member.text.rstrip(),
         kind=state_class(cell).words,
         digest=digest(cell),
+        by=member.by,
     )
 
 

@@ -92,13 +92,13 @@ def _sentences(report: Report) -> Iterator[str]:
 
 
 def _results(report: Report) -> Iterator[str]:
-    mutants = [cell for cell in report.cells if cell.member.origin == "mutant"]
+    mutants = [cell for cell in report.cells if cell.member.is_candidate]
     yield f"{counted(len(mutants), 'mutant')} {report.terms.complete}."
     others = [f"{name} {fitness:.4f}" for name, fitness in report.lines]
     held = f" ({_listed(others)})" if others else ""
     best = report.cells[0]
     said = f"{best.member.name}, fitness {best.fitness:.4f}{held}"
-    if best.member.origin == "mutant":
+    if best.member.is_candidate:
         yield f"The best cell is {said}."
         return
     yield f"The best cell is still {said}."
