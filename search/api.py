@@ -245,7 +245,7 @@ class Run:
         return [Path(out) / export.folder for export in exports]
 
     def _ranked(self, engine: Engine, rank: int) -> Member:
-        ranked = engine.procedure.population.best
+        ranked = engine.procedure.population.table
         if not 1 <= rank <= len(ranked):
             raise UserError(f"`rank` must be 1 to {len(ranked)}, got {rank}")
         return ranked[rank - 1]

@@ -188,7 +188,7 @@ def find_ranked(run: str, rank: str) -> tuple[Procedure, Member]:
     # The table may have grown, or shrunk, since a person looked at it.
     with open_run(Path(run), reading=True) as opened:
         engine = replay(opened)
-    members = engine.procedure.population.best
+    members = engine.procedure.population.table
     if not members:
         raise UserError(f"{asked}: the table of {run} is empty as yet")
     if int(rank) > len(members):

@@ -98,12 +98,12 @@ class Leaderboard:
         return terms_of(self._procedure.config)
 
     def rows(self, count: int | None = None) -> list[LeaderboardRow]:
-        """The best of the list, best first.
+        """The best of the table, best first.
 
         Args:
-            count: How many; None: the whole list.
+            count: How many; None: the whole table.
         """
-        members = self._procedure.population.best
+        members = self._procedure.population.table
         unbeaten = {
             member.digest
             for member in pareto(members, lambda member: self._size(member).parameters)

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from cells import Cell, CellError, parse
 from search.errors import UserError
 from search.procedure.config import Stage
 from tasks import Metric
+
+TABLE: Final = 100
+"""Cells that people are shown, if there are so many, however short the list is."""
 
 
 class Origin(StrEnum):
@@ -195,8 +199,13 @@ class Population:
 
     @property
     def best(self) -> Sequence[Member]:
-        """The list, best first."""
+        """The list, best first: those that have mutants and are examined again."""
         return self._ranked[: self._list_size]
+
+    @property
+    def table(self) -> Sequence[Member]:
+        """What people are shown, best first: the list, and more where it is short."""
+        return self._ranked[: max(self._list_size, TABLE)]
 
     def add(self, member: Member) -> None:
         """Adds a member, which is not complete yet; references are kept apart."""

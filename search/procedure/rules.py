@@ -142,10 +142,6 @@ def _check_weights(own: Mapping[str, float]) -> None:
         raise UserError("weights: at least one must be above 0")
 
 
-UNSAID: Final = ("edits", "recurrent", "widest", "largest", "parents")
-"""Options that a document says only where they differ from the paper's way."""
-
-
 def default_in_flight(candidates: int) -> int:
     """Most candidates under way at once in a search of so many.
 

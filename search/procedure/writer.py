@@ -11,7 +11,7 @@ from search.procedure.filter import Filter
 from search.procedure.objective_table import objective_table
 from search.procedure.presets import preset_document
 from search.procedure.reader import OF_JOBS, preset_filter
-from search.procedure.rules import UNSAID, Rules
+from search.procedure.rules import Rules
 from search.procedure.settings import Grid
 
 
@@ -46,10 +46,6 @@ def to_document(config: Config) -> Document:
 def _rules_table(rules: Rules) -> Document:
     table: Document = _plain(dataclasses.asdict(rules))
     table["weights"] = dict(rules.weights)
-    plain = Rules()
-    for name in UNSAID:
-        if getattr(rules, name) == getattr(plain, name):
-            del table[name]
     table.setdefault("racing", False)
     return table
 

@@ -166,7 +166,7 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
 
 
 def _ranked(procedure: Procedure) -> Iterator[RankedCell]:
-    length = len(procedure.population.best)
+    length = len(procedure.population.table)
     for place, member in enumerate(procedure.population.ranked):
         rank = place + 1 if place < length else 0
         cell = member.cell()
@@ -243,8 +243,8 @@ def _gates(procedure: Procedure, mutants: Sequence[Member]) -> Iterator[FunnelSt
 
 
 def _best(procedure: Procedure, count: int) -> Iterator[Member]:
-    """The best mutants of the list."""
-    members = procedure.population.best
+    """The best mutants of the table."""
+    members = procedure.population.table
     return itertools.islice((m for m in members if m.is_candidate), count)
 
 

@@ -57,7 +57,7 @@ def tree_lines(procedure: Procedure, lineages: Lineages) -> Iterator[TreeLine]:
         if member.digest not in known and not member.under_way
     )
     dropped = Counter(member.parent for member in lost)
-    ranks = {m.digest: i for i, m in enumerate(population.best, 1)}
+    ranks = {m.digest: i for i, m in enumerate(population.table, 1)}
     said = {m.digest for m in ranked[:SAID]}
     shown, counts = _way_to_the_best(population), _descendants(population)
 

@@ -17,6 +17,7 @@ from search.loop import pools
 from search.procedure.document import Document, assign, differences, overlay
 from search.procedure.presets import search_names
 from search.procedure.reader import make_config
+from search.procedure.rules import Rules
 from search.procedure.writer import to_document
 from search.store.document_file import write_document
 from tasks import TaskError
@@ -114,9 +115,6 @@ ELSEWHERE = {"own_ops"}
 UNSAID = {
     *("rules.weights", "rules.racing", "training.memory_limit_bytes", "size"),
     *("filter.task.letters", "filter.first"),
-    *("rules.edits", "rules.recurrent", "rules.widest"),
-    "rules.largest",
-    "rules.parents",
     *(f"plans.{t}.grid.{n}" for t in ("xml", "arithmetic") for n in ("decay",)),
     *(f"plans.{t}.grid.constant_epochs" for t in ("xml", "arithmetic")),
 }
@@ -176,6 +174,18 @@ def test_the_same_configuration_gives_the_same_search(
 
 def test_every_option_has_a_row_here() -> None:
     assert set(leaves(whole())) == set(CHANGED) - UNSAID | ELSEWHERE
+
+
+PLAIN = ("edits", "recurrent", "widest", "largest", "parents", "racing")
+
+
+@pytest.mark.parametrize("name", search_names())
+@pytest.mark.parametrize("rule", PLAIN)
+def test_a_rule_of_a_preset_that_is_undone_stays_undone(name: str, rule: str) -> None:
+    value = False if rule == "racing" else getattr(Rules(), rule)
+    config = make_config(replaced({"preset": name}, f"rules.{rule}", value))
+    assert getattr(config.rules, rule) == (value or getattr(Rules(), rule))
+    assert make_config(to_document(config)) == config
 
 
 @pytest.mark.parametrize("key", CHANGED)
