@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     page = write_report(options.run, options.out, count, force=options.force)
     if options.k is not None and count > page.listed:
         print(
-            f"note: -k asked for {count} cells, the list has {page.listed}",
+            f"note: -k asked for {count} cells, the table has {page.listed}",
             file=sys.stderr,
         )
     megabytes = page.num_bytes / 1e6

@@ -281,7 +281,7 @@ def make_result(
     words = file.value("words", ended)
     stored = file.value("settings", setting)
     values = (stored, status, best, test, updates, words, width, num_params)
-    own = _seal(key, budget, values, curve)
+    own = seal_of(key, budget, values, curve)
     sealed = slice(None) if curves else slice(8)  # half of it is the curve's
     if own[sealed] != seal[sealed]:
         raise wrong(file.path, "runs", f"the result of {key.hex()} is not as stored")
@@ -319,11 +319,13 @@ def _columns(
         file.number("words", words),
         *sizes,
         curve,
-        _seal(key, budget, values, curve),
+        seal_of(key, budget, values, curve),
     )
 
 
-def _seal(key: bytes, budget: int, values: tuple[Any, ...], curve: str | None) -> bytes:
+def seal_of(
+    key: bytes, budget: int, values: tuple[Any, ...], curve: str | None
+) -> bytes:
     """A digest of a row of `runs`, half of it of the curve: no edit goes unnoticed."""
     row = repr((key, budget, *values)).encode()
     return _half(row) + _half((curve or "").encode())

@@ -2,7 +2,6 @@
 
 import math
 
-import pytest
 from hypothesis import given
 
 from cells import ZOO, growth, parse
@@ -16,9 +15,10 @@ GROWS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(ZOO))
-def test_published_cells_do_not_grow(name):
-    assert growth(ZOO[name]) < 50
+def test_of_published_cells_that_alone_grows_which_diverges_by_every_setting():
+    grow = [name for name, cell in ZOO.items() if growth(cell) > 50]
+    assert grow == ["irnn"]  # all of 48 runs by the settings of preset `quick`
+    assert growth(ZOO["irnn"]) > 1e5
 
 
 def test_what_adds_grows_slowly_and_what_multiplies_without_bound():

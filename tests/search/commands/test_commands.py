@@ -102,7 +102,7 @@ def test_top_prints_texts_that_are_cells(whole: Path) -> None:
 
 def test_run_prints_the_table_that_top_prints(whole: Path) -> None:
     out = command("resume", whole, "--json")
-    assert json.loads(out) == rows_of(whole)
+    assert json.loads(out)[:10] == rows_of(whole)
     assert (
         shown("top", whole).splitlines()[:12]
         == (command("resume", whole).splitlines()[:12])

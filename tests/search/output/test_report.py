@@ -28,6 +28,7 @@ from search.store.database import RUN_FILE
 from search.store.opening import FORMAT
 from tests.support.browser import BROWSER, browser
 from tests.support.fake_search import Fake, query
+from tests.support.sealed import reseal
 from tests.support.searches import (
     evaluations,
     finish,
@@ -392,6 +393,7 @@ def spoil(folder: Path) -> None:
         file.execute(
             f"UPDATE words SET value = ? || id WHERE id IN ({words})", (HOSTILE,)
         )
+        reseal(file)
     file.close()
 
 
@@ -474,10 +476,10 @@ def test_what_cannot_be_written_is_refused(copy: Path) -> None:
 
 def test_more_cells_than_there_are_is_noted(copy: Path) -> None:
     out, err = here("report", copy, "-k", 500)
-    assert err == "note: -k asked for 500 cells, the list has 10\n"
+    assert err == "note: -k asked for 500 cells, the table has 25\n"
     assert out.startswith("wrote ")
     page = Page((copy / "report.html").read_text())
-    assert sum(tag == "img" for tag, _ in page.tags) == 10
+    assert sum(tag == "img" for tag, _ in page.tags) == 25
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path, copy: Path) -> None:
