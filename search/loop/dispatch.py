@@ -10,6 +10,7 @@ from search.loop.numerics import class_of
 from search.loop.orders import Pending
 from search.loop.tally import Tally
 from search.procedure.clock import Ticket
+from search.store.snapshots import Snapshot
 from search.store.store import Store
 from workers import Job, Pool
 
@@ -80,14 +81,18 @@ class Dispatch:
             job, priority=ticket.end, deadline_s=self._deadlines.seconds_for(cost)
         )
 
-    def receive(self) -> None:
-        """Waits a moment for an evaluation, and stores it before it is used."""
+    def receive(self, snapshot: Callable[[], Snapshot | None]) -> None:
+        """Waits a moment for an evaluation, and stores it before it is used.
+
+        Args:
+            snapshot: Where the search stands, if that is to be stored with it.
+        """
         answer = self.pool.next(TICK_S)
         self.tell()
         if answer is None:
             return
         job, evaluation = answer
-        self._store.commit(job, evaluation, curves=self._curves)
+        self._store.commit(job, evaluation, curves=self._curves, snapshot=snapshot())
         self._tally.trained(job, evaluation)
         self._check_class(evaluation.numerics)
         seconds = evaluation.compile_s + evaluation.train_s

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from search.errors import at_least
+from search.loop import snapshots
 from search.loop.deadlines import FACTOR
 from search.loop.dispatch import Dispatch
 from search.loop.orders import Orders, Pending
@@ -22,6 +23,7 @@ from search.loop.tally import Tally
 from search.procedure.clock import Clock, Ticket
 from search.procedure.moves import Decision, Move, Order
 from search.procedure.procedure import Procedure
+from search.store.snapshots import Snapshot
 from search.store.store import Store
 from workers import Pool
 
@@ -88,6 +90,7 @@ class Engine:
         curves: Whether learning curves are stored.
         deadline_factor: How many times the usual time a job is given; 0: for ever.
         outside: What others propose; None: nobody is heard.
+        snapshot: Of this search: where it is taken up, instead of at its beginning.
 
     Attributes:
         procedure: Who is known and under way.
@@ -96,6 +99,7 @@ class Engine:
         past: What earlier processes did.
         tally: What happened and what it took.
         limits: What ends the search.
+        barren: Moves in a row that found no cell, and nothing under way.
         draining: Whether a limit has been reached, and only what is under way goes on.
     """
 
@@ -110,6 +114,7 @@ class Engine:
         curves: bool = False,
         deadline_factor: float = FACTOR,
         outside: Outside | None = None,
+        snapshot: Snapshot | None = None,
     ) -> None:
         self.procedure = procedure
         self.clock: Clock[Pending] = Clock(procedure.config.rules.slots)
@@ -123,7 +128,7 @@ class Engine:
         self.limits = limits
         self._stop: Ending | None = None
         self._start = time.monotonic()
-        self._barren = 0
+        self.barren = 0
         self._dispatch: Dispatch | None = None
         if pool is not None:
             # What a limit alone brought about is no part of a longer search.
@@ -136,7 +141,13 @@ class Engine:
                 curves=curves or self._by_curves,
                 deadline_factor=deadline_factor,
             )
-        self.past = Past(store.history)
+        taken = (0, 0)
+        if snapshot is not None:
+            stand = snapshots.restore(procedure, store, snapshot)
+            self.clock, self.tally, taken = stand.clock, stand.tally, stand.taken
+            self.barren, self.draining = stand.barren, stand.draining
+        self.past = Past(store.history, taken)
+        self._kept = self.past.decisions
 
     @property
     def elapsed_s(self) -> float:
@@ -221,12 +232,12 @@ class Engine:
         self.tally.decided(decision, procedure)
         procedure.start(decision)
         if decision.kind is not Move.NONE:
-            self._barren = 0
+            self.barren = 0
             return True
 
         # Nothing was drawn: another result may change that, or else another draw.
-        self._barren += not procedure.visits
-        if self._barren >= BARREN:
+        self.barren += not procedure.visits
+        if self.barren >= BARREN:
             self.stop(Ending.BARREN)
         return not procedure.visits and self._stop is None
 
@@ -327,7 +338,7 @@ class Engine:
     def _receive(self, dispatch: Dispatch) -> None:
         """Waits a moment for an evaluation, whichever job it is of."""
         self._say_restored()
-        dispatch.receive()
+        dispatch.receive(self._snapshot)
         self._watcher.update(self)
 
     def _wind_up(self, dispatch: Dispatch) -> None:
@@ -337,8 +348,26 @@ class Engine:
             while dispatch.busy:
                 self._receive(dispatch)
         self._say_restored()
-        self.store.history.flush()
+        snapshot = self._snapshot(last=True)
+        if snapshot is None:
+            self.store.history.flush()
+        else:
+            self.store.keep(snapshot)
         dispatch.tell(last=True)
+
+    def _snapshot(self, *, last: bool = False) -> Snapshot | None:
+        """Where this search stands, if that is to be stored now.
+
+        What is past is taken up first: before that, there is more than this.
+        """
+        decisions, before = self.procedure.decisions, 0 if last else self._kept
+        if self.replaying or not snapshots.due(decisions, before):
+            return None
+        self._kept = decisions
+        try:
+            return snapshots.take(self)
+        except (ValueError, OverflowError):  # readers replay the history instead
+            return None
 
     def _say_restored(self) -> None:
         self.past.say(

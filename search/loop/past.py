@@ -20,6 +20,7 @@ class Past:
 
     Args:
         history: Of the run; nothing is added to it before all of it has been taken.
+        taken: How many decisions and jobs of it need not be taken again.
 
     Attributes:
         decisions: How many there are.
@@ -28,13 +29,12 @@ class Past:
         requeued: How many of these have to be carried out again.
     """
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, taken: tuple[int, int] = (0, 0)) -> None:
         self.decisions = history.last_decision() + 1
-        self.restored = 0
-        self.issued = 0
+        self.restored, self.issued = taken
         self.requeued = 0
-        self._decisions = history.decisions()
-        self._jobs = history.jobs()
+        self._decisions = history.decisions(self.restored - 1)
+        self._jobs = history.jobs(self.issued - 1)
         self._said = False
 
     def next_decision(self, procedure: Procedure, now: float) -> Decision | None:

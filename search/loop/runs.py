@@ -21,6 +21,7 @@ from search.procedure.writer import to_document
 from search.store.database import RUN_FILE
 from search.store.document_file import read_document, write_document
 from search.store.reuse import classes_of
+from search.store.snapshots import NONE, Snapshot
 from search.store.store import Store
 from workers import installed, versions
 
@@ -262,13 +263,29 @@ class Silent:
 def replay(run: OpenRun) -> Engine:
     """The search as far as the store knows it, without deciding or training anything.
 
+    It is taken up at the run's snapshot, if it has one that fits.
+
     Raises:
         UserError: The stored history is not that of this version.
     """
-    limits = Limits(candidates=run.candidates)
-    engine = Engine(Procedure(run.config), run.store, None, Silent(), limits)
+    snapshot = run.store.snapshots.read()
+    if snapshot is not None:
+        with contextlib.suppress(*NONE):  # the whole history says what is wrong
+            return _replayed(run, snapshot)
     with naming(run.folder / RUN_FILE):
-        engine.run()
+        return _replayed(run, None)
+
+
+def _replayed(run: OpenRun, snapshot: Snapshot | None) -> Engine:
+    engine = Engine(
+        Procedure(run.config),
+        run.store,
+        None,
+        Silent(),
+        Limits(candidates=run.candidates),
+        snapshot=snapshot,
+    )
+    engine.run()
     return engine
 
 

@@ -44,21 +44,22 @@ class Clock(Generic[T]):
         slots: How many jobs are in flight at most.
         now: Logical time: the end of the last job that was taken.
         issued: How many jobs there were.
+        flying: Those in flight, a heap.
     """
 
     slots: int
     now: float = 0.0
     issued: int = 0
-    _flying: list[Ticket[T]] = field(default_factory=list)
+    flying: list[Ticket[T]] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Jobs in flight."""
-        return len(self._flying)
+        return len(self.flying)
 
     @property
     def free(self) -> bool:
         """Whether a slot is free."""
-        return len(self._flying) < self.slots
+        return len(self.flying) < self.slots
 
     def issue(self, content: T, end: float) -> Ticket[T]:
         """Starts a job now.
@@ -76,7 +77,7 @@ class Clock(Generic[T]):
             raise ValueError(f"a job ends later than {self.now}, got {end}")
         ticket = Ticket(end, self.issued, self.now, content)
         self.issued += 1
-        heapq.heappush(self._flying, ticket)
+        heapq.heappush(self.flying, ticket)
         return ticket
 
     def first(self) -> Ticket[T]:
@@ -85,10 +86,10 @@ class Clock(Generic[T]):
         Raises:
             IndexError: None is in flight.
         """
-        return self._flying[0]
+        return self.flying[0]
 
     def take(self) -> Ticket[T]:
         """Ends that job, and advances time to its end."""
-        ticket = heapq.heappop(self._flying)
+        ticket = heapq.heappop(self.flying)
         self.now = ticket.end
         return ticket

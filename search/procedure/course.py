@@ -27,6 +27,12 @@ class Course(Protocol):
     def opened(self) -> None:
         """All seeds and references have been evaluated."""
 
+    def learned(self) -> list[list[float]]:
+        """Numbers that it goes by, beside what is known of cells."""
+
+    def relearn(self, numbers: Sequence[Sequence[float]]) -> None:
+        """Takes what `learned` said before."""
+
     def examinable(self) -> Sequence[Member]:
         """Members of the list of which one may be examined again."""
 

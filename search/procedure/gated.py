@@ -80,6 +80,13 @@ class Gated:
     def opened(self) -> None:
         """Nothing of seeds is kept that their results do not say."""
 
+    def learned(self) -> list[list[float]]:
+        """Nothing: gates are those of the baseline."""
+        return []
+
+    def relearn(self, numbers: Sequence[Sequence[float]]) -> None:
+        """Nothing."""
+
     def examinable(self) -> Sequence[Member]:
         """Members of the list of which one may be examined again: any with settings."""
         tasks = range(len(self._config.tasks))

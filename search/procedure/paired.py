@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,16 @@ class PairedPopulation(Population):
         self._settings = len(objective.panel)
         self._squares = [0.0] * len(stages)  # of deviations between seeds of a cell
         self._degrees = [0] * len(stages)
+
+    def learned(self) -> list[list[Any]]:
+        """The scatter between seeds, by task."""
+        return [list(self._squares), list(self._degrees)]
+
+    def relearn(self, numbers: Sequence[Sequence[Any]]) -> None:
+        """Takes what `learned` said before."""
+        squares, degrees = numbers
+        self._squares = [float(one) for one in squares]
+        self._degrees = [int(one) for one in degrees]
 
     def observe(
         self, member: Member, task: int, index: int, value: float | None

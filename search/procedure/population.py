@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -51,6 +51,23 @@ class Trials:
         self.best_index = -1
         self.rounds = 0
 
+    @staticmethod
+    def restored(
+        indices: "array[int]", values: "array[float]", best_index: int, rounds: int
+    ) -> "Trials":
+        """Trials as they were: settings in order, how each did, the best, the rounds.
+
+        Raises:
+            ValueError: The best is none of them.
+        """
+        trials = Trials()
+        trials._had = _UNCOUNTED if indices else 0
+        trials._indices, trials._values, trials.rounds = indices, values, rounds
+        if best_index >= 0:
+            trials.best = values[indices.index(best_index)]
+            trials.best_index = best_index
+        return trials
+
     def __len__(self) -> int:
         """How many settings were tried."""
         return len(self._indices)
@@ -64,6 +81,8 @@ class Trials:
             metric: The task's.
         """
         number = math.nan if value is None else value
+        if self._had == _UNCOUNTED:  # most that are restored have no more
+            self._had = sum(1 << one for one in set(self._indices))
         if self._had >> index & 1:  # a race: the same setting with a larger budget
             place = self._indices.index(index)
             old = self._values[place]
@@ -87,6 +106,9 @@ class Trials:
     def values(self) -> Sequence[float]:
         """The metric of each; NaN where it failed."""
         return self._values
+
+
+_UNCOUNTED: Final = -1
 
 
 def best_first(trials: Sequence[Trials], metric: Metric) -> tuple[int, ...]:
@@ -225,6 +247,17 @@ class Population:
         member.complete = True
         member.fitness = self.fitness_of(member)
         bisect.insort(self._ranked, member, key=lambda one: one.rank)
+
+    def rank_as(self, members: Sequence[Member]) -> None:
+        """Takes complete members with their fitnesses as they were ranked before."""
+        self._ranked = list(members)
+
+    def learned(self) -> list[list[Any]]:
+        """Numbers that are known of all cells together, beside those of each."""
+        return []
+
+    def relearn(self, numbers: Sequence[Sequence[Any]]) -> None:
+        """Takes what `learned` said before."""
 
     def trials(self, member: Member, task: int) -> Trials:
         """The trials of a member on a task, to which more are added."""

@@ -79,6 +79,34 @@ class Procedure:
             return True
         return self._opened and self._candidates < self.config.rules.in_flight
 
+    @property
+    def course(self) -> Course:
+        """What is done with cells that are known."""
+        return self._course
+
+    def meet(self, born: Iterable[Decision]) -> None:
+        """Takes the cells of earlier moves, in order, without making the moves."""
+        for decision in born:
+            self._member(decision)
+
+    def take_up(self, decisions: int, visits: Sequence[Visit], *, opened: bool) -> None:
+        """Goes on where another one was, whose cells are here.
+
+        Args:
+            decisions: Moves so far.
+            visits: Those under way, the oldest first.
+            opened: See `opened`.
+        """
+        self.decisions, self._opened = decisions, opened
+        self._visits = {visit.decision: visit for visit in visits}
+        self._ready = sorted(one.decision for one in visits if one.ready)
+        self._candidates = sum(one.kind not in UNGATED for one in visits)
+        for visit in visits:
+            visit.member.under_way = True
+        for member in self.population.members.values():
+            if member.is_candidate and not (member.complete or member.under_way):
+                member.text = ""  # as `_close` leaves it
+
     def next_order(self) -> Order | None:
         """The next job of the moves under way, the oldest move first."""
         while self._ready:

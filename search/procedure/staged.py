@@ -29,6 +29,16 @@ class Prediction:
         self._mean = 0.0
         self._squares = 0.0
 
+    @property
+    def numbers(self) -> list[float]:
+        """All that it goes by."""
+        return [self.count, self._mean, self._squares]
+
+    @numbers.setter
+    def numbers(self, values: Sequence[float]) -> None:
+        count, self._mean, self._squares = values
+        self.count = int(count)
+
     def add(self, shift: float) -> None:
         """A cell whose value changed by so much (Welford 1962)."""
         self.count += 1
@@ -114,6 +124,15 @@ class Staged:
         """All seeds and references have had the panel: what is known of errors."""
         for member in (*self._population.seeds, *self._population.references.values()):
             self._learn(member)
+
+    def learned(self) -> list[list[float]]:
+        """What each prediction goes by."""
+        return [one.numbers for one in self._predictions.values()]
+
+    def relearn(self, numbers: Sequence[Sequence[float]]) -> None:
+        """Takes what `learned` said before."""
+        for one, known in zip(self._predictions.values(), numbers, strict=True):
+            one.numbers = list(known)
 
     def examinable(self) -> Sequence[Member]:
         """The member of the list that may well be the best, if it may have more runs.

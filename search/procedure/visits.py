@@ -83,6 +83,21 @@ class Visit:
         """Whether it has jobs that are to be issued."""
         return bool(self._queue)
 
+    @property
+    def queued(self) -> Sequence[tuple[Round, Order]]:
+        """Jobs that are to be issued, in order, and the round of each."""
+        return tuple(self._queue)
+
+    def enqueue(self, one: Round, order: Order) -> None:
+        """Adds a job of a round to those that are to be issued."""
+        self._queue.append((one, order))
+        one.waiting += 1
+
+    def round_of(self, order: Order) -> Round:
+        """The round under way that a job is of."""
+        key = (order.task, order.repeat)
+        return next(one for one in self.rounds if (one.task, one.repeat) == key)
+
     def begin(self, rounds: Iterable[Round]) -> None:
         """Starts rounds beside those under way; empty ones are over at once."""
         for one in rounds:
@@ -101,8 +116,7 @@ class Visit:
 
     def tell(self, order: Order, results: Sequence[Result]) -> None:
         """Applies the results of a job, and goes on with its round."""
-        key = (order.task, order.repeat)
-        one = next(one for one in self.rounds if (one.task, one.repeat) == key)
+        one = self.round_of(order)
         one.open -= 1
         if one.racing is not None:
             one.results.update({(r.setting, order.budget): r for r in results})
@@ -129,8 +143,7 @@ class Visit:
                         budget,
                         one.repeat,
                     )
-                    self._queue.append((one, order))
-                    one.waiting += 1
+                    self.enqueue(one, order)
 
 
 def _text(setting: Setting) -> str:

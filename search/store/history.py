@@ -38,6 +38,15 @@ FROM decisions JOIN words k ON k.id = kind
 WHERE number > ? ORDER BY number LIMIT ?
 """
 
+BORN: Final = DECISIONS.replace(
+    "number > ? ORDER BY number LIMIT ?", "born AND number < ? ORDER BY number"
+)
+
+ANY_OUTSIDE: Final = """
+SELECT count(*) FROM decisions JOIN words ON id = kind
+WHERE value = 'outside' AND number < ?
+"""
+
 REJECTS: Final = """
 SELECT decision, w.value, lower(hex(p.digest)),
     lower(hex(r.digest))
@@ -85,6 +94,7 @@ ISSUED: Final[Columns] = {
     "end": NUMBER,
     "drain": FLAG,
 }
+ANY_OF: Final[Columns] = {"count": COUNT}
 LAST_OF: Final[Columns] = {"number": COUNT | NOTHING}
 TIME_OF: Final[Columns] = {"stored_at": TIME | NOTHING}
 COUNT_OF: Final[Columns] = {"kind": TEXT, "count": COUNT}
@@ -139,14 +149,25 @@ class History:
         )
         return -1 if number is None else int(number)
 
-    def decisions(self) -> Iterator[Decision]:
-        """All decisions in order, a page at a time.
+    def born(self, before: int) -> Iterator[Decision]:
+        """Decisions that brought a new cell, in order, without what they dropped.
+
+        Args:
+            before: The number of the first that is not wanted.
+        """
+        outside = self._file.checked("decisions", ANY_OF, ANY_OUTSIDE, (before,))
+        who = self._proposers(0, before - 1) if outside[0][0] else {}
+        for row in self._file.checked("decisions", DECISION, BORN, (before,)):
+            yield _decision(self._file.path, row, (), who.get(row[0], ""))
+
+    def decisions(self, after: int = -1) -> Iterator[Decision]:
+        """Decisions in order, a page at a time, from the one after a number on.
 
         Raises:
             UserError: One is of a kind that is not known here.
         """
         self.flush()
-        last = -1
+        last = after
         path = self._file.path
         while page := self._file.checked(
             "decisions", DECISION, DECISIONS, (last, PAGE)
@@ -166,10 +187,10 @@ class History:
         """Who proposed the cells of some decisions; the table may not be there."""
         return dict(self._file.checked("proposers", WHO_OF, WHO, (first, last)))
 
-    def jobs(self) -> Iterator[Issued]:
-        """All jobs in order of issue, a page at a time."""
+    def jobs(self, after: int = -1) -> Iterator[Issued]:
+        """Jobs in order of issue, a page at a time, from the one after a number on."""
         self.flush()
-        last = -1
+        last = after
         while page := self._file.checked("jobs", ISSUED, JOBS, (last, PAGE)):
             last = page[-1][0]
             for row in page:

@@ -348,14 +348,15 @@ def _training_text(training: Training) -> str:
 def _stored_setting(file: Database, number: int, text: str) -> Setting:
     """A setting by its id and text."""
     try:
-        return _setting(text)
+        return read_setting(text)
     except (JobError, TypeError, ValueError) as error:
         what = f"value of {number} is no setting ({error})"
         raise wrong(file.path, "settings", what) from None
 
 
 @lru_cache(maxsize=10_000)
-def _setting(text: str) -> Setting:
+def read_setting(text: str) -> Setting:
+    """A setting from its text; raises one of several errors if it is none."""
     values = read_json(text)
     if not isinstance(values, dict):
         raise TypeError("it is no table")

@@ -11,6 +11,7 @@ from search.store.database import RUN_FILE, Database
 from search.store.history import History
 from search.store.opening import EmptyError, open_database, read_database
 from search.store.results import Results
+from search.store.snapshots import Snapshot, Snapshots
 from search.store.tables import RUN, VIEWS
 from workers import Evaluation, Job
 
@@ -26,11 +27,13 @@ class Store:
     Attributes:
         results: What was trained.
         history: What was decided and issued.
+        snapshots: Where the search stood.
     """
 
     def __init__(self, file: Database) -> None:
         self.results = Results(file)
         self.history = History(file)
+        self.snapshots = Snapshots(file)
         self._file = file
 
     @staticmethod
@@ -102,8 +105,21 @@ class Store:
             cursor = self._file.execute(VIEWS[name])  # the file's may be anything
             return [column[0] for column in cursor.description], cursor.fetchall()
 
-    def commit(self, job: Job, evaluation: Evaluation, *, curves: bool = False) -> None:
+    def commit(
+        self,
+        job: Job,
+        evaluation: Evaluation,
+        *,
+        curves: bool = False,
+        snapshot: Snapshot | None = None,
+    ) -> None:
         """Stores an evaluation and what the history waits to write, together.
+
+        Args:
+            job: See `Results.add`.
+            evaluation: The same.
+            curves: The same.
+            snapshot: Of the search before it hears of the evaluation, if it is time.
 
         Raises:
             StorageError: Nothing of it was written, and the history still waits.
@@ -111,6 +127,15 @@ class Store:
         with self._file.transaction():
             self.history.write()
             self.results.write(job, evaluation, curves=curves)
+            if snapshot is not None:
+                self.snapshots.write(snapshot)
+        self.history.written()
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Stores a snapshot and what the history waits to write, together."""
+        with self._file.transaction():
+            self.history.write()
+            self.snapshots.write(snapshot)
         self.history.written()
 
 

@@ -153,3 +153,14 @@ CREATE TABLE IF NOT EXISTS proposers (  -- of candidates of the origin `outside`
 );
 """
 """Of a run to which anybody has proposed anything."""
+
+SNAPSHOTS: Final = """
+CREATE TABLE IF NOT EXISTS snapshots (  -- one row: where the search stood
+    id      INTEGER PRIMARY KEY,
+    fits    TEXT NOT NULL,  -- JSON: what the rows that it was made of come to
+    state   TEXT NOT NULL,  -- JSON
+    numbers BLOB NOT NULL,  -- columns of what is known of cells
+    seal    BLOB NOT NULL  -- 16 bytes: digest of the row
+);
+"""
+"""Of a run that is long; nothing is in it that the rest does not say."""
