@@ -4,6 +4,7 @@ What is known of all cells is a few columns of numbers, since it is millions of 
 who they are is in the history. Moves under way are few, and JSON values.
 """
 
+import operator
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -85,6 +86,8 @@ def thaw_cells(procedure: Procedure, columns: Mapping[str, npt.NDArray[Any]]) ->
     ranked = [members[birth] for birth in columns["ranked"].tolist()]
     for member, fitness in zip(ranked, columns["fitness"].tolist(), strict=True):
         member.fitness = fitness
+    ranks = [member.rank for member in ranked]
+    _need(all(map(operator.lt, ranks, ranks[1:])))
     complete = [member.birth for member in members if member.complete]
     _need(sorted(member.birth for member in ranked) == complete)
     population.rank_as(ranked)

@@ -31,7 +31,12 @@ class ReportFile:
 
 
 def write_report(
-    run: Path, out: Path | None = None, k: int = DRAWN, *, force: bool = False
+    run: Path,
+    out: Path | None = None,
+    k: int = DRAWN,
+    *,
+    force: bool = False,
+    reload_s: int | None = None,
 ) -> ReportFile:
     """Writes the report of a run, finished, running or stopped.
 
@@ -40,6 +45,7 @@ def write_report(
         out: The page; None: `FILE` in the run's folder.
         k: How many cells are drawn; there may be fewer.
         force: Whether a page that is there is overwritten.
+        reload_s: After how many seconds a browser reads the page again; None: never.
 
     Raises:
         UserError: There is no run, or the page cannot be written.
@@ -49,7 +55,7 @@ def write_report(
     _check_path(path, force=force)
     with open_run(run, reading=True) as opened:
         report = collect(opened, replay(opened), k)
-    num_bytes = _write(path, render(report), force=force)
+    num_bytes = _write(path, render(report, reload_s), force=force)
     return ReportFile(path, num_bytes, len(report.rows))
 
 

@@ -27,8 +27,8 @@ GLOBAL: Final = "window.vegaEmbed = vegaEmbed;"
 FOLDER: Final = Path(__file__).parent
 
 
-def render(report: Report) -> str:
-    """The page, as text.
+def render(report: Report, reload_s: int | None = None) -> str:
+    """The page, as text; a browser reads it again after `reload_s` seconds, if any.
 
     All of a run is text of strangers. The template escapes it; in the data block `<`
     is escaped; and the policy of the page lets no script run but the two whose digests
@@ -59,6 +59,7 @@ def render(report: Report) -> str:
         style=Markup(_own("page.css")),
         data=Markup(inline_json(values)),
         report=report,
+        reload_s=reload_s,
         facts=report.facts,
         state=state(report),
         summary=summary(report),

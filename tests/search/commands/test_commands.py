@@ -1,9 +1,11 @@
 """`run`, `top`, `status` and `--dry-run` as a person meets them."""
 
 import fcntl
+import io
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import struct
@@ -15,11 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from cells import digest, parse
+from search.commands import top
 from search.commands.cli import main
 from search.commands.status import node_rows
 from search.loop import pools
+from search.output import watching
+from search.output.screens import Plain, Render
 from tests.support.fake_search import Fake, history, make_pool, query
 from tests.support.searches import (
     command,
@@ -75,6 +81,28 @@ def test_top_has_what_is_promised(whole: Path) -> None:
                 AND digest = '{row["digest"]}'"""
             assert query(whole, sql) == [(task["draws"], task["metric"])]
         assert row["nodes"] >= row["linears"]
+
+
+def test_top_renews_its_table_until_the_run_has_ended(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users, pictures = iter(["process 7 on here"] * 3), []
+
+    class Recorder(Plain):
+        def draw(self, render: Render) -> None:
+            console = Console(width=120, file=io.StringIO())
+            console.print(render(120))
+            pictures.append(console.file.getvalue())  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(top, "EVERY_S", 0.0)
+    monkeypatch.setattr(watching, "SHARE", 0)
+    monkeypatch.setattr(watching, "holder", lambda _: next(users, None))
+    monkeypatch.setattr(top, "make_screen", Recorder)
+    said, _, last = shown("top", whole, "--watch", "-k", 3).partition("\n")
+    assert last == shown("top", whole, "-k", 3)
+    assert re.fullmatch(r"40 of 40 candidates, best \w+ \d\.\d{3}", said)
+    assert len(pictures) == 3
+    assert all(said in one and "gru" in one for one in pictures)
 
 
 def test_top_shows_as_many_rows_as_wanted_and_the_seeds_below(whole: Path) -> None:
@@ -371,6 +399,7 @@ BAD = {
     "top demos/run1": "unknown run 'run1'; did you mean 'run'? in demos",
     "top demos/run -k 0": "-k must be at least 1, got 0",
     "top demos/run -k x": "argument -k: invalid int value: 'x'",
+    "top demos/run --watch --json": "--watch renews a table for people, --json is for",
     "top file": "file is no folder",
     "top empty": "empty holds no run",
     "top others/other": "others/other/search.db was not made by cellsearch",

@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from search.loop import snapshots
 from search.loop.engine import Engine, Limits
 from search.loop.runs import Silent
-from search.procedure.config import Config
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.store.snapshots import NONE, Snapshot
 from search.store.store import Store
-from tests.search.loop.test_engine import SEARCHES, end, outcome
+from tests.search.loop.test_engine import SEARCHES, Outcome, end, outcome
 from tests.support.instant import Pool, run, state, table
 
 
@@ -29,10 +28,12 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "EVERY", 4)
 
 
-def read(store: Store, config: Config, snapshot: Snapshot | None) -> Engine:
+def read(store: Store, one: Outcome, snapshot: Snapshot | None) -> Engine:
     """A search as a reader has it."""
-    limits = Limits(candidates=10**6)
-    engine = Engine(Procedure(config), store, None, Silent(), limits, snapshot=snapshot)
+    limits = Limits(candidates=one.candidates)
+    engine = Engine(
+        Procedure(one.config), store, None, Silent(), limits, snapshot=snapshot
+    )
     engine.run()
     return engine
 
@@ -74,7 +75,7 @@ def seen(engine: Engine) -> list[Any]:
     ]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from(list(SEARCHES)),
     seed=st.integers(0, 10**6),
@@ -95,8 +96,8 @@ def test_a_snapshot_and_a_replay_show_the_same_at_any_moment(
             with Store.read(folder) as store:
                 snapshot = store.snapshots.read()
                 if snapshot is not None:
-                    found = read(store, one.config, snapshot)
-                    assert seen(found) == seen(read(store, one.config, None))
+                    found = read(store, one, snapshot)
+                    assert seen(found) == seen(read(store, one, None))
         assert snapshot is not None
         assert snapshot.decisions == found.procedure.decisions
 
@@ -144,7 +145,7 @@ def test_a_strangers_snapshot_is_a_search_or_none(name: str, tmp_path: Path) -> 
             for other in (None, "x", -1, 10**30, [], [[]], {}, [value], [[value]]):
                 forged = snapshot._replace(state={**snapshot.state, key: other})
                 try:
-                    read(store, one.config, forged)
+                    read(store, one, forged)
                 except NONE:
                     refused += 1
     assert refused > 60

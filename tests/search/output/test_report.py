@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from cells import parse
 from search.loop.runs import open_run, replay
+from search.output import watching
 from search.output.leaderboard import pareto
 from search.output.report.data import RankedCell, collect
 from search.output.report.page import inline_json
@@ -431,6 +432,28 @@ def test_a_run_that_goes_on_and_one_that_was_killed(tmp_path: Path) -> None:
     before = evaluations(folder)
     finish(start("resume", folder))  # the page is no part of the run
     assert evaluations(folder) > before
+
+
+def test_a_page_is_renewed_and_reloads_itself_until_the_run_has_ended(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[str] = []
+
+    def sleep(_: float) -> None:
+        pages.append((copy / "report.html").read_text())
+        if len(pages) == 2:
+            raise KeyboardInterrupt
+        monkeypatch.setattr(watching.time, "monotonic", lambda: 1e12)
+
+    monkeypatch.setattr(watching, "holder", lambda _: "process 7 on here")
+    monkeypatch.setattr(watching.time, "sleep", sleep)
+    out, err = here("report", copy, "--watch")
+    assert "report.html is renewed while the run goes on" in out
+    assert err == ""
+    reload = '<meta http-equiv="refresh" content="30">'
+    assert [page.count(reload) for page in pages] == [1, 1]
+    assert reload not in (copy / "report.html").read_text()
+    check_closed(pages[0])
 
 
 def test_a_run_without_a_table_says_so(tmp_path: Path) -> None:
