@@ -21,7 +21,7 @@ from cells.notation.text import parse, parse_named, to_text
 from cells.notation.tokens import CellSyntaxError
 from cells.ops import OP_SETS, OPS, CellError, Op
 from cells.own_ops import load_op, loaded_ops, op_names
-from cells.size import flops, num_params, recurrent_linears, width_for
+from cells.size import flops, num_params, recurrent_linears, state_bytes, width_for
 from cells.state_class import StateClass, state_class
 from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
@@ -89,6 +89,7 @@ __all__ = [
     "recurrent_linears",
     "response",
     "spell",
+    "state_bytes",
     "state_class",
     "to_json",
     "to_text",

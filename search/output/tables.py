@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PIPE_COLUMNS: Final = 160
 """Width where there is no terminal."""
 
-LEAST_NEEDED: Final = ("draws", "runs", "nodes", "age", "weights")
+LEAST_NEEDED: Final = ("FLOPs", "draws", "runs", "nodes", "age", "weights")
 """Columns in the order in which they are left out where the terminal is narrow."""
 
 
@@ -96,6 +96,7 @@ def _columns(row: LeaderboardRow, trials: str) -> list[tuple[str, str]]:
         *columns,
         ("nodes", str(row.nodes)),
         ("weights", f"{row.parameters:,}"),
+        ("FLOPs", f"{row.flops:,}"),
         ("age", age if row.rank else "ref"),
     ]
 
