@@ -120,7 +120,7 @@ def ratios(own: Sequence[float], other: Sequence[float]) -> Spread:
 def render_cost(cost: Cost) -> str:
     """The table as lines for a person."""
     load = cost.load
-    lines = [("", cost.name, BESIDE, "ratio")]
+    lines: list[tuple[str, ...]] = [("", cost.name, BESIDE, "ratio")]
     for title, text, read in _COUNTED:
         own, beside = map(read, cost.counted)
         lines.append((title, text(own), text(beside), f"{own / beside:.2f}"))

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import bench_cost
-from cells import flops
+from cells import Cell, flops
 from search.output.cost import count
 from workers import Load, Speed
 
@@ -15,7 +15,7 @@ def test_times_that_go_with_flops_correlate_wholly_and_ratios_are_within_rounds(
 ) -> None:
     """A round in which all is slow changes no ratio."""
 
-    def measured(cells, load):  # type: ignore[no-untyped-def]
+    def measured(cells: dict[str, Cell], load: Load) -> dict[str, Speed]:
         costs = {name: flops(cell, load.width) for name, cell in cells.items()}
         rounds = (1.0, 1.0, 7.0, 1.0)
         slow = {n: tuple(c * factor for factor in rounds) for n, c in costs.items()}

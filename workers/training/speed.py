@@ -130,7 +130,7 @@ def _in_turn(programs: Sequence[Callable[[], Any]], rounds: int) -> list[list[fl
     """Seconds of a run of each program, `[programs][rounds]`."""
     repeats = []
     for program in programs:
-        jax.block_until_ready(program())  # the first run is not like the others
+        _wait(program())  # the first run is not like the others
         seconds = min(_seconds(program, 1) for _ in range(3))
         repeats.append(min(MOST_RUNS, 1 + int(SAMPLE_S / max(seconds, 1e-9))))
     taken: list[list[float]] = [[] for _ in programs]
@@ -144,5 +144,10 @@ def _seconds(program: Callable[[], Any], repeats: int) -> float:
     start = time.perf_counter()
     for _ in range(repeats):
         done = program()
-    jax.block_until_ready(done)
+    _wait(done)
     return (time.perf_counter() - start) / repeats
+
+
+def _wait(values: Any) -> None:
+    for value in jax.tree.leaves(values):
+        value.block_until_ready()
