@@ -32,6 +32,7 @@ ROOMS = {
         "picture": {"notation"},
         "zoo": {"identity", "notation"},
         "export": {"identity", "notation", "scan", "zoo"},
+        "growth": set(),
         "liveness": {"identity"},
         "state_class": {"identity"},
         "mutate": set(),
