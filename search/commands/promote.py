@@ -247,9 +247,10 @@ def _fresh(config: Config, text: str | None) -> Sequence[str]:
     names = objective.finals.tasks if text is None else tuple(text.split(","))
     searched = [stage.name for stage in config.tasks]
     took = next((name for name in names if name in searched), None)
-    if took is not None or not names:
-        said = "none" if took is None else f"{took}, which did"
-        raise UserError(f"`fresh` must be a task that took no part, got {said}")
+    if not names:
+        raise UserError("`fresh` must be given: its finals have no task of their own")
+    if took is not None:
+        raise UserError(f"`fresh` must be tasks that took no part, got {took}")
     return names
 
 

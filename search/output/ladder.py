@@ -36,7 +36,7 @@ def print_rung(rung: Rung, stream: IO[str]) -> None:
     console.print(finals_table(rung.rows, further, losses=False))
     for line in (
         beaten(rung.baseline, rung.rows),
-        *map(_agreement, rung.agreements),
+        *(_agreement(one) for one in rung.agreements if one.cells > 2),
         *_edges(rung),
     ):
         console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
@@ -62,9 +62,7 @@ def print_legend(
         LEGEND,
         "own rates: the fitness if a cell and the baseline each have the best of the "
         "rates; optimistic for both",
-        f"behind: behind {last.baseline} beyond luck, and left out above; one-sided t "
-        f"tests that err in {error:.0%} of the cells that are level with it",
-        *_unclimbed(last, sizes[len(rungs) :]),
+        *_ends(last, sizes[len(rungs) :], error),
     ):
         console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
@@ -117,7 +115,13 @@ def _edges(rung: Rung) -> Iterator[str]:
         )
 
 
-def _unclimbed(last: Rung, sizes: Sequence[int]) -> Iterator[str]:
+def _ends(last: Rung, sizes: Sequence[int], error: float) -> Iterator[str]:
+    """Who is left out, and the sizes for which nobody was left."""
+    if error:
+        yield (
+            f"behind: behind {last.baseline} beyond luck, and left out above; one-sided t "
+            f"tests that err in {error:.0%} of the cells that are level with it"
+        )
     if sizes:
         said = ", ".join(f"{size:,}" for size in sizes)
         yield f"all but {last.baseline} are behind: nothing was trained with {said}"
