@@ -119,8 +119,8 @@ def _ends(last: Rung, sizes: Sequence[int], error: float) -> Iterator[str]:
     """Who is left out, and the sizes for which nobody was left."""
     if error:
         yield (
-            f"behind: behind {last.baseline} beyond luck, and left out above; one-sided t "
-            f"tests that err in {error:.0%} of the cells that are level with it"
+            f"behind: behind {last.baseline} beyond luck, and left out above; one-sided "
+            f"tests, which err in {error:.0%} of the cells that are level with it"
         )
     if sizes:
         said = ", ".join(f"{size:,}" for size in sizes)

@@ -83,7 +83,7 @@ def test_who_is_behind_is_not_trained_at_the_next_size(tmp_path: Path) -> None:
     assert [{row["name"] for row in high["rows"]} for high in rest] in ([left], [])
     out, _ = here(*words[:-3], "--out", tmp_path / "p")
     assert " behind" in out.partition("better than")[0]
-    assert "tests that err in 90% of the cells that are level with it" in out
+    assert "which err in 90% of the cells that are level with it" in out
 
 
 def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
