@@ -19,7 +19,7 @@ from search.contest.finals import other_tasks
 from search.contest.ladder import FIRST_SEED, RATES, Ladder, climb, costs
 from search.contest.ledger import Ledger
 from search.contest.panel import panel_tasks
-from search.contest.rungs import Rung
+from search.contest.rungs import RungTable
 from search.errors import UserError, at_least
 from search.loop.pools import Workers
 from search.loop.runs import open_run
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         _say_costs(_ladder(folder, options), as_json=options.json)
         return 0
-    rungs: list[Rung] = []
+    rungs: list[RungTable] = []
 
     # Whatever ends it, the same command goes on where it was.
     try:

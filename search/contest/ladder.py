@@ -16,7 +16,7 @@ from typing import Final
 from cells import Cell, CellError
 from search.contest.ledger import Ledger
 from search.contest.panel import Panel, PanelTask
-from search.contest.rungs import Rung, judge
+from search.contest.rungs import RungTable, judge
 from search.errors import UserError, at_least
 from search.procedure.objective import Fitness
 from workers import Pool, Setting, model_width
@@ -149,7 +149,7 @@ def sized(setting: Setting, size: int, rate: float, optimizer: str) -> Setting:
 
 def climb(
     ladder: Ladder, ledger: Ledger, pool: Callable[[], Pool], told: Told
-) -> Iterator[Rung]:
+) -> Iterator[RungTable]:
     """Trains what is not known yet, rung by rung, and says what each came to.
 
     It ends where all are left out but the baseline.
@@ -161,7 +161,7 @@ def climb(
         told: See `Told`.
     """
     cells: Mapping[str, Cell] = ladder.cells
-    rungs: list[Rung] = []
+    rungs: list[RungTable] = []
     for number, size in enumerate(ladder.sizes):
         if len(cells) == 1:
             return

@@ -50,7 +50,7 @@ class Agreement(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rung:
+class RungTable:
     """What a rung came to.
 
     Attributes:
@@ -107,8 +107,8 @@ def judge(
     rates: int,
     error: float,
     fitness: Fitness,
-    below: Sequence[Rung],
-) -> Rung:
+    below: Sequence[RungTable],
+) -> RungTable:
     """What a rung came to; arguments are those of `Ladder`, unless said here.
 
     Args:
@@ -145,7 +145,7 @@ def judge(
     )  # [tasks, cells]
     combine = np.mean if fitness is Fitness.MEAN else np.min
     values = combine(tuned[:, base : base + 1] - tuned, axis=0)
-    return Rung(
+    return RungTable(
         size=size,
         baseline=baseline,
         settings=scores.shape[2],
@@ -195,7 +195,7 @@ def _edges(panel: Panel, scores: Array) -> Iterator[Edge]:
             yield Edge(about.name, setting, best == 0, told)
 
 
-def _agreement(rows: Sequence[FinalRow], below: Rung) -> Agreement:
+def _agreement(rows: Sequence[FinalRow], below: RungTable) -> Agreement:
     known = {row.name: row for row in below.rows}
     pairs = [(row, known[row.name]) for row in rows if row.name in known]
     return Agreement(

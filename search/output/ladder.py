@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import IO, NamedTuple
 
-from search.contest.rungs import Agreement, Edge, Rung
+from search.contest.rungs import Agreement, Edge, RungTable
 from search.output.finals import LEGEND, beaten, finals_table
 from search.output.tables import console_of
 from search.output.words import counted, plain
@@ -24,7 +24,7 @@ class Cost(NamedTuple):
     seconds: float
 
 
-def print_rung(rung: Rung, stream: IO[str]) -> None:
+def print_rung(rung: RungTable, stream: IO[str]) -> None:
     """Prints how cells did at one size, and what is to be said of it."""
     console = console_of(stream)
     print(f"{rung.size:,} weights", file=stream)
@@ -44,7 +44,7 @@ def print_rung(rung: Rung, stream: IO[str]) -> None:
 
 
 def print_legend(
-    rungs: Sequence[Rung], sizes: Sequence[int], error: float, stream: IO[str]
+    rungs: Sequence[RungTable], sizes: Sequence[int], error: float, stream: IO[str]
 ) -> None:
     """Prints what the numbers mean, and where the ladder ended before its end.
 
@@ -95,7 +95,7 @@ def _signed(value: float | None) -> str:
     return "-" if value is None else f"{value:+.2f}"
 
 
-def _edges(rung: Rung) -> Iterator[str]:
+def _edges(rung: RungTable) -> Iterator[str]:
     """A line for each end of the rates of a setting where the baseline is best."""
 
     def end(edge: Edge) -> tuple[str, bool]:
@@ -115,12 +115,12 @@ def _edges(rung: Rung) -> Iterator[str]:
         )
 
 
-def _ends(last: Rung, sizes: Sequence[int], error: float) -> Iterator[str]:
+def _ends(last: RungTable, sizes: Sequence[int], error: float) -> Iterator[str]:
     """Who is left out, and the sizes for which nobody was left."""
     if error:
         yield (
-            f"behind: behind {last.baseline} beyond luck, and left out above; one-sided "
-            f"tests, which err in {error:.0%} of the cells that are level with it"
+            f"behind: behind {last.baseline} beyond luck, and left out above; one-sided"
+            f" tests, which err in {error:.0%} of the cells that are level with it"
         )
     if sizes:
         said = ", ".join(f"{size:,}" for size in sizes)

@@ -11,7 +11,7 @@ from cells import ZOO
 from search.contest.ladder import MOST_SEEDS, Ladder, climb, costs, sized
 from search.contest.ledger import Ledger
 from search.contest.panel import PanelTask
-from search.contest.rungs import Rung, is_behind
+from search.contest.rungs import RungTable, is_behind
 from search.errors import UserError
 from search.procedure.objective import Fitness
 from tests.support.fake_search import share
@@ -36,7 +36,9 @@ def ladder(**changes: object) -> Ladder:
     return Ladder(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def climbed(chosen: Ladder, loss: Loss, jobs: list[Job] | None = None) -> list[Rung]:
+def climbed(
+    chosen: Ladder, loss: Loss, jobs: list[Job] | None = None
+) -> list[RungTable]:
     """Its rungs, where what a cell comes to is a formula."""
     names = {
         digest: name for name, (_, digest) in chosen.panel(0, CELLS)._forms.items()
