@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.children import gains_over
+from search.errors import UserError
 from search.loop.runs import open_run, replay
 from search.procedure.paired import PairedPopulation
 from search.procedure.population import Member
@@ -112,8 +113,12 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     head = ["changes", "mutants", "diverged", "passed stage 1", "close", "no loss"]
     for folder in parser.parse_args().runs:
+        try:
+            table = rows(folder)
+        except UserError as error:
+            raise SystemExit(str(error)) from None
         print(f"\n{folder.name}\n\n| {' | '.join(head)} |\n|{' --- |' * len(head)}")
-        for row in rows(folder):
+        for row in table:
             print(f"| {' | '.join(row)} |")
 
 
