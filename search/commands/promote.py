@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from search.commands.common_runs import common_runs, told
 from search.commands.final import Rival, find_rivals, of_run
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
+from search.commands.stopping import say_stopped
 from search.contest.finals import other_tasks
 from search.contest.ladder import FIRST_SEED, RATES, Ladder, climb, costs
 from search.contest.ledger import Ledger
@@ -104,9 +104,7 @@ def run(options: argparse.Namespace) -> int:
                     print_rung(rung, sys.stdout)
                     sys.stdout.flush()
     except KeyboardInterrupt:
-        command = shlex.join(["cellsearch", *sys.argv[1:]])
-        print(f"stopped; what is done is kept. Go on: {command}", file=sys.stderr)
-        return 130
+        return say_stopped()
     if options.json:
         found = {"sizes": ladder.sizes, "rungs": [rung.to_dict() for rung in rungs]}
         print(json.dumps(found, indent=2))
