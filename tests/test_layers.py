@@ -29,6 +29,7 @@ ROOMS = {
         "notation": set(),
         "identity": set(),
         "scan": set(),
+        "tables": {"scan"},
         "picture": {"notation"},
         "zoo": {"identity", "notation"},
         "export": {"identity", "notation", "scan", "zoo"},
@@ -42,7 +43,8 @@ ROOMS = {
         "job": set(),
         "machine": set(),
         "training": {"job", "machine"},
-        "pools": {"job", "machine", "training"},
+        "side_by_side": {"job", "machine", "training"},
+        "pools": {"job", "machine", "training", "side_by_side"},
     },
     "search": {
         "procedure": set(),

@@ -19,9 +19,8 @@ from benchmarks.device.place import (
 from benchmarks.device.rows import Row, attempt
 from benchmarks.device.speed import ROOM, memory_bytes
 from benchmarks.device.tolerances import DRAWS, ULP, Numbers
-from cells import ZOO, growth
-from cells.tables.sizes import SIZES, WIDTH_STEP, room_for
-from cells.tables.tabulate import tabular, tabulate
+from cells import ZOO, any_layer, growth
+from cells.tables.sizes import SIZES
 from workers import Training
 from workers.machine.runtime import COMPILER_OPTIONS
 from workers.side_by_side.given import AnyModel
@@ -46,8 +45,7 @@ def measure(place: Place) -> Iterator[Row]:
             key = f"{who} {cell} x{count}"
             yield attempt(key, partial(_timed, place, key, model, who, count))
     models = fitting(place, sizes.any_cells)
-    width = max(-(-m.width // WIDTH_STEP) * WIDTH_STEP for m in models)
-    program = any_program(place, models[0], len(models), width)
+    program = any_program(place, models, len(models))
     yield from _right(place, program, models)
     yield attempt("bits of any cell", partial(_bits, place, program, models))
 
@@ -58,24 +56,22 @@ def fitting(place: Place, count: int) -> list[Model]:
     cells = [ZOO[name] for name in KNOWN] + list(mutants(count).values())
     for cell in cells:
         # Where numbers explode, sums in another order have nothing in common.
-        if len(found) < count and tabular(cell) and growth(cell) < LARGEST:
+        if len(found) < count and growth(cell) < LARGEST:
             model = place.model(cell, place.sizes.any_parameters)
-            room = room_for(tabulate(cell), model.width)
-            if room is not None and room[0] == SIZES[0]:
+            layer = any_layer(cell, model.width)
+            if layer is not None and layer.size == SIZES[0]:
                 found.append(model)
     return found
 
 
-def any_program(
-    place: Place, model: Model, lanes: int, width: int | None = None
-) -> AnyProgram:
-    """The program that has room for a model."""
-    room = room_for(tabulate(model.cell), model.width)
-    assert room is not None, "cells are chosen so that they fit"
-    size, own = room
-    symbols = model.num_inputs
+def any_program(place: Place, models: Sequence[Model], lanes: int) -> AnyProgram:
+    """The program that has room for some models."""
+    layers = [any_layer(model.cell, model.width) for model in models]
+    assert all(layers), "cells are chosen so that they fit"
+    layer = max((layer for layer in layers if layer), key=lambda one: one.width)
+    symbols = place.sizes.symbols
     return AnyProgram(
-        model=AnyModel(size, width or own, symbols, symbols),  # type: ignore[arg-type]
+        model=AnyModel(layer, symbols, symbols),  # type: ignore[arg-type]
         readout="softmax",
         batch=place.sizes.batch,
         training=Training(),
@@ -91,7 +87,7 @@ def _timed(place: Place, key: str, model: Model, who: str, lanes: int) -> Row:
     room = 0 if device.platform == "cpu" else int(ROOM * memory_bytes(device))
     with on(device):
         if who == "any cell":
-            program: Any = any_program(place, model, lanes)
+            program: Any = any_program(place, [model], lanes)
             cell, params = program.any_model.fill(model, model.init(SEED, SCALE))
             alone = jax.device_put(program.beginning(params))
         else:

@@ -139,7 +139,7 @@ def drawn_jobs(sizes: Sizes) -> list[Job]:
             continue
         job = make_job(form.cell, spec, (SETTING,), budget, training=TRAINING)
         held = room(job)
-        if held is not None and held[0] == SIZES[0]:
+        if held is not None and held.size == SIZES[0]:
             found[form.digest] = job
     return list(found.values())
 

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from cells.tables.arrays import fits
-from cells.tables.table import Extent, Size, Table
+from cells.tables.table import Extent, Size
 
 Levels = tuple[tuple[int, int], ...]
 
@@ -37,20 +36,8 @@ SIZES: Final = (
         ((3, 5), (5, 4), (3, 2), (2, 2), (2, 1), (2, 1), (2, 1), (1, 0)),
     ),
 )
-"""The smallest first. Of the 1,397 cells of two searches by preset `quick`, they hold
-COUNTS."""
+"""The smallest first. Of the 1,397 cells of two searches by preset `quick`, the first
+holds 656, the second another 557, the third the rest."""
 
 WIDTH_STEP: Final = 16
 """Widths are rounded up to a multiple of this."""
-
-
-def room_for(table: Table, width: int) -> tuple[Size, int] | None:
-    """The size and width whose program runs a cell; None: no program has the room.
-
-    A function of the cell alone, so that what it comes to does not depend on which
-    others are trained beside it.
-    """
-    for size in SIZES:
-        if fits(table, size):
-            return size, -(-width // WIDTH_STEP) * WIDTH_STEP
-    return None

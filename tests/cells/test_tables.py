@@ -10,8 +10,9 @@ import pytest
 from cells import OPS, ZOO, Cell, canonicalize, dead, mutate, parse
 from cells.ir import node_name
 from cells.tables.arrays import TableArrays, fits, from_maps, to_arrays, to_maps
+from cells.tables.layer import AnyLayer, any_layer
 from cells.tables.recurrence import scan_tokens
-from cells.tables.sizes import SIZES, room_for
+from cells.tables.sizes import SIZES
 from cells.tables.table import ACTIVATIONS, ONE, Combination, Section, Table, size
 from cells.tables.tabulate import tabular, tabulate
 
@@ -129,10 +130,9 @@ def test_a_larger_table_than_the_size_is_refused() -> None:
     assert not fits(written, SIZES[0])
     with pytest.raises(ValueError, match="larger"):
         to_arrays(written, SIZES[0])
-    assert room_for(tabulate(ZOO["mogrifier_lstm"]), 30) is None
-    held = room_for(written, 30)
-    assert held is not None
-    assert held[1] == 32
+    assert any_layer(ZOO["mogrifier_lstm"], 30) is None
+    assert any_layer(ZOO["indrnn"], 30) is None
+    assert any_layer(ZOO["lstm"], 30) == AnyLayer(SIZES[1], 32)
 
 
 def test_one_program_runs_many_cells_in_value_and_gradient() -> None:

@@ -6,10 +6,7 @@ from typing import Any, Final, NamedTuple
 import jax
 import numpy as np
 
-from cells.tables.arrays import TableArrays, from_maps, to_arrays, to_maps
-from cells.tables.recurrence import scan_tokens
-from cells.tables.table import Size
-from cells.tables.tabulate import tabulate
+from cells import AnyLayer, TableArrays
 from workers.training.model import Carry, Model, Params
 
 Array = Any
@@ -42,20 +39,23 @@ class AnyModel:
     has zeros there, and what is zero stays zero.
 
     Attributes:
-        size: The room for a table.
-        width: H, the room for features.
+        layer: The room for cells.
         num_inputs: V.
         num_outputs: V.
         cell: The cell, while a program is traced.
     """
 
-    size: Size
-    width: int
+    layer: AnyLayer
     num_inputs: int
     num_outputs: int
     cell: Any = None
 
     dropout: Final = 0.0
+
+    @property
+    def width(self) -> int:
+        """H, the room for features."""
+        return self.layer.width
 
     def given(self, cell: GivenCell) -> "AnyModel":
         """The model of a cell."""
@@ -64,14 +64,14 @@ class AnyModel:
     def initial_carry(self, batch: int) -> Carry:
         """The states before the first window: zeros."""
         zero = np.zeros((batch, self.width), np.float32)
-        return ((zero,) * self.size.num_states,)  # type: ignore[return-value]
+        return ((zero,) * self.layer.num_states,)  # type: ignore[return-value]
 
     def apply(
         self, params: Params, carry: Carry, inputs: Any, key: None = None
     ) -> tuple[Carry, jax.Array]:
         """Runs the model over a window of tokens; see `Model.apply`."""
         del key  # nothing is dropped here
-        new, values = scan_tokens(
+        new, values = self.layer.scan_tokens(
             self.cell.table,
             params["layers"][0],
             self.cell.mask,
@@ -89,10 +89,10 @@ class AnyModel:
             model: Of the cell.
             params: As its `init` returns them.
         """
-        table = tabulate(model.cell)
+        cell = model.cell
         mask = np.zeros(self.width, np.float32)
         mask[: model.width] = 1
-        maps = to_maps(table, self.size, params["layers"][0], self.width)
+        maps = self.layer.fill(cell, params["layers"][0])
         readout = params["readout"]
         filled = {
             "embedding": _widened(params["embedding"], 1, self.width),
@@ -102,12 +102,12 @@ class AnyModel:
                 "bias": readout["bias"],
             },
         }
-        return GivenCell(to_arrays(table, self.size), mask), filled
+        return GivenCell(self.layer.table(cell), mask), filled
 
     def taken(self, model: Model, params: Params) -> Params:
         """The way back from `fill`, for weights."""
         width, readout = model.width, params["readout"]
-        maps = from_maps(tabulate(model.cell), params["layers"][0], width)
+        maps = self.layer.take(model.cell, params["layers"][0], width)
         return {
             "embedding": params["embedding"][:, :width],
             "layers": (maps,),

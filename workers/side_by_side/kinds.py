@@ -3,28 +3,24 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from cells.tables.sizes import room_for
-from cells.tables.table import Size
-from cells.tables.tabulate import tabular, tabulate
+from cells import AnyLayer, any_layer
+from workers.job.cost import model_width
 from workers.job.job import Job
 from workers.job.spec import Training
 from workers.training.data import DataCache
-from workers.training.model import make_model
 
 
 class Kind(NamedTuple):
     """What jobs must have in common to be trained side by side.
 
     Attributes:
-        size: The room for tables.
-        width: That for features.
+        layer: The room for cells.
         task: Vocabulary in and out, batch, steps, readout and uniform loss.
         epoch: Windows of an epoch, and of the validation split.
         training: How they are trained, but for the optimizer.
     """
 
-    size: Size
-    width: int
+    layer: AnyLayer
     task: tuple[int, int, int, int, str, float]
     epoch: tuple[int, int]
     training: Training
@@ -43,7 +39,7 @@ def kind_of(job: Job, data: DataCache) -> Kind | None:
     if job.budget % train:
         return None
     return Kind(
-        *held,
+        held,
         (
             task.num_inputs,
             task.num_outputs,
@@ -57,8 +53,8 @@ def kind_of(job: Job, data: DataCache) -> Kind | None:
     )
 
 
-def room(job: Job) -> tuple[Size, int] | None:
-    """The size and width of the program that can train a job beside others.
+def room(job: Job) -> AnyLayer | None:
+    """The layer of the program that can train a job beside others.
 
     None: it needs a program of its own. That is a job whose cell has an op that no
     table says or is too large, or that does more than train one layer on tokens for
@@ -73,8 +69,7 @@ def room(job: Job) -> tuple[Size, int] | None:
         and job.shape.num_layers == 1
         and not job.shape.dropout
         and task.readout == "softmax"
-        and tabular(job.cell)
     )
     if not plain:
         return None
-    return room_for(tabulate(job.cell), make_model(job.cell, job.shape, task).width)
+    return any_layer(job.cell, model_width(job.cell, job.shape, task))

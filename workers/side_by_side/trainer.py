@@ -74,7 +74,7 @@ class LaneTrainer:
         inputs, outputs, batch, _, readout, uniform = kind.task
         self.kind = kind
         self.program = AnyProgram(
-            model=AnyModel(kind.size, kind.width, inputs, outputs),  # type: ignore[arg-type]
+            model=AnyModel(kind.layer, inputs, outputs),  # type: ignore[arg-type]
             readout=readout,
             batch=batch,
             training=kind.training,
