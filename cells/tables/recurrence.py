@@ -35,19 +35,7 @@ def scan_tokens(
     table: Array,
     tokens: Array,
 ) -> tuple[tuple[Array, ...], Array]:
-    """Runs a cell over the rows of an embedding that tokens name.
-
-    Args:
-        arrays: The cell.
-        weights: Its weights.
-        mask: [H], 1 for the features that the cell has and 0 for the others.
-        carry: The M states before, [B, H]; zero where the mask is.
-        table: [V, H], zero where the mask is.
-        tokens: [T, B], integers.
-
-    Returns:
-        The states after, and the first of them at each step, [T, B, H].
-    """
+    """See `AnyLayer.scan_tokens`."""
     rows, width = table.shape
     exports = run(arrays.before, weights.before, mask, table[None])
     packed = exports.swapaxes(0, 1).reshape(rows, -1)

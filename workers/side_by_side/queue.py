@@ -22,7 +22,7 @@ class SideBySide:
 
     What a job comes to does not depend on which others are beside it, nor on when it
     was taken: tests hold it to that here, and part h of `benchmarks.bench_device` does
-    on the device.
+    on the device. Deadlines do not count: all lanes go on together.
 
     Args:
         lanes: Jobs of a kind at once.
