@@ -21,7 +21,7 @@ from cells.notation.text import parse, parse_named, to_text
 from cells.notation.tokens import CellSyntaxError
 from cells.ops import OP_SETS, OPS, CellError, Op
 from cells.own_ops import load_op, loaded_ops, op_names
-from cells.size import flops, num_params, recurrent_linears, width_for
+from cells.size import flops, num_params, recurrent_linears, state_bytes, width_for
 from cells.state_class import StateClass, state_class
 from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from cells.export import forms, name_values
     from cells.picture.drawing import draw_png, draw_svg
     from cells.scan.layer import Layer, lower
+    from cells.tables.arrays import TableArrays
+    from cells.tables.layer import AnyLayer, any_layer
 
 __all__ = [
     "MAX_NODES",
@@ -42,6 +44,7 @@ __all__ = [
     "TRANSFORMATIONS",
     "ZOO",
     "Ablation",
+    "AnyLayer",
     "Canonical",
     "Cell",
     "CellError",
@@ -57,7 +60,9 @@ __all__ = [
     "Piece",
     "Spelling",
     "StateClass",
+    "TableArrays",
     "ablations",
+    "any_layer",
     "canonical",
     "canonicalize",
     "check",
@@ -89,6 +94,7 @@ __all__ = [
     "recurrent_linears",
     "response",
     "spell",
+    "state_bytes",
     "state_class",
     "to_json",
     "to_text",
@@ -101,6 +107,8 @@ _LATER: Final = {
     **dict.fromkeys(("draw_png", "draw_svg"), "cells.picture.drawing"),
     **dict.fromkeys(("forms", "name_values"), "cells.export"),
     **dict.fromkeys(("Layer", "lower"), "cells.scan.layer"),
+    **dict.fromkeys(("AnyLayer", "any_layer"), "cells.tables.layer"),
+    "TableArrays": "cells.tables.arrays",
 }
 
 

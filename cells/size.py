@@ -6,6 +6,9 @@ from cells.ops import CellError, get_op
 MAX_WIDTH = 1 << 16
 """No width above this is considered."""
 
+FLOAT_BYTES = 4
+"""Of one feature of a state: cells are trained in float32."""
+
 
 def num_params(
     cell: Cell,
@@ -78,6 +81,11 @@ def flops(cell: Cell, width: int, *, training: bool = False) -> int:
         forward += 2 * width * width if 2 in ranks else 0
         forward += width
     return 3 * forward if training else forward
+
+
+def state_bytes(cell: Cell, width: int) -> int:
+    """Bytes that one layer carries from step to step for one sequence."""
+    return FLOAT_BYTES * cell.num_states * width
 
 
 def recurrent_linears(cell: Cell) -> int:

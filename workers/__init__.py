@@ -8,14 +8,20 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import JobError, MachineError
-from workers.job.cost import COMPILE_S, model_width, nominal_cost, update_cost
+from workers.job.cost import (
+    COMPILE_S,
+    model_width,
+    nominal_cost,
+    step_cost,
+    update_cost,
+)
 from workers.job.evaluation import BUDGET, Cause, Evaluation, Result, Status
 from workers.job.job import Job, make_job, run_id, study_id
 from workers.job.json_form import dumps
 from workers.job.schedule import PASSED, SCHEDULES, Schedule
 from workers.job.setting import Point, Setting, Shape
 from workers.job.spec import PLAIN, TaskSpec, Training
-from workers.machine.runtime import available_cores, prepare
+from workers.machine.runtime import available_cores, numerics_class, prepare
 from workers.machine.versions import installed, versions
 from workers.pools.factory import make_pool
 from workers.pools.inline import InlinePool
@@ -28,6 +34,7 @@ from workers.pools.seats import RECYCLE_MAPS
 if TYPE_CHECKING:
     from workers.training.evaluator import Evaluator, evaluate
     from workers.training.model import make_model
+    from workers.training.speed import Load, Speed, measure_speed
 
 __all__ = [
     "BUDGET",
@@ -44,6 +51,7 @@ __all__ = [
     "InlinePool",
     "Job",
     "JobError",
+    "Load",
     "MachineError",
     "Point",
     "Pool",
@@ -54,6 +62,7 @@ __all__ = [
     "Schedule",
     "Setting",
     "Shape",
+    "Speed",
     "Status",
     "TaskSpec",
     "Training",
@@ -64,10 +73,13 @@ __all__ = [
     "make_job",
     "make_model",
     "make_pool",
+    "measure_speed",
     "model_width",
     "nominal_cost",
+    "numerics_class",
     "prepare",
     "run_id",
+    "step_cost",
     "study_id",
     "update_cost",
     "versions",
@@ -76,7 +88,10 @@ __all__ = [
 _JAX: Final = {
     "Evaluator": "training.evaluator",
     "evaluate": "training.evaluator",
+    "Load": "training.speed",
+    "Speed": "training.speed",
     "make_model": "training.model",
+    "measure_speed": "training.speed",
 }
 
 

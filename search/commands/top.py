@@ -9,10 +9,11 @@ from typing import Final
 from search.commands.own_code import add_own_code, note_missing
 from search.errors import UserError, at_least
 from search.loop.runs import open_run, replay
+from search.output.finals import print_finals
 from search.output.leaderboard import Leaderboard
 from search.output.screens import make_screen
 from search.output.stored import print_stored, stored_finals
-from search.output.tables import print_finals, print_leaderboard
+from search.output.tables import print_leaderboard
 from search.output.watching import summary_line, table_picture, while_running
 from search.output.words import plain
 from search.procedure.own_code import UnnamedCodeError

@@ -170,9 +170,9 @@ def _sizes(card: Card) -> str:
     return (
         f"{card['states']} {states}, {card['nodes']} nodes, {card['linears']} of them "
         f"matrices; at width {card['width']} {card['parameters']:,} parameters, "
-        f"{card['flops']:,} FLOPs a step forward and {card['training_flops']:,} in "
-        f"training. Class: {StateClass(card['state_class']).words}. Digest "
-        f"`{card['digest']}`."
+        f"{card['state_bytes']:,} bytes of state, {card['flops']:,} FLOPs a step "
+        f"forward and {card['training_flops']:,} in training. Class: "
+        f"{StateClass(card['state_class']).words}. Digest `{card['digest']}`."
     )
 
 

@@ -19,6 +19,7 @@ from cells import (
     latex,
     nearest,
     num_params,
+    state_bytes,
     state_class,
     to_text,
 )
@@ -41,6 +42,7 @@ class CellFacts:
         canonical_nodes: Nodes of its canonical form.
         width: H, at which the sizes below are counted.
         parameters: Weights.
+        state_bytes: Carried from step to step, for one sequence.
         flops: Of a step forward.
         training_flops: Of a step in training.
         digest: Its identity.
@@ -61,6 +63,7 @@ class CellFacts:
     canonical_nodes: int
     width: int
     parameters: int
+    state_bytes: int
     flops: int
     training_flops: int
     digest: str
@@ -102,6 +105,7 @@ def cell_facts(name: str, cell: Cell, width: int) -> CellFacts:
         canonical_nodes=len(canonical(cell).nodes),
         width=width,
         parameters=num_params(cell, width),
+        state_bytes=state_bytes(cell, width),
         flops=flops(cell, width),
         training_flops=flops(cell, width, training=True),
         digest=own,
@@ -121,7 +125,10 @@ def render_cell(facts: CellFacts, *, as_latex: bool = False) -> str:
     """
     folded = facts.nodes - facts.canonical_nodes
     rows = [
-        ("states", str(facts.states)),
+        (
+            "states",
+            f"{facts.states}, {facts.state_bytes:,} bytes at width {facts.width}",
+        ),
         ("class", facts.state_class.words),
         ("nodes", f"{facts.nodes}{f' ({folded} fold away)' if folded > 0 else ''}"),
         ("linears", str(facts.linears)),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from cells import num_params
+from cells import flops, num_params, state_bytes
 from search.output.score import BestScore, PairedScore, TaskScore
 from search.output.terms import Terms, terms_of
 from search.procedure.paired import PairedPopulation
@@ -28,6 +28,8 @@ class LeaderboardRow:
         nodes: Of the canonical cell.
         linears: Matrices among them.
         parameters: Weights of the cell at width `WIDTH`.
+        flops: Of a step forward at width `WIDTH`: the nominal cost.
+        state_bytes: Carried from step to step at width `WIDTH`.
         age: Candidates proposed since it was.
         pareto: Whether no other cell is both fitter and no larger, or smaller and as
             fit.
@@ -40,6 +42,8 @@ class LeaderboardRow:
     nodes: int
     linears: int
     parameters: int
+    flops: int
+    state_bytes: int
     age: int
     pareto: bool = False
 
@@ -55,6 +59,8 @@ class LeaderboardRow:
             "nodes": self.nodes,
             "linears": self.linears,
             "parameters": self.parameters,
+            "flops": self.flops,
+            "state_bytes": self.state_bytes,
             "born": self.member.birth,
             "parent": self.member.parent,
             "depth": self.member.depth,
@@ -69,6 +75,8 @@ class _Size(NamedTuple):
     nodes: int
     linears: int
     parameters: int
+    flops: int
+    state_bytes: int
 
 
 class _Rated(Protocol):
@@ -145,9 +153,7 @@ class Leaderboard:
             member=member,
             fitness=procedure.population.fitness_of(member),
             scores=self.scores(member),
-            nodes=size.nodes,
-            linears=size.linears,
-            parameters=size.parameters,
+            **size._asdict(),
             age=procedure.proposed - member.number,
             pareto=pareto,
         )
@@ -174,6 +180,8 @@ class Leaderboard:
                 nodes=len(cell.nodes),
                 linears=sum(node.op == "linear" for node in cell.nodes),
                 parameters=num_params(cell, WIDTH),
+                flops=flops(cell, WIDTH),
+                state_bytes=state_bytes(cell, WIDTH),
             )
         return self._sizes[member.digest]
 

@@ -34,8 +34,8 @@ RATIOS: Final = Terms(
     trainings="settings",
     complete="passed all gates",
     legend=(
-        "fitness: least ratio to the baseline's best metric; weights: of the cell at "
-        "width 128; age: candidates since",
+        "fitness: least ratio to the baseline's best metric; weights, FLOPs of a step: "
+        "of the cell at width 128; age: candidates since",
         "* none is fitter and no larger. More draws raise a best: score cells anew "
         "with `cellsearch evaluate`",
     ),

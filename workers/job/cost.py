@@ -44,6 +44,17 @@ def update_cost(cell: Cell, shape: Shape, task: Task) -> float:
     return float(task.batch_size * task.num_steps * position / FLOPS_PER_SECOND)
 
 
+def step_cost(
+    cell: Cell, width: int, *, batch_size: int = 1, training: bool = False
+) -> float:
+    """Nominal core-seconds of a time step of one layer: the same on every machine.
+
+    What it takes on one of them is said by `workers.training.speed`.
+    """
+    operations = batch_size * flops(cell, width, training=training)
+    return float(operations / FLOPS_PER_SECOND)
+
+
 def nominal_cost(job: Job) -> float:
     """Nominal core-seconds of a job: the same number on every machine.
 

@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from cells import Cell, digest, draw_svg, equations, flops, state_class
-from search.output.leaderboard import WIDTH, LeaderboardRow
+from cells import Cell, digest, draw_svg, equations, state_class
+from search.output.leaderboard import LeaderboardRow
 from search.output.report.data import Report
 
 
@@ -78,10 +78,10 @@ def table_rows(report: Report) -> Iterator[TableRow]:
     for place, row in enumerate((*report.rows, *report.rest)):
         cell = row.member.cell()
         details = _details(row, cell, names) if place < report.top else None
-        yield TableRow(row.member.name, tuple(_values(row, cell)), details)
+        yield TableRow(row.member.name, tuple(_values(row)), details)
 
 
-def _values(row: LeaderboardRow, cell: Cell) -> Iterator[TableText]:
+def _values(row: LeaderboardRow) -> Iterator[TableText]:
     yield _number(row.rank or None, "d", "-")
     yield TableText(f"{row.fitness:.4f}{'*' if row.pareto else ''}", _key(row.fitness))
     for score in row.scores.values():
@@ -89,7 +89,7 @@ def _values(row: LeaderboardRow, cell: Cell) -> Iterator[TableText]:
     yield _number(sum(score.trials for score in row.scores.values()), "d", "-")
     yield _number(row.nodes, "d", "-")
     yield _number(row.parameters, ",", "-")
-    yield _number(flops(cell, WIDTH), ",", "-")
+    yield _number(row.flops, ",", "-")
     yield _number(row.member.depth, "d", "-")
     if row.member.is_candidate:
         yield _number(row.member.number, "d", "-")

@@ -116,7 +116,7 @@ def test_top_shows_as_many_rows_as_wanted_and_the_seeds_below(whole: Path) -> No
     assert [rank[1] for rank in ranks[4:7]] == ["lstm", "gru", "mut1"]
     assert ranks[6][0] == "-"
     assert any("least ratio to the baseline" in line for line in lines)
-    assert max(map(len, lines)) <= 120
+    assert max(map(len, lines)) <= 128
 
 
 def test_top_prints_texts_that_are_cells(whole: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cells import ZOO, digest, flow, parse, to_text
+from cells import ZOO, digest, flow, num_params, parse, to_text
 from search.commands.cli import main
 from tests.support.searches import here, refused, shown
 
@@ -143,3 +143,27 @@ def test_a_file_whose_name_has_a_colon_comes_before_a_run(
     assert main(["show", str(path), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert digest(parse(facts["text"])) == digest(ZOO["mgu"])
+
+
+SMALL = ("--width", 4, "--steps", 3, "--batch", 2, "--rounds", 2)
+
+
+def test_cost_is_counted_and_measured_beside_the_gru() -> None:
+    cost = json.loads(shown("show", "lstm", "--cost", *SMALL, "--json"))["cost"]
+    assert cost["width"] == 4
+    assert cost["state_bytes"] == {"cell": 32, "gru": 16, "ratio": 2.0}
+    counted = {"cell": num_params(ZOO["lstm"], 4), "gru": num_params(ZOO["gru"], 4)}
+    assert cost["parameters"] == {**counted, "ratio": pytest.approx(4 / 3)}
+    for key in ("training_s", "inference_s"):
+        assert 0 < cost[key]["cell"]["low"] <= cost[key]["cell"]["median"]
+        assert 0 < cost[key]["gru"]["median"] <= cost[key]["gru"]["high"]
+    printed = shown("show", "lstm", "--cost", *SMALL)
+    for row in ("bytes of state ", "training, ms a step", "inference, µs a step"):
+        assert f"\n{row}" in printed
+
+
+def test_sizes_of_a_measurement_that_are_none_are_one_line() -> None:
+    assert "--steps must be at least 1" in refused(
+        "show", "gru", "--cost", "--steps", 0
+    )
+    assert "--batch is a size for --cost" in refused("show", "gru", "--batch", 2)

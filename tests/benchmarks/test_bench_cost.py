@@ -1,0 +1,44 @@
+"""Nominal against measured costs: correlations over cells."""
+
+import pytest
+
+from benchmarks import bench_cost
+from cells import Cell, flops
+from search.output.cost import count
+from workers import Load, Speed
+
+LOAD = Load(width=8, num_steps=4, batch_size=2, rounds=4)
+
+
+def test_times_that_go_with_flops_correlate_wholly_and_ratios_are_within_rounds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A round in which all is slow changes no ratio."""
+
+    def measured(cells: dict[str, Cell], load: Load) -> dict[str, Speed]:
+        costs = {name: flops(cell, load.width) for name, cell in cells.items()}
+        rounds = (1.0, 1.0, 7.0, 1.0)
+        slow = {n: tuple(c * factor for factor in rounds) for n, c in costs.items()}
+        return {n: Speed(slow[n], tuple(1 / c for c in slow[n])) for n in slow}
+
+    monkeypatch.setattr(bench_cost, "measure_speed", measured)
+    sizes = ("--widths", "8", "--steps", "4", "--batch", "2", "--rounds", "4")
+    assert bench_cost.main(("--cells", "40", *sizes)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "40 cells" in lines[1]
+    assert len(lines) == 3 + 40 + 3
+    rows = {line.split()[0]: line.split() for line in lines if line}
+    assert rows["training_s"][1] == "1.00"
+    assert rows["inference_s"][1] == "-1.00"
+    assert rows["training_s"][-1] == "1.00"
+    assert rows["gru"][-1] == "1.00"
+    cells = bench_cost.chosen(40)
+    ratio = flops(cells["lstm"], 8) / flops(cells["gru"], 8)
+    assert f" {ratio:.2f} " in " ".join(rows["lstm"])
+
+
+def test_a_measurement_that_is_noise_does_not_correlate_with_itself() -> None:
+    cells = bench_cost.chosen(4)
+    counted = {name: count(cell, LOAD) for name, cell in cells.items()}
+    seconds = {n: (i, 9.0 - i, i, 9.0 - i) for i, n in enumerate(counted)}
+    assert bench_cost.correlations(counted, seconds)[-1] == pytest.approx(-1)
