@@ -3,7 +3,6 @@
 import dataclasses
 import heapq
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -120,7 +119,7 @@ def restore(procedure: Procedure, store: Store, snapshot: Snapshot) -> Stand:
     orders, words = Orders(procedure.config), Words(state["settings"])
     curves = procedure.config.objective is not None
 
-    def find(order: Order) -> Mapping[Setting, Result]:
+    def find(order: Order) -> dict[Setting, Result]:
         names = orders.run_ids(order)
         found = store.results.find(names, order.budget, curves=curves)
         pairs = zip(order.settings, names, strict=True)

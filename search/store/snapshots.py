@@ -111,7 +111,8 @@ class Snapshots:
                 return None
             if facts != self._facts(*counts):
                 return None
-            return Snapshot(*counts[1:], read_json(state), numbers)
+            _, decisions, issued = counts
+            return Snapshot(decisions, issued, read_json(state), numbers)
         except NONE:
             return None
 
