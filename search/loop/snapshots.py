@@ -132,7 +132,7 @@ def restore(procedure: Procedure, store: Store, snapshot: Snapshot) -> Stand:
     clock: Clock[Pending] = Clock(procedure.config.rules.slots)
     for end, number, start, decision, own in state["flying"]:
         numbers = NUMBER.fits(end) and NUMBER.fits(start) and COUNT.fits(number)
-        if not numbers or not state["now"] < end or number >= snapshot.issued:
+        if not numbers or not state["now"] <= end or number >= snapshot.issued:
             raise UnfitError
         one, order = thaw_order(own, visits[decision], words)
         one.open += 1
