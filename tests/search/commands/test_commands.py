@@ -283,7 +283,7 @@ def test_on_a_terminal_there_is_a_live_table(tmp_path: Path) -> None:
     except OSError:  # Linux: the other end is closed
         pass
     assert process.stdout is not None
-    assert "stopped by hand" in process.stdout.read()
+    assert "stopped by hand" in process.stdout.read(), seen[-3000:]
     assert process.wait() == 130
     process.stdout.close()
     assert b"finishing what is being trained; Ctrl-C again" in seen

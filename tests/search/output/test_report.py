@@ -108,7 +108,8 @@ class Page(HTMLParser):
         [found] = [
             values["content"]
             for tag, values in self.tags
-            if tag == "meta" and "http-equiv" in values
+            if tag == "meta"
+            and values.get("http-equiv") == "Content-Security-Policy"
         ]
         return str(found)
 
