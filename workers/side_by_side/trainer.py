@@ -1,6 +1,5 @@
 """Lanes of one program, each of which takes the next job when it is free."""
 
-import math
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,7 +10,6 @@ import numpy as np
 
 from workers.job.evaluation import Result, Status
 from workers.job.job import Job
-from workers.job.setting import Point
 from workers.machine.runtime import COMPILER_OPTIONS
 from workers.side_by_side.given import AnyModel
 from workers.side_by_side.kinds import Kind
@@ -22,6 +20,7 @@ from workers.training.lanes import Lanes
 from workers.training.model import Model, make_model
 from workers.training.program import OPTIMIZER_ROWS, Hyper, Totals, TrainState
 from workers.training.progress import Position, Progress, end, result_of
+from workers.training.scoring import point_of
 from workers.training.trainer import LOSS_TOO_HIGH
 
 Array = Any
@@ -172,21 +171,15 @@ class LaneTrainer:
         losses, positions = scalars(state.loss_sum), scalars(state.positions)
         compile_s = self.program.compile_s / max(1, len(self))
         train_s = (time.monotonic() - start) / max(1, len(self)) - compile_s
-        ended = []
+        ended, bound = [], self.program.divergence_loss
         for index, lane in enumerate(self._lanes):
             if lane is None:
                 continue
-            metric, updates = lane.job.task.task.metric, int(done[index])
+            task, updates = lane.job.task.task, int(done[index])
             train_loss = float(losses[index]) / max(float(positions[index]), 1.0)
-            valid_loss = sums[index].loss / sums[index].positions
+            point = point_of(task, updates, train_loss, sums[index], bound)
             progress = lane.progress._replace(position=Position(updates=updates))
-            if (
-                alive[index]
-                and train_loss <= self.program.divergence_loss
-                and math.isfinite(valid_loss)
-            ):
-                score = lane.job.task.task.score(*sums[index])
-                point = Point(updates, train_loss, valid_loss, score)
+            if alive[index] and point is not None:
                 progress = progress._replace(curve=(*progress.curve, point))
             else:
                 where = progress.position
@@ -195,7 +188,7 @@ class LaneTrainer:
             self._lanes[index] = lane._replace(progress=progress, seconds=spent)
             if progress.ended or updates >= lane.job.budget:
                 self._lanes[index] = None
-                result = result_of(progress, lane.model, metric)
+                result = result_of(progress, lane.model, task.metric)
                 ended.append(Ended(lane.job, result, *spent))
         return ended
 

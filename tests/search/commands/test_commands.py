@@ -263,14 +263,14 @@ def test_on_a_terminal_there_is_a_live_table(tmp_path: Path) -> None:
     mine, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
     process = start(
-        *("run", "--preset", "tiny", "--candidates", 60, "--out", tmp_path),
+        *("run", "--preset", "tiny", "--candidates", 600, "--out", tmp_path),
         fake=Fake(sleep_s=0.02),
         stderr=theirs,
     )
     os.close(theirs)
     seen = b""
     until = time.monotonic() + 60
-    wanted = (b"of 60 candidates", b"rank", b"fitness", b"arithmetic", b"xml")
+    wanted = (b"of 600 candidates", b"rank", b"fitness", b"arithmetic", b"xml")
     while not all(name in seen for name in (*wanted, b"weights", b"cell_")):
         assert time.monotonic() < until, seen
         seen += os.read(mine, 1 << 16)
