@@ -23,10 +23,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 from search.loop.engine import Engine, Limits
+from search.loop.runs import gone_on
 from search.procedure.moves import Decision
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 from search.store.database import RUN_FILE
+from search.store.snapshots import Snapshot
 from search.store.store import Store
 from workers import BUDGET, Evaluation, Job, PoolNode, Result, Setting, Status
 from workers.job.schedule import PASSED
@@ -250,20 +252,25 @@ def measure(folder: Path, candidates: int, size: int, slots: int) -> Measured:
         {"preset": "paper", "seed": 1, "candidates": candidates, "rules": rules}
     )
     start, meter = time.monotonic(), Meter()
-    procedure = MeteredProcedure(config)
-    procedure.meter = meter
     watcher = Watcher(folder, candidates, meter)
     known = (folder / RUN_FILE).exists()
     store = Store.open(folder) if known else Store.create(folder, {})
     with store:
         store.history.set("numerics", {"key": "formula"})  # as a real pool has it
-        engine = Engine(
-            procedure,
-            store,
-            lambda: FormulaPool(meter),
-            watcher,
-            Limits(candidates=candidates),
-        )
+
+        def take(snapshot: Snapshot | None) -> Engine:
+            procedure = MeteredProcedure(config)
+            procedure.meter = meter
+            return Engine(
+                procedure,
+                store,
+                lambda: FormulaPool(meter),
+                watcher,
+                Limits(candidates=candidates),
+                snapshot=snapshot,
+            )
+
+        engine = gone_on(store, take)
         engine.run()
         if len(watcher.marks) > TENTHS:  # what was under way belongs to the last tenth
             watcher.marks.pop()

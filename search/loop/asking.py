@@ -16,10 +16,11 @@ from search.errors import UserError
 from search.loop.engine import Engine, Limits
 from search.loop.numerics import TOLD, admit, class_of
 from search.loop.outside import Outside, check_name
-from search.loop.runs import OpenRun, Silent, open_run
+from search.loop.runs import OpenRun, Silent, gone_on, open_run
 from search.procedure.procedure import Procedure
 from search.store.inbox import Inbox
 from search.store.locks import RunLock
+from search.store.snapshots import Snapshot
 from workers import (
     BUDGET,
     PASSED,
@@ -120,14 +121,19 @@ def ask(folder: Path) -> Asked | None:
         _check_told(run)
         pool = _Questions()
         admit(pool.workers(), run.store.history, mixed=False)
-        engine = Engine(
-            Procedure(run.config),
-            run.store,
-            lambda: pool,
-            Silent(),
-            Limits(candidates=run.candidates),
-            outside=Outside(Inbox(folder), lambda _: None),
-        )
+
+        def take(snapshot: Snapshot | None) -> Engine:
+            return Engine(
+                Procedure(run.config),
+                run.store,
+                lambda: pool,
+                Silent(),
+                Limits(candidates=run.candidates),
+                outside=Outside(Inbox(folder), lambda _: None),
+                snapshot=snapshot,
+            )
+
+        engine = gone_on(run.store, take)
         pool.stop = engine.stop
         engine.run()
         if pool.first is None:

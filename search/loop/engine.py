@@ -131,8 +131,6 @@ class Engine:
         self.barren = 0
         self._dispatch: Dispatch | None = None
         if pool is not None:
-            # What a limit alone brought about is no part of a longer search.
-            store.history.drop_drain()
             self._dispatch = Dispatch(
                 store,
                 pool,
@@ -147,7 +145,7 @@ class Engine:
             self.clock, self.tally, taken = stand.clock, stand.tally, stand.taken
             self.barren, self.draining = stand.barren, stand.draining
         self.past = Past(store.history, taken)
-        self._kept = self.past.decisions
+        self._kept = self.past.restored
 
     @property
     def elapsed_s(self) -> float:
@@ -170,6 +168,8 @@ class Engine:
             UserError: The stored history is not that of this configuration and
                 version, the disk is full, or the baseline has learned nothing.
         """
+        for ticket in sorted(self.clock.flying):  # of a snapshot
+            self._submit(ticket)
         while self._turn():
             pass
         if self._dispatch is not None:

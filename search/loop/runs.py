@@ -3,10 +3,10 @@
 import contextlib
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from cells import CellError, canonical, digest, to_text
 from search.errors import UserError
@@ -30,6 +30,9 @@ CHOICES: Final = (
     "start a branch from its table with `cellsearch run --branch RUN --out NEW`, or a "
     "new run in another folder"
 )
+
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -268,25 +271,44 @@ def replay(run: OpenRun) -> Engine:
     Raises:
         UserError: The stored history is not that of this version.
     """
-    snapshot = run.store.snapshots.read()
+
+    def read(snapshot: Snapshot | None) -> Engine:
+        engine = Engine(
+            Procedure(run.config),
+            run.store,
+            None,
+            Silent(),
+            Limits(candidates=run.candidates),
+            snapshot=snapshot,
+        )
+        engine.run()
+        return engine
+
+    with naming(run.folder / RUN_FILE):
+        return taken_up(run.store, read)
+
+
+def gone_on(store: Store, take: Callable[[Snapshot | None], Made]) -> Made:
+    """The same as `taken_up` for who goes on with a search.
+
+    What a limit alone brought about is no part of a longer search.
+    """
+    store.history.drop_drain()
+    return taken_up(store, take)
+
+
+def taken_up(store: Store, take: Callable[[Snapshot | None], Made]) -> Made:
+    """What is made of a search's snapshot, or of its whole history.
+
+    Args:
+        store: Of the run.
+        take: Makes it from a snapshot, or without one.
+    """
+    snapshot = store.snapshots.read()
     if snapshot is not None:
         with contextlib.suppress(*NONE):  # the whole history says what is wrong
-            return _replayed(run, snapshot)
-    with naming(run.folder / RUN_FILE):
-        return _replayed(run, None)
-
-
-def _replayed(run: OpenRun, snapshot: Snapshot | None) -> Engine:
-    engine = Engine(
-        Procedure(run.config),
-        run.store,
-        None,
-        Silent(),
-        Limits(candidates=run.candidates),
-        snapshot=snapshot,
-    )
-    engine.run()
-    return engine
+            return take(snapshot)
+    return take(None)
 
 
 def branch_document(folder: Path) -> Document:

@@ -15,7 +15,14 @@ from search.loop.engine import Ending, Engine, Limits, Watcher
 from search.loop.numerics import TOLD, admit, check_reused, class_of
 from search.loop.outside import Outside
 from search.loop.pools import Workers
-from search.loop.runs import OpenRun, create_run, make_folder, open_run, take_results
+from search.loop.runs import (
+    OpenRun,
+    create_run,
+    gone_on,
+    make_folder,
+    open_run,
+    take_results,
+)
 from search.loop.trainable import check_trainable
 from search.procedure.document import Document
 from search.procedure.moves import CANDIDATES
@@ -24,6 +31,7 @@ from search.procedure.reader import make_config, planned
 from search.procedure.writer import to_document
 from search.store.inbox import Inbox
 from search.store.locks import RunLock
+from search.store.snapshots import Snapshot
 from search.store.store import holds_run
 from workers import Pool, PoolOptions
 
@@ -171,16 +179,20 @@ def _go_on(
         for note in take_results(run, mixed=session.pool.mixed):
             watcher.note(note)
 
-    engine = Engine(
-        Procedure(run.config),
-        run.store,
-        pool,
-        watcher,
-        limits,
-        curves=session.curves,
-        deadline_factor=session.deadline,
-        outside=Outside(Inbox(run.folder), watcher.note),
-    )
+    def take(snapshot: Snapshot | None) -> Engine:
+        return Engine(
+            Procedure(run.config),
+            run.store,
+            pool,
+            watcher,
+            limits,
+            curves=session.curves,
+            deadline_factor=session.deadline,
+            outside=Outside(Inbox(run.folder), watcher.note),
+            snapshot=snapshot,
+        )
+
+    engine = gone_on(run.store, take)
     with _stopping(engine, watcher.note):
         return Searched(engine, engine.run())
 

@@ -46,7 +46,10 @@ SELECT count(*), sum(draw), sum(reason), sum(parent) FROM rejects WHERE decision
 LAST: Final = "SELECT coalesce(max(id), 0) FROM evaluations"
 CONFIG: Final = "SELECT value FROM metadata WHERE key = 'config'"
 
-FIND: Final = "SELECT fits, state, numbers, seal FROM snapshots WHERE id = 0"
+FIND: Final = "SELECT fits, state, numbers, seal FROM snapshots WHERE id = ?"
+IDS: Final = (1, 0)
+"""Of snapshots, the later first: one of a search at its limit, and the last before."""
+
 FOUND: Final[Columns] = {
     "fits": TEXT,
     "state": TEXT,
@@ -75,7 +78,8 @@ class Snapshot(NamedTuple):
 
 
 class Snapshots:
-    """The snapshot of a run: there is one at most.
+    """The snapshots of a run: the last one, and if that is of a search at its limit,
+    which a longer search has to forget, the last one before.
 
     Args:
         file: That is open.
@@ -85,23 +89,34 @@ class Snapshots:
         self._file = file
 
     def write(self, snapshot: Snapshot) -> None:
-        """Keeps it instead of the last one, within the transaction of its results."""
+        """Keeps it instead of earlier ones, within the transaction of its results."""
         if len(snapshot.numbers) >= MOST_BYTES:  # nobody would read it
             return
         [(evaluation,)] = self._file.rows(LAST)
+        drained = snapshot.state["draining"] is True
         fits = json.dumps(self._facts(evaluation, snapshot.decisions, snapshot.issued))
         state = json.dumps(snapshot.state)
         self._file.execute(SNAPSHOTS)
+        self._file.execute("DELETE FROM snapshots WHERE id >= ?", (int(drained),))
         self._file.execute(
-            "INSERT OR REPLACE INTO snapshots VALUES (0, ?, ?, ?, ?)",
-            (fits, state, snapshot.numbers, _seal(fits, state, snapshot.numbers)),
+            "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)",
+            (
+                int(drained),
+                fits,
+                state,
+                snapshot.numbers,
+                _seal(fits, state, snapshot.numbers),
+            ),
         )
 
     def read(self) -> Snapshot | None:
-        """The snapshot; None: there is none that fits what the run has."""
+        """The latest snapshot; None: there is none that fits what the run has."""
+        return next(filter(None, map(self._read, IDS)), None)
+
+    def _read(self, number: int) -> Snapshot | None:
         try:
             [(fits, state, numbers, seal)] = self._file.checked(
-                "snapshots", FOUND, FIND
+                "snapshots", FOUND, FIND, (number,)
             )
             facts = read_json(fits)
             counts = [facts[key] for key in ("evaluation", "decisions", "issued")]

@@ -155,8 +155,8 @@ CREATE TABLE IF NOT EXISTS proposers (  -- of candidates of the origin `outside`
 """Of a run to which anybody has proposed anything."""
 
 SNAPSHOTS: Final = """
-CREATE TABLE IF NOT EXISTS snapshots (  -- one row: where the search stood
-    id      INTEGER PRIMARY KEY,
+CREATE TABLE IF NOT EXISTS snapshots (  -- where the search stood
+    id      INTEGER PRIMARY KEY,  -- 1: at its limit; 0: before
     fits    TEXT NOT NULL,  -- JSON: what the rows that it was made of come to
     state   TEXT NOT NULL,  -- JSON
     numbers BLOB NOT NULL,  -- columns of what is known of cells

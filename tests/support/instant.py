@@ -11,6 +11,7 @@ import pytest
 from cells import ZOO
 from search.loop.engine import Ending, Engine, Limits
 from search.loop.outside import Outside
+from search.loop.runs import gone_on
 from search.output.leaderboard import Leaderboard
 from search.procedure.config import Config, Plan, make_stage
 from search.procedure.paired import PairedPopulation
@@ -18,6 +19,7 @@ from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 from search.procedure.rules import Rules
 from search.procedure.settings import Grid
+from search.store.snapshots import Snapshot
 from search.store.store import Store
 from tests.support.fake_pool import FakePool
 from tests.support.fake_search import history, query, share
@@ -194,14 +196,20 @@ def run(
     store = Store.open(folder) if exists else Store.create(folder, {})
     with store:
         made = Pool() if pool is None else pool
-        engine = Engine(
-            Procedure(chosen),
-            store,
-            lambda: made,
-            Watcher(call),
-            Limits(candidates=candidates, **limits),
-            outside=outside,
-        )
+        watcher = Watcher(call)
+
+        def take(snapshot: Snapshot | None) -> Engine:
+            return Engine(
+                Procedure(chosen),
+                store,
+                lambda: made,
+                watcher,
+                Limits(candidates=candidates, **limits),
+                outside=outside,
+                snapshot=snapshot,
+            )
+
+        engine = gone_on(store, take)
         return engine.run(), engine
 
 

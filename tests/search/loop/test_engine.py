@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cells import TRANSFORMATIONS, ZOO, dead, parse
 from search.errors import UserError
 from search.loop import engine as engine_module
+from search.loop import snapshots
 from search.loop.engine import BARREN, Ending, Engine, Limits
 from search.procedure.objective import Fitness, Paired
 from search.procedure.procedure import Procedure
@@ -204,7 +205,11 @@ def test_no_training_is_made_twice_and_no_dead_cell_is_trained(name: str) -> Non
 
 
 def in_pieces(
-    name: str, seed: int, capacity: int, pieces: list[tuple[int, bool]]
+    name: str,
+    seed: int,
+    capacity: int,
+    pieces: list[tuple[int, bool]],
+    every: int = snapshots.EVERY,
 ) -> tuple[list[Any], list[tuple[str, int]]]:
     """A search that is interrupted after so many answers, and gone on with each time.
 
@@ -213,9 +218,11 @@ def in_pieces(
         seed: Of the order in which results arrive.
         capacity: How many jobs are carried out at once.
         pieces: Answers, and whether it is killed after them or stopped by hand.
+        every: Decisions between two snapshots.
     """
     one, asked = outcome(name), []
-    with TemporaryDirectory() as parent:
+    with TemporaryDirectory() as parent, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshots, "EVERY", every)
         folder = Path(parent, "run")
         for number, (answers, killed) in enumerate([*pieces, (10**9, False)]):
             pool = Pool(seed + number, capacity)
@@ -242,11 +249,16 @@ def end(engine: Engine, *, pool: Pool, answers: int, killed: bool) -> None:
     seed=st.integers(0, 10**6),
     capacity=st.integers(1, 8),
     pieces=st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=4),
+    every=st.sampled_from([1, 5, snapshots.EVERY]),
 )
 def test_in_any_order_with_any_workers_and_interruptions_it_is_the_same_search(
-    name: str, seed: int, capacity: int, pieces: list[tuple[int, bool]]
+    name: str,
+    seed: int,
+    capacity: int,
+    pieces: list[tuple[int, bool]],
+    every: int,
 ) -> None:
-    found, asked = in_pieces(name, seed, capacity, pieces)
+    found, asked = in_pieces(name, seed, capacity, pieces, every)
     assert found == outcome(name).everything
     assert sorted(asked) == sorted(outcome(name).pool.trainings())
 

@@ -108,8 +108,7 @@ class Page(HTMLParser):
         [found] = [
             values["content"]
             for tag, values in self.tags
-            if tag == "meta"
-            and values.get("http-equiv") == "Content-Security-Policy"
+            if tag == "meta" and values.get("http-equiv") == "Content-Security-Policy"
         ]
         return str(found)
 
