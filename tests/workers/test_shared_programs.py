@@ -16,13 +16,13 @@ LONG_STACK = TaskSpec("stack", overrides=(("stretch", 12),))
 @pytest.fixture
 def compiled(monkeypatch):
     """The name of each program compiled, in order."""
-    names, compile_ = [], Program._compile
+    names, compile_ = [], Program._lower
 
     def counted(self, name, *shapes):
         names.append(name)
         return compile_(self, name, *shapes)
 
-    monkeypatch.setattr(Program, "_compile", counted)
+    monkeypatch.setattr(Program, "_lower", counted)
     return names
 
 

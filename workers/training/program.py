@@ -176,21 +176,19 @@ class Program:
         if key not in self._held:
             start = time.perf_counter()
             shapes = jax.tree.map(_shape, (data, *rest))
-            self._held[key] = self._compile(name, *shapes)
+            self._held[key] = self._lower(name, *shapes).compile(self.options)
             self.compile_s += time.perf_counter() - start
             self.compiled += 1
         return self._held[key]
 
-    def _compile(self, name: str, data: Any, *rest: Any) -> Any:
+    def _lower(self, name: str, data: Any, *rest: Any) -> Any:
         number = _shape(np.int32(0))
         with jax.default_matmul_precision(_PRECISION[self.training.products]):
             if name == "train":
                 state, hyper = rest
                 jitted = jax.jit(self._train, donate_argnums=0)
-                lowered = jitted.lower(state, data, number, number, hyper)
-            else:
-                lowered = jax.jit(self._validate).lower(*rest, data, number)
-        return lowered.compile(self.options)
+                return jitted.lower(state, data, number, number, hyper)
+            return jax.jit(self._validate).lower(*rest, data, number)
 
     # What follows is traced.
 
