@@ -1,7 +1,7 @@
 """What a new cell costs to compile, and what the compiled program then takes.
 
-    python -m benchmarks.bench_compile [--cells gru ...] [--task selcopy] [--parameters N]
-        [--option name=value,name=value ...] [--rounds 3]
+    python -m benchmarks.bench_compile [--cells gru ...] [--task selcopy]
+        [--parameters N] [--option name=value,name=value ...] [--rounds 3]
 
 On one core with one thread, as a worker has it: the training and the validation of a
 task of the preset `quick` are traced, lowered and compiled for each cell with XLA's
@@ -123,12 +123,12 @@ class Measured(Program):
     @staticmethod
     def shape(leaf: Any) -> Any:
         """Shape and type of an array."""
-        return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype)  # type: ignore[no-untyped-call]
+        return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype)
 
 
 def measure(model: Model, spec: Any, data: Any, options: Options) -> Cost:
     """One compilation of a model, from the beginning."""
-    jax.clear_caches()  # type: ignore[no-untyped-call]
+    jax.clear_caches()
     task = spec.task
     program = Measured(
         model,
@@ -194,10 +194,13 @@ def report(
         rows = []
         for cell in cells:
             rounds = found[cell, variant]
-            row = Cost(*(statistics.median(values) for values in zip(*rounds)))
+            row = Cost(
+                *(statistics.median(values) for values in zip(*rounds, strict=True))
+            )
             rows.append(row)
             print(line(cell, row))
-        print(line("mean", Cost(*(statistics.mean(values) for values in zip(*rows)))))
+        columns = zip(*rows, strict=True)
+        print(line("mean", Cost(*(statistics.mean(values) for values in columns))))
 
 
 def line(name: str, cost: Cost) -> str:

@@ -3,8 +3,8 @@
     python -m benchmarks.bench_reading [--candidates 10000] [--rounds 3]
 
 The run is one of `bench_driver`: by the preset `paper`, with training that takes no
-time. It is read twice, by processes of their own: as it is, and a copy of it without the
-snapshot. Both must print the same. Seconds are CPU seconds of the whole process, the
+time. Each command reads it in processes of their own, as it is and in a copy without
+the snapshot, and must print the same. Seconds are CPU seconds of the whole process, the
 start of Python in them.
 """
 
