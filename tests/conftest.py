@@ -18,8 +18,20 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import quick
+from workers.side_by_side import trainer
+from workers.training import evaluator
+
 # A shell that starts this in the background has Ctrl-C ignored, which children inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Programs that tests compile themselves: most of them run once.
+with pytest.MonkeyPatch.context() as patch:
+    patch.setenv("XLA_FLAGS", quick.flags())
+    jax.jit(lambda: 0)()  # from here on XLA does not look at its flags
+
+# What is trained here has the bits that it has in processes that tests start.
+evaluator.COMPILER_OPTIONS = trainer.COMPILER_OPTIONS = {"cpu": quick.SHIPPED}
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -231,21 +231,21 @@ def _stopping(engine: Engine, note: Callable[[str], None]) -> Iterator[None]:
         yield
         return
 
-    again: list[int] = []
+    # What is interrupted may be in the middle of a line, and none can begin within it.
+    text = "finishing what is being trained; Ctrl-C again stops at once"
+    saying = threading.Thread(target=note, args=[text])
 
     def first(number: int, frame: FrameType | None) -> None:
-        engine.stop()
-        # A line is printed to its end, and only then may anything interrupt.
-        _handle(lambda number, frame: again.append(number))
-        note("finishing what is being trained; Ctrl-C again stops at once")
         _handle(signal.default_int_handler)
-        if again:
-            raise KeyboardInterrupt
+        engine.stop()
+        saying.start()
 
     # Whoever had the signals before has them again.
     before = {each: signal.signal(each, first) for each in _SIGNALS}
     try:
         yield
+        if saying.ident is not None:
+            saying.join()
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

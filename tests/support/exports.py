@@ -10,6 +10,7 @@ from types import ModuleType
 
 from cells import OPS, Cell
 from cells.export import forms
+from tests.support import quick
 from tests.support.strategies import Builder
 
 HARNESS = """\
@@ -107,7 +108,8 @@ def run(folders: Sequence[Path], what: str) -> dict[str, list[str]]:
 def environment() -> dict[str, str]:
     """The environment of one quiet process, without a path of Python's."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    return {**kept, "JAX_PLATFORMS": "cpu", "NPROC": "1", "OMP_NUM_THREADS": "1"}
+    one = {"JAX_PLATFORMS": "cpu", "NPROC": "1", "OMP_NUM_THREADS": "1"}
+    return {**kept, **one, "XLA_FLAGS": quick.flags()}
 
 
 def load(path: Path) -> ModuleType:
