@@ -32,6 +32,7 @@ from cells.zoo.spelling import Spelling, spell
 if TYPE_CHECKING:
     from cells.export import forms, name_values
     from cells.picture.drawing import draw_png, draw_svg
+    from cells.scan.apart import ScanForm
     from cells.scan.layer import Layer, lower
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Op",
     "Part",
     "Piece",
+    "ScanForm",
     "Spelling",
     "StateClass",
     "ablations",
@@ -102,6 +104,7 @@ _LATER: Final = {
     **dict.fromkeys(("draw_png", "draw_svg"), "cells.picture.drawing"),
     **dict.fromkeys(("forms", "name_values"), "cells.export"),
     **dict.fromkeys(("Layer", "lower"), "cells.scan.layer"),
+    "ScanForm": "cells.scan.apart",
 }
 
 
