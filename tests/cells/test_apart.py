@@ -1,4 +1,4 @@
-"""Affine and diagonal cells: no product in a loop, and states as an associative scan."""
+"""Affine and diagonal cells: no product in a loop; states as an associative scan."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -18,11 +18,12 @@ from cells import (
     canonical,
     lower,
     mutate,
-    parse,
     parse_named,
     state_class,
 )
 from cells.scan.affine import linear_recurrence
+from cells.scan.apart import default_form, is_apart
+from cells.scan.split import make_split
 from tests.cells.test_scan import assert_close, by_steps, loss_of, problem, tame
 
 LOOP, TREE = ScanForm
@@ -144,3 +145,72 @@ def test_both_forms_equal_step_for_random_cells(form: ScanForm) -> None:
     with jax.enable_x64(True):
         for cell in descendants(kinds, 100 if form is TREE else 30):
             assert_equals_step(cell, form)
+
+
+def unrolled(a: Any, b: Any, first: Any) -> Any:
+    """h_t = a_t h_(t-1) + b_t in NumPy, one step after the other."""
+    states = []
+    for left, right in zip(a, b, strict=True):
+        first = left * first + right
+        states.append(first)
+    return np.stack(states)
+
+
+def test_an_associative_scan_is_as_near_as_rounding_allows() -> None:
+    steps, rng = 200, np.random.default_rng(0)
+    a = rng.uniform(-1.02, 1.02, (steps, 2, 3)).astype(np.float32)
+    b, weights = rng.normal(size=(2, *a.shape)).astype(np.float32)
+    first = rng.normal(size=a.shape[1:]).astype(np.float32)
+
+    def total(*args: jax.Array) -> jax.Array:
+        return jnp.sum(weights * linear_recurrence(*args))
+
+    # Before a step stands the state before it; cotangents come from the last step on.
+    def by_hand(a: Any, b: Any, first: Any, weights: Any) -> Any:
+        states = unrolled(a, b, first)
+        following = np.concatenate([a[1:], np.zeros_like(a[:1])])
+        pulled = unrolled(following[::-1], weights[::-1], np.zeros_like(first))[::-1]
+        before = np.concatenate([first[None], states[:-1]])
+        return states, pulled * before, pulled, a[0] * pulled[0]
+
+    args = tuple(jnp.asarray(each) for each in (a, b, first))
+    found = linear_recurrence(*args), *jax.grad(total, (0, 1, 2))(*args)
+    exact = by_hand(*(each.astype(np.float64) for each in (a, b, first, weights)))
+    # A state is a sum of at most T + 1 products of at most T + 1 numbers: in any order
+    # of evaluation 2 T + 2 roundings of 2**-24 of the sum of their sizes, to first
+    # order. A cotangent of a is a product of two such.
+    size = by_hand(*(abs(each.astype(np.float64)) for each in (a, b, first, weights)))
+    for one, other, bound, count in zip(found, exact, size, (1, 2, 1, 1), strict=True):
+        allowed = count * (2 * steps + 3) * 2.0**-24 * 1.01 * bound
+        assert (np.abs(np.asarray(one, np.float64) - other) <= allowed).all()
+
+
+def test_the_platform_decides_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_form() is LOOP
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert default_form() is TREE
+
+
+def test_dense_cells_and_those_without_products_keep_their_loop() -> None:
+    for name, cell in ZOO.items():
+        split, kind = make_split(cell), state_class(cell)
+        assert not is_apart(split, LOOP), name
+        assert is_apart(split, TREE) == (kind is StateClass.AFFINE), name
+    assert is_apart(make_split(CRAFTED["after"]), LOOP)
+
+
+def test_an_associative_scan_in_lanes_and_in_bfloat16() -> None:
+    layer, params, carry, table, tokens = longer(CRAFTED["after"], TREE, jnp.float32)
+    gradient = jax.grad(partial(loss_of, layer.scan_tokens))
+    several = jax.tree.map(lambda array: jnp.stack([array, 1.1 * array]), params)
+    lanes = jax.jit(jax.vmap(gradient, (0, None, None, None)))
+    alone = gradient(params, carry, table, tokens)
+    both = lanes(several, carry, table, tokens)
+    assert_close(jax.tree.map(lambda array: array[0], both), alone, 1e-5)
+
+    low = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (params, carry, table))
+    (_, expected), (_, outputs) = (
+        layer.scan_tokens(*args, tokens) for args in ((params, carry, table), low)
+    )
+    assert outputs.dtype == jnp.bfloat16
+    np.testing.assert_allclose(outputs.astype(jnp.float32), expected, atol=0.05)
