@@ -66,7 +66,7 @@ def linear_recurrence(a: jax.Array, b: jax.Array, first: jax.Array) -> jax.Array
         b: `[T, B, H]`.
         first: The state before the first step, `[B, H]`.
     """
-    wide = jnp.promote_types(first.dtype, jnp.float32)
+    wide = first.dtype if first.dtype.itemsize >= 4 else jnp.float32
     states = _recurrence(a.astype(wide), b.astype(wide), first.astype(wide))
     return states.astype(first.dtype)
 

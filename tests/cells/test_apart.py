@@ -27,7 +27,7 @@ from cells.scan.split import make_split
 from tests.cells.test_scan import assert_close, by_steps, loss_of, problem, tame
 
 LOOP, TREE = ScanForm
-STEPS = 7
+STEPS = 5
 AFFINE = ("min_gru", "min_lstm", "qrnn", "t_rnn")
 DIAGONAL = ("indrnn", "sru", "lrn", "brc")
 TEXTS = (
