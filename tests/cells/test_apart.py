@@ -139,6 +139,7 @@ def test_both_forms_equal_step(name: str, form: ScanForm) -> None:
         assert_equals_step(KNOWN[name], form)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ScanForm)
 def test_both_forms_equal_step_for_random_cells(form: ScanForm) -> None:
     kinds = {StateClass.AFFINE} if form is TREE else {*StateClass} - {"dense"}
@@ -174,7 +175,10 @@ def test_an_associative_scan_is_as_near_as_rounding_allows() -> None:
         return states, pulled * before, pulled, a[0] * pulled[0]
 
     args = tuple(jnp.asarray(each) for each in (a, b, first))
-    found = linear_recurrence(*args), *jax.grad(total, (0, 1, 2))(*args)
+    found = (
+        jax.jit(linear_recurrence)(*args),
+        *jax.jit(jax.grad(total, (0, 1, 2)))(*args),
+    )
     exact = by_hand(*(each.astype(np.float64) for each in (a, b, first, weights)))
     # A state is a sum of at most T + 1 products of at most T + 1 numbers: in any order
     # of evaluation 2 T + 2 roundings of 2**-24 of the sum of their sizes, to first
