@@ -66,7 +66,7 @@ def linear_recurrence(a: jax.Array, b: jax.Array, first: jax.Array) -> jax.Array
         b: `[T, B, H]`.
         first: The state before the first step, `[B, H]`.
     """
-    wide = first.dtype if first.dtype.itemsize >= 4 else jnp.float32
+    wide = jnp.dtype(jnp.float32) if first.dtype.itemsize < 4 else first.dtype
     states = _recurrence(a.astype(wide), b.astype(wide), first.astype(wide))
     return states.astype(first.dtype)
 
