@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from cells.picture.drawing import draw_png, draw_svg
     from cells.scan.apart import ScanForm
     from cells.scan.layer import Layer, lower
+    from cells.tables.arrays import TableArrays
+    from cells.tables.layer import AnyLayer, any_layer
 
 __all__ = [
     "MAX_NODES",
@@ -43,6 +45,7 @@ __all__ = [
     "TRANSFORMATIONS",
     "ZOO",
     "Ablation",
+    "AnyLayer",
     "Canonical",
     "Cell",
     "CellError",
@@ -59,7 +62,9 @@ __all__ = [
     "ScanForm",
     "Spelling",
     "StateClass",
+    "TableArrays",
     "ablations",
+    "any_layer",
     "canonical",
     "canonicalize",
     "check",
@@ -105,6 +110,8 @@ _LATER: Final = {
     **dict.fromkeys(("forms", "name_values"), "cells.export"),
     **dict.fromkeys(("Layer", "lower"), "cells.scan.layer"),
     "ScanForm": "cells.scan.apart",
+    **dict.fromkeys(("AnyLayer", "any_layer"), "cells.tables.layer"),
+    "TableArrays": "cells.tables.arrays",
 }
 
 

@@ -161,7 +161,7 @@ def _memory(parts: Parts) -> Iterator[str]:
 
 
 def _filter(rows: Sequence[Values]) -> Iterator[str]:
-    for row in {row["form"]: row for row in rows}.values():
+    for row in {row["form"]: row for row in rows if "form" in row}.values():
         total = row["median_compile_s"] + UPDATES * row["update_ms"] / 1e3
         yield (
             f"a filter {row['form']}: {total:.1f} s a candidate of {UPDATES:,} "

@@ -23,6 +23,7 @@ from benchmarks.device.tolerances import (
     moved,
 )
 from cells import ZOO, Cell, canonicalize, dead, lower, mutate
+from workers.machine.runtime import COMPILER_OPTIONS
 from workers.training.program import Program
 
 KNOWN: Final = ("gru", "lstm", "mut1")
@@ -65,21 +66,23 @@ def _curves(
         if not reference:
             with on(place.cpu):
                 program = place.program(model, device=place.cpu, vectorized=False)
-                reference.extend((program, _curve(place, program)))
+                reference.extend((program, curve_of(place, program)))
         program, right = reference
         with on(place.cpu):
-            near = [_curve(place, program, ULP[products], n) for n in range(DRAWS)]
+            near = [curve_of(place, program, ULP[products], n) for n in range(DRAWS)]
         with on(place.device):
             own = place.program(model, products=products)
-            curve = _curve(place, own)
-        return _judged_curve(key, curve, right, near, own.compile_s)
+            curve = curve_of(place, own)
+        return judged_curve(key, curve, right, near, own.compile_s)
 
     for products in formats:
         key = f"curve {name} {products}"
         yield attempt(key, partial(judge, key, products))
 
 
-def _curve(place: Place, program: Program, ulp: float = 0.0, draw: int = 0) -> Numbers:
+def curve_of(
+    place: Place, program: Program, ulp: float = 0.0, draw: int = 0
+) -> Numbers:
     """Mean loss of all updates so far, after each update; on the default device."""
     state = program.initial([SEED], [SCALE])
     if ulp:
@@ -93,13 +96,14 @@ def _curve(place: Place, program: Program, ulp: float = 0.0, draw: int = 0) -> N
     return np.array(losses)
 
 
-def _judged_curve(
+def judged_curve(
     key: str,
     curve: Numbers,
     right: Numbers,
     near: list[Numbers],
     compile_s: float,
 ) -> Row:
+    """Whether a curve is as near to the reference as its near ones say it must be."""
     # From where the reference is not finite on there is nothing to compare.
     finite = int(np.isfinite([right, *near]).all(axis=0).cumprod().sum())
     values: dict[str, Any] = {
@@ -158,7 +162,10 @@ def _scan(place: Place, key: str, cell: Cell, products: str) -> Row:
 
     with on(place.device), jax.default_matmul_precision(PRECISION[products]):
         both = jax.jit(lambda *args: (outcome(True, *args), outcome(False, *args)))
-        scanned, stepped = jax.device_get(both(params, inputs, weighing))
+        # Without options a GPU tries out every product in many ways, for minutes.
+        options = dict(COMPILER_OPTIONS[place.device.platform])
+        run = both.lower(params, inputs, weighing).compile(options)
+        scanned, stepped = jax.device_get(run(params, inputs, weighing))
     with on(place.cpu), jax.default_matmul_precision("float32"):
         plain = jax.jit(lambda *args: outcome(False, *args))
         right = jax.device_get(plain(params, inputs, weighing))

@@ -20,13 +20,14 @@ class Part(NamedTuple):
 
 
 PARTS: Final = (
-    Part("a", "the machine", "facts", 20),
-    Part("b", "are the numbers right?", "correctness", 130),
-    Part("c", "the same bits twice?", "bits", 50),
-    Part("d", "speed and memory of an update", "speed", 130),
-    Part("e", "which options are fastest?", "variants", 70),
-    Part("f", "a filter of mutants", "filtering", 40),
-    Part("g", "a demo search", "demo", 40),
+    Part("a", "the machine", "facts", 15),
+    Part("b", "are the numbers right?", "correctness", 105),
+    Part("c", "the same bits twice?", "bits", 40),
+    Part("h", "many cells in one program", "any_cell", 90),
+    Part("d", "speed and memory of an update", "speed", 90),
+    Part("e", "which options are fastest?", "variants", 40),
+    Part("f", "a filter of mutants", "filtering", 70),
+    Part("g", "a demo search", "demo", 30),
 )
 
 

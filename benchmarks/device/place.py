@@ -103,9 +103,9 @@ class Place:
         return jax.device_put(windows)  # type: ignore[no-any-return]
 
 
-def hyper(program: Program, rate: float = RATE) -> Hyper:
-    """The same rate and clip in every lane."""
-    row = Hyper(np.float32(rate), np.float32(CLIP), np.zeros(2, np.uint32))
+def hyper(program: Program, rate: float = RATE, cell: Any = None) -> Hyper:
+    """The same rate, clip and cell in every lane."""
+    row = Hyper(np.float32(rate), np.float32(CLIP), np.zeros(2, np.uint32), cell)
     stacked: Hyper = program.lanes.stack([row])
     return stacked
 
@@ -151,7 +151,14 @@ def same_lanes(program: Program, alone: TrainState) -> TrainState:
     return state
 
 
-def timed(program: Program, data: Windows, at_least_s: float, room: int) -> Timing:
+def timed(
+    program: Program,
+    data: Windows,
+    at_least_s: float,
+    room: int,
+    alone: TrainState | None = None,
+    cell: Any = None,
+) -> Timing:
     """Compiles, warms up, and times calls of several updates.
 
     Args:
@@ -159,12 +166,15 @@ def timed(program: Program, data: Windows, at_least_s: float, room: int) -> Timi
         data: Its windows.
         at_least_s: Seconds of a timed call, unless all windows take less.
         room: Bytes that there are; 0 where unknown.
+        alone: The state of each lane; None: as the program has it.
+        cell: That of each lane, where the program can run any.
 
     Raises:
         MemoryError: It needs more, and is not run.
     """
-    rows = hyper(program, 0.01)
-    alone = replace(program, lanes=Lanes(1), _held={}).initial([0], [SCALE])
+    rows = hyper(program, 0.01, cell)
+    if alone is None:
+        alone = replace(program, lanes=Lanes(1), _held={}).initial([0], [SCALE])
     shapes = jax.eval_shape(lambda state: same_lanes(program, state), alone)
     needs = 0
     with contextlib.suppress(AttributeError):  # where XLA keeps no account
@@ -177,7 +187,9 @@ def timed(program: Program, data: Windows, at_least_s: float, room: int) -> Timi
     state = program.train(state, data, 0, 2, rows)
     jax.block_until_ready(state)
     one_s = (time.perf_counter() - start) / 2
-    count = max(2, min(len(data.reset), round(at_least_s / one_s)))
+    # A program of any cell goes on from where its lanes are, the others begin anew.
+    left = len(data.reset) if cell is None else (len(data.reset) - 4) // CALLS
+    count = max(2, min(left, round(at_least_s / one_s)))
     seconds = []
     for _ in range(CALLS):
         start = time.perf_counter()

@@ -63,6 +63,10 @@ class Rival:
             self.width,
         )
 
+    def given(self, cell: None) -> "Rival":
+        """See `Model.given`."""
+        return self
+
     def initial_carry(self, batch: int) -> Any:
         """Zeros; see `Model.initial_carry`."""
         zeros = np.zeros((batch, self.width), np.float32)

@@ -22,8 +22,15 @@ class Sizes:
         timing_s: Seconds that a timed call takes at least.
         option_lanes: Lanes of the programs that compiler options are compared on.
         variants: How many variants of options are compared, the first ones.
-        filter_cells: Mutants that take the filter.
-        filter_updates: Updates of each of them.
+        any_parameters: Weights of the models of programs of any cell.
+        any_lanes: Lanes of those that are timed, the most important first.
+        any_lstm: The same for the LSTM, which is of a larger size.
+        any_cells: Cells that are compared with the CPU.
+        filter_cells: Mutants that are trained as a search trains them.
+        filter_alone: How many of them one by one, too.
+        filter_lanes: Lanes of the program that trains all of them.
+        filter_epochs: Epochs of each of them.
+        filter_task: What of the task is not as in the preset.
         demo: Options of the demo search that are not the preset's.
         demo_candidates: Mutants of it.
     """
@@ -41,8 +48,15 @@ class Sizes:
     timing_s: float = 0.2
     option_lanes: tuple[int, ...] = (20, 256)
     variants: int = 100
-    filter_cells: int = 40
-    filter_updates: int = 300
+    any_parameters: int = 10_000
+    any_lanes: tuple[int, ...] = (256, 1024, 1, 64)
+    any_lstm: tuple[int, ...] = (256,)
+    any_cells: int = 10
+    filter_cells: int = 640
+    filter_alone: int = 5
+    filter_lanes: int = 256
+    filter_epochs: int = 3
+    filter_task: tuple[tuple[str, int], ...] = ()
     demo: tuple[tuple[str, object], ...] = ()
     demo_candidates: int = 6
 
@@ -72,8 +86,15 @@ SMALL: Final = Sizes(
     timing_s=0.005,
     option_lanes=(2,),
     variants=3,
-    filter_cells=1,
-    filter_updates=2,
+    any_parameters=600,
+    any_lanes=(2,),
+    any_lstm=(),
+    any_cells=2,
+    filter_cells=3,
+    filter_alone=1,
+    filter_lanes=2,
+    filter_epochs=1,
+    filter_task=(("train_tokens", 1280), ("valid_tokens", 640)),
     demo=(
         ("seeds", ["gru"]),
         ("tasks", ["adding"]),

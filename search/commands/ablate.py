@@ -3,7 +3,6 @@
 import argparse
 import itertools
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from cells import Ablation, Part, ablations, dead, digest, unknown_name
 from search.commands.common_runs import add_common_runs, common_runs, told
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
+from search.commands.stopping import say_stopped
 from search.contest.ablation import ablation_panel, ablation_table
 from search.contest.ledger import Ledger
 from search.contest.panel import Panel
@@ -84,9 +84,7 @@ def run(options: argparse.Namespace) -> int:
             panel.play(ledger, workers.pool, told)
             results = panel.results(ledger)
     except KeyboardInterrupt:
-        command = shlex.join(["cellsearch", *sys.argv[1:]])
-        print(f"stopped; what is done is kept. Go on: {command}", file=sys.stderr)
-        return 130
+        return say_stopped()
     table = ablation_table(
         name,
         digest(cell),

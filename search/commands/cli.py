@@ -52,6 +52,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "score a run's best cells anew, by seeds, settings and a task it has not seen",
         beside=True,
     ),
+    "promote": Command(
+        "search.commands.promote",
+        "score a run's best cells with more and more weights, and say who stays ahead",
+        beside=True,
+    ),
     "evaluate": Command(
         "search.commands.evaluate",
         "score cells on tasks, and print the table of the 2015 paper for them",

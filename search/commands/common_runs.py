@@ -55,7 +55,7 @@ def common_runs(options: argparse.Namespace) -> tuple[Config, Paired]:
     return config, config.objective
 
 
-def told(done: int, whole: int) -> None:
-    """Says how far trainings are, now and then."""
+def told(done: int, whole: int, what: str = "") -> None:
+    """Says how far trainings are, now and then, and `what` they are for."""
     if done % STEP == 0 or done == whole:
-        print(f"{done} of {whole} trainings", file=sys.stderr)
+        print(f"{what}{done} of {whole} trainings", file=sys.stderr)

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import platform
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
+from search.commands.stopping import say_stopped
 from search.contest.evaluation import evaluate, look_up
 from search.contest.request import BASELINE, Request, make_request
 from search.contest.scoreboard import Scoreboard
@@ -78,9 +78,7 @@ def run(options: argparse.Namespace) -> int:
             board = evaluate(request, options.out, workers.pool, display)
     except KeyboardInterrupt:
         print_scoreboard(look_up(request, options.out), sys.stderr)
-        command = shlex.join(["cellsearch", *sys.argv[1:]])
-        print(f"stopped; what is done is kept. Go on: {command}", file=sys.stderr)
-        return 130
+        return say_stopped()
 
     seconds = time.monotonic() - start
     if options.json:

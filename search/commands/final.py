@@ -5,11 +5,13 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final
 
 from cells import Cell, digest
+from search.commands.common_runs import told
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.finals import FinalTable, final_table, finals_panel
@@ -19,13 +21,10 @@ from search.loop.numerics import admit, class_of
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, open_run, replay
 from search.loop.sources import read_cells
-from search.output.tables import print_finals
+from search.output.finals import print_finals
 from search.procedure.config import Config, Named
 from search.store.locks import RunLock
 from workers import Pool, PoolOptions
-
-STEP: Final = 20
-"""Trainings between two notes of how far finals are."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +87,15 @@ def final(
     beside: Sequence[Named] = (),
 ) -> FinalTable:
     """The finals of the run in a folder; see `play_finals`."""
+    with of_run(folder, pool) as (run, made):
+        return play_finals(run, made, count, seeds, beside)
+
+
+@contextmanager
+def of_run(
+    folder: Path, pool: PoolOptions
+) -> Iterator[tuple[OpenRun, Callable[[], Pool]]]:
+    """A run, and what makes a pool of its numerics class when there is need of one."""
     workers = Workers(pool)
     with workers, RunLock(folder), open_run(folder) as run:
         history = run.store.history
@@ -97,7 +105,7 @@ def final(
             admit(own.workers(), history, mixed=pool.mixed)
             return own
 
-        return play_finals(run, made, count, seeds, beside)
+        yield run, made
 
 
 def play_finals(
@@ -120,11 +128,12 @@ def play_finals(
         UserError: The search has no finals, or nobody is in its list yet.
     """
     config = _asked(run.config, count, seeds)
-    rivals = _rivals(run, config, beside)
+    objective = config.objective
+    rivals = find_rivals(run, objective.finals.cells if objective else 0, beside)
     panel = finals_panel(config, {name: cell for name, cell, _ in rivals.values()})
 
     ledger = Ledger(run.store.results)
-    panel.play(ledger, pool, _told)
+    panel.play(ledger, pool, partial(told, what="finals: "))
     results = panel.results(ledger)
     rows = final_table(
         [(name, key, found) for key, (name, _, found) in rivals.items()],
@@ -163,22 +172,25 @@ def _asked(config: Config, count: int | None, seeds: int | None) -> Config:
     )
 
 
-def _rivals(run: OpenRun, config: Config, beside: Sequence[Named]) -> dict[str, Rival]:
-    """The best and all seeds and references, the baseline among them; by digest."""
+def find_rivals(run: OpenRun, count: int, beside: Sequence[Named]) -> dict[str, Rival]:
+    """The best and all seeds and references, the baseline among them; by digest.
+
+    Args:
+        run: The run.
+        count: How many of the best.
+        beside: Other cells, that took no part.
+
+    Raises:
+        UserError: The run has no table yet.
+    """
     procedure = replay(run).procedure
     if not procedure.opened:
         raise UserError(f"{run.folder} has no table yet: its seeds are being evaluated")
-    known, objective = procedure.population, config.objective
-    best = known.best[: objective.finals.cells] if objective else ()
-    members = [*best, *known.seeds, *known.references.values()]
+    known = procedure.population
+    members = [*known.best[:count], *known.seeds, *known.references.values()]
     rivals = {one.digest: (one.name, one.cell(), one.is_candidate) for one in members}
     taken = {member.name for member in members}
     for name, cell in beside:  # of other runs, where names may be the same
         own = name if name not in taken else f"{name} (beside)"
         rivals.setdefault(digest(cell), (own, cell, False))
     return rivals
-
-
-def _told(done: int, whole: int) -> None:
-    if done % STEP == 0 or done == whole:
-        print(f"finals: {done} of {whole} trainings", file=sys.stderr)

@@ -8,9 +8,10 @@ from pathlib import Path
 from search.commands.own_code import add_own_code, note_missing
 from search.errors import at_least
 from search.loop.runs import open_run, replay
+from search.output.finals import print_finals
 from search.output.leaderboard import Leaderboard
 from search.output.stored import print_stored, stored_finals
-from search.output.tables import print_finals, print_leaderboard
+from search.output.tables import print_leaderboard
 from search.output.words import plain
 from search.procedure.own_code import UnnamedCodeError
 

@@ -186,26 +186,30 @@ def finals_panel(config: Config, cells: Mapping[str, Cell]) -> Panel:
     chosen = objective.finals
     if not chosen.panel:
         raise UserError("objective.finals.panel needs at least one setting")
+    # Seeds of the search are numbered from 0 to its most: those after it are fresh.
+    start = objective.most_seeds
+    return Panel(
+        cells=cells,
+        tasks=(*panel_tasks(config), *other_tasks(config, chosen.tasks)),
+        settings=chosen.panel,
+        repeats=tuple(range(start, start + chosen.seeds)),
+        seed=config.seed,
+        floor=objective.floor,
+        ops=config.own_ops,
+    )
+
+
+def other_tasks(config: Config, names: Sequence[str]) -> tuple[PanelTask, ...]:
+    """Tasks that took no part in a search, as it would have trained its first."""
     first = config.tasks[0]
-    others = (
+    return tuple(
         PanelTask(
             name,
             TaskSpec(name, first.task.size, seed=config.seed),
             first.plan.budget,
             first.training,
         )
-        for name in chosen.tasks
-    )
-    # Seeds of the search are numbered from 0 to its most: those after it are fresh.
-    start = objective.most_seeds
-    return Panel(
-        cells=cells,
-        tasks=(*panel_tasks(config), *others),
-        settings=chosen.panel,
-        repeats=tuple(range(start, start + chosen.seeds)),
-        seed=config.seed,
-        floor=objective.floor,
-        ops=config.own_ops,
+        for name in names
     )
 
 

@@ -1,7 +1,7 @@
 """Many cells on the same runs: common settings and seeds, on every task.
 
-What `calibrate` finds the worth of tasks by, finals compare the best cells by, and
-ablations what is left of a cell.
+What `calibrate` finds the worth of tasks by, finals and ladders compare the best cells
+by, and ablations what is left of a cell.
 """
 
 import dataclasses
@@ -17,7 +17,17 @@ from cells import Cell, canonicalize
 from search.contest.ledger import Ledger
 from search.procedure.config import Config
 from search.procedure.objective import log_loss
-from workers import Job, Pool, Result, Setting, TaskSpec, Training, make_job
+from search.procedure.racing import by_shape
+from workers import (
+    Job,
+    Pool,
+    Result,
+    Setting,
+    TaskSpec,
+    Training,
+    make_job,
+    nominal_cost,
+)
 
 AHEAD: Final = 50
 """Jobs a worker that wait in the pool, so that each finds some of a cell it knows."""
@@ -116,6 +126,26 @@ class Panel:
                             known=digest,
                         )
                         yield (task, cell, setting, number), job
+
+    @property
+    def nominal_s(self) -> float:
+        """Nominal core-seconds; each cell is compiled once for a task and shape."""
+        return sum(
+            nominal_cost(
+                make_job(
+                    form,
+                    about.task,
+                    settings,
+                    about.budget * len(self.repeats),
+                    training=about.training,
+                    ops=self.ops,
+                    known=digest,
+                )
+            )
+            for form, digest in self._forms.values()
+            for about in self.tasks
+            for settings in by_shape(self.settings)
+        )
 
     def results(self, ledger: Ledger) -> dict[tuple[int, int, int, int], Result]:
         """What is known of it, by place."""

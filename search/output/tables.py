@@ -1,15 +1,13 @@
 """Tables as a terminal shows them: of a search's best cells, and of cells scored."""
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Final
 
 from search.contest.calibration import Calibration
-from search.contest.finals import FinalTable
 from search.contest.scoreboard import CellScores, Scoreboard
 from search.contest.scores import Scored
 from search.output.leaderboard import Leaderboard, LeaderboardRow
-from search.output.words import counted, plain
+from search.output.words import plain
 from workers import Setting
 
 if TYPE_CHECKING:
@@ -101,43 +99,6 @@ def _columns(row: LeaderboardRow, trials: str) -> list[tuple[str, str]]:
     ]
 
 
-def print_finals(finals: FinalTable, stream: IO[str]) -> None:
-    """Prints how the best cells did on runs that took no part in the search."""
-    console = console_of(stream)
-    table = new_table()
-    table.add_column("cell")
-    table.add_column("fitness", justify="right")
-    for score in finals.rows[0].scores:
-        note = "" if score.searched else "\n(not searched)"
-        table.add_column(f"{plain(score.task)}{note}", justify="right", no_wrap=True)
-        table.add_column("loss", justify="right")
-    for row in finals.rows:
-        fitness = f"{row.fitness.value:+.3f}{'=' if row.tie else ' '}"
-        columns = [plain(row.name), fitness]
-        for score in row.scores:
-            half = (score.difference.high - score.difference.low) / 2
-            mark = _VERDICTS[score.verdict]
-            columns.append(f"{score.difference.value:+.3f} ±{half:.3f}{mark}")
-            columns.append("-" if math.isnan(score.loss) else f"{score.loss:.3f}")
-        table.add_row(*columns, style=None if row.found else "dim")
-    console.print(table)
-    baseline = plain(finals.baseline)
-    for line in (
-        f"finals: {finals.seeds} fresh seeds, "
-        f"{counted(finals.settings, 'fresh setting')}; how "
-        f"much lower the mean log loss is than {baseline}'s, ± 95 % intervals",
-        "fitness: the least over the tasks searched; = cannot be told from the best; + "
-        "better than the baseline beyond the interval, - worse; loss: where it ended",
-    ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    beaten = [row.name for row in finals.rows if row.beats]
-    said = ", ".join(beaten) if beaten else "none"
-    print(
-        f"better than {plain(finals.baseline)} on every task searched: {said}",
-        file=stream,
-    )
-
-
 def print_calibration(found: Calibration, stream: IO[str]) -> None:
     """Prints what tasks and a panel are worth."""
     table = new_table()
@@ -182,9 +143,6 @@ def _values_table(found: Calibration) -> "Table":
         row = [f"{value:+.3f}" for value in (min(values), *values)]
         table.add_row(*plain_texts([name, *row]))
     return table
-
-
-_VERDICTS: Final = {"better": "+", "worse": "-", "tie": " "}
 
 
 def print_scoreboard(board: Scoreboard, stream: IO[str]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.device import supervisor
 from benchmarks.device.advice import advise, wrong
-from benchmarks.device.correctness import _judged_curve
+from benchmarks.device.correctness import judged_curve
 from benchmarks.device.missing import STAND_INS
 from benchmarks.device.parts import PARTS, limit_s
 from benchmarks.device.speed import PLAN
@@ -82,6 +82,11 @@ def test_every_part_runs_on_a_cpu_without_ray(tmp_path: Path) -> None:
     assert {row["values"]["who"] for row in parts["d"]["rows"]} == {
         who for _, who, _ in PLAN
     }
+    beside = [row["values"] for row in parts["h"]["rows"]]
+    assert all(row["holds"] for row in beside if "holds" in row)
+    assert [row["equal"] for row in beside if "required" in row] == [True]
+    forms = {row["values"]["form"] for row in parts["f"]["rows"][1:]}
+    assert forms == {"side by side", "one by one"}
     assert "what follows" in done.stdout
 
 
@@ -98,7 +103,7 @@ def test_what_hangs_or_dies_costs_no_other_part(
     ends = [part["ended"] for part in kept.values()]
     assert ends == ["done", "killed", "the process died", "done"]
     assert [part["rows"][0]["text"] for part in kept.values()] == [
-        f"row of {letter}" for letter in "abcd"
+        f"row of {letter}" for letter in "abch"
     ]
     said = capsys.readouterr().out
     assert "the process died: exit status 1: something of CUDA" in said
@@ -127,7 +132,7 @@ def test_a_wrong_curve_is_told_from_one_that_rounds_otherwise() -> None:
     near = [right * (1 + 1e-6), right * (1 - 2e-6)]
 
     def holds(curve: Any) -> bool:
-        held: bool = _judged_curve("", curve, right, near, 0.0).values["holds"]
+        held: bool = judged_curve("", curve, right, near, 0.0).values["holds"]
         return held
 
     assert holds(right)

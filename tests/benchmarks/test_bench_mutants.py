@@ -2,7 +2,7 @@
 
 from scipy import stats
 
-from benchmarks.bench_mutants import rows, wilson
+from benchmarks.bench_mutants import fates, rows, told_by_growth, wilson
 from tests.support.searches import here
 
 
@@ -17,7 +17,7 @@ def test_intervals_are_wilsons():
 
 def test_every_mutant_is_counted_once_and_shares_are_of_their_row(tmp_path):
     here("run", "--preset", "demo", "--candidates", 12, "--seed", 3, "--out", tmp_path)
-    *groups, everyone = rows(tmp_path)
+    *groups, everyone = rows(fates(tmp_path))
     assert everyone[0] == "all"
     assert sum(int(row[1]) for row in groups) == int(everyone[1]) > 0
     for row in (*groups, everyone):
@@ -25,3 +25,4 @@ def test_every_mutant_is_counted_once_and_shares_are_of_their_row(tmp_path):
             value, interval = share.rstrip(")").split(" (")
             low, high = interval.split("-")
             assert int(low[:-1]) <= int(value[:-1]) <= int(high[:-1])
+    assert "0 of the 0 that diverged" in told_by_growth({})

@@ -273,7 +273,7 @@ def test_an_idle_worker_repeats_the_oldest_job_and_the_first_answer_wins(
     two_workers.submit(one)
     assert two_workers.next(timeout_s=1.0) is None
     until = time.monotonic() + 60
-    while sum(seat.queued is not None for seat in two_workers._seats) < 2:
+    while sum(seat.queued is not None for seat in two_workers._crew.seats) < 2:
         assert time.monotonic() < until
         assert two_workers.next(timeout_s=0.3) is None
     assert len(two_workers) == 1

@@ -43,7 +43,7 @@ def go_on(pool, first=50):
 
 def test_ray_is_started_again_twice_and_leaves_no_folder_and_no_word(capfd):
     pool = RayPool(PoolOptions(1))
-    folders = [pool._running.folder]
+    folders = [pool._crew._running.folder]
     try:
         for seed, name in enumerate(("raylet", "gcs_server")):
             pool.submit(long(seed))
@@ -53,7 +53,7 @@ def test_ray_is_started_again_twice_and_leaves_no_folder_and_no_word(capfd):
                 pool.next(timeout_s=120)
             assert f"Ray has died ({name} has ended" in news
             assert "what was under way is repeated" in news
-            folders.append(pool._running.folder)
+            folders.append(pool._crew._running.folder)
         assert sum(node.losses.get("lost", 0) for node in pool.nodes()) == 2
         assert len(set(folders)) == 3
 
@@ -68,7 +68,7 @@ def test_ray_is_started_again_twice_and_leaves_no_folder_and_no_word(capfd):
     assert capfd.readouterr() == ("", "")
 
     pool = RayPool(PoolOptions(1))
-    last = pool._running.folder
+    last = pool._crew._running.folder
     pool.close()
     assert isinstance(last, Path)
     assert not last.exists()

@@ -34,6 +34,14 @@ On CPU lanes are slower than one setting after the other; elsewhere a time step 
 its launches, however many lanes it has.
 """
 
+DEFAULT_BESIDE: Final[Mapping[str, int]] = {"cpu": 0, "gpu": 256, "tpu": 256}
+"""Different cells trained side by side in one program; 0: none, each has its own.
+
+A GPU takes longer to compile a cell than to train it, and its time steps cost their
+launches: measured on an H100, 256 cells are trained at nine tenths of the speed of
+1,024, without compiling any (`benchmarks/README.md`).
+"""
+
 UNFIT: Final = (
     ("JAX_DISABLE_JIT", r"^(y|yes|t|true|on|1)$", "has JAX compile nothing"),
     ("JAX_NUM_CPU_DEVICES", r"^(?!-?1?$)", "makes several devices of one core"),
@@ -291,11 +299,12 @@ class Numerics:
 
 
 @lru_cache(maxsize=8)
-def numerics_class(lanes: int | None = None) -> Numerics:
+def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
     """The numerics class of this process; starts JAX.
 
     Args:
         lanes: Settings in one program; None: what the platform has by default.
+        beside: Cells in one program, where different ones are trained side by side.
     """
     from importlib.metadata import version
 
@@ -309,6 +318,8 @@ def numerics_class(lanes: int | None = None) -> Numerics:
     model, instructions = cpu_model() if on_cpu else (kind, "")
     # Flags in order, so that the same ones make the same class however they are set.
     options = " ".join(f"{k}={v}" for k, v in sorted(COMPILER_OPTIONS[name].items()))
+    if beside:
+        options += f" side_by_side={beside}"
     return Numerics(
         jax=jax.__version__,
         jaxlib=version("jaxlib"),

@@ -99,6 +99,10 @@ class Model:
         readout = {"kernel": kernel, "bias": bias}
         return {"embedding": embedding, "layers": layers, "readout": readout}
 
+    def given(self, cell: None) -> "Model":
+        """The model for the cell that a program is given: it has one already."""
+        return self
+
     def initial_carry(self, batch: int) -> Carry:
         """The states before the first window: zeros."""
         shape = (batch, self.width)

@@ -58,11 +58,19 @@ class TrainState(NamedTuple):
 
 
 class Hyper(NamedTuple):
-    """Runtime values of one setting: rate, largest gradient norm, key of dropout."""
+    """Runtime values of one setting.
+
+    Attributes:
+        rate: Learning rate.
+        clip: Largest norm of a gradient.
+        key: Of dropout.
+        cell: The cell, where the program can run any; otherwise None.
+    """
 
     rate: Any
     clip: Any
     key: Any
+    cell: Any = None
 
 
 class Totals(NamedTuple):
@@ -101,6 +109,7 @@ class Program:
     compile_s: float = 0.0
     compiled: int = 0
     _held: dict[tuple[str, tuple[int, ...]], Any] = field(default_factory=dict)
+    _at_rest: Any = None
 
     def reset_meter(self) -> None:
         """Counts seconds and programs from here on."""
@@ -108,18 +117,22 @@ class Program:
 
     def initial(self, seeds: list[int], scales: list[float]) -> TrainState:
         """The state before the first update, from a seed and a scale a setting."""
-        rows = [self._initial_row(*row) for row in zip(seeds, scales, strict=True)]
+        drawn = (self.model.init(*row) for row in zip(seeds, scales, strict=True))
+        rows = [self.beginning(params) for params in drawn]
         state: TrainState = jax.device_put(self.lanes.stack(rows))
         return state
 
-    def _initial_row(self, seed: int, scale: float) -> TrainState:
-        params = self.model.init(seed, scale)
-        optimizer = self._optimizer(np.float32(0), np.float32(1))
-        shapes = jax.eval_shape(optimizer.init, params)
-        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    def beginning(self, params: Params) -> TrainState:
+        """The state of one setting before the first update, from its weights."""
+        if self._at_rest is None:
+            optimizer = self._optimizer(Hyper(np.float32(0), np.float32(1), None))
+            shapes = jax.eval_shape(optimizer.init, params)
+            self._at_rest = jax.tree.map(
+                lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes
+            )
         return TrainState(
             params=params,
-            optimizer=zeros,
+            optimizer=self._at_rest,
             carry=self.model.initial_carry(self.batch),
             loss_sum=np.float32(0),
             positions=np.float32(0),
@@ -138,10 +151,12 @@ class Program:
         new: TrainState = run(state, data, np.int32(start), np.int32(stop), hyper)
         return new
 
-    def validate(self, params: Params, data: Windows, stop: int) -> Totals:
+    def validate(
+        self, params: Params, data: Windows, stop: int, cells: Any = None
+    ) -> Totals:
         """Scores the weights on windows 0 to `stop` - 1, starting from zero states."""
-        run = self._compiled("validate", data, params)
-        totals: Totals = run(params, data, np.int32(stop))
+        run = self._compiled("validate", data, params, cells)
+        totals: Totals = run(params, cells, data, np.int32(stop))
         return totals
 
     def needs_bytes(self, state: TrainState, data: Windows, hyper: Hyper) -> int:
@@ -215,16 +230,17 @@ class Program:
         if self.model.dropout:
             key = jax.random.fold_in(hyper.key, state.updates)
         carry = _reset(state.carry, window.reset)
+        model = self.model.given(hyper.cell)
 
         # Divided by rows and not by positions, as the paper's rates are meant.
         def objective(params: Params) -> tuple[Any, tuple[Carry, Any]]:
-            new, logits = self.model.apply(params, carry, window.inputs, key)
+            new, logits = model.apply(params, carry, window.inputs, key)
             total = self._losses(logits, window).sum()
             return total / self.batch, (new, total)
 
         grads, (carry, total) = jax.grad(objective, has_aux=True)(state.params)
         grads = self._learned(grads)
-        optimizer = self._optimizer(hyper.rate, hyper.clip)
+        optimizer = self._optimizer(hyper)
         with jax.numpy_dtype_promotion("standard"):  # Optax's Adam mixes types
             steps, inner = optimizer.update(grads, state.optimizer, state.params)
         # A first loss may be high without harm; one that stays so is divergence.
@@ -249,26 +265,26 @@ class Program:
         held = jax.tree.map_with_path(_without_bias, changes["layers"])
         return {**changes, "layers": held}
 
-    def _optimizer(self, rate: Any, clip: Any) -> optax.GradientTransformation:
+    def _optimizer(self, hyper: Hyper) -> optax.GradientTransformation:
         row = OPTIMIZER_ROWS[self.training.optimizer]
-        return optax.chain(optax.clip_by_global_norm(clip), row(rate))
+        return optax.chain(optax.clip_by_global_norm(hyper.clip), row(hyper.rate))
 
-    def _validate(self, params: Params, data: Windows, stop: Any) -> Totals:
-        def score(params: Params) -> Totals:
-            return self._score(params, data, stop)
+    def _validate(self, params: Params, cells: Any, data: Windows, stop: Any) -> Totals:
+        def score(lane: tuple[Params, Any]) -> Totals:
+            return self._score(*lane, data, stop)
 
-        totals: Totals = self.lanes.each(score, params)
+        totals: Totals = self.lanes.each(score, (params, cells))
         return totals
 
-    def _score(self, params: Params, data: Windows, stop: Any) -> Totals:
-        readout = READOUTS[self.readout]
+    def _score(self, params: Params, cell: Any, data: Windows, stop: Any) -> Totals:
+        readout, model = READOUTS[self.readout], self.model.given(cell)
 
         # Counts are integers, which stay exact however long a split is.
         def body(index: Any, loop: tuple[Carry, Totals]) -> tuple[Carry, Totals]:
             carry, totals = loop
             window = jax.tree.map(lambda array: array[index], data)
             carry = _reset(carry, window.reset)
-            carry, logits = self.model.apply(params, carry, window.inputs)
+            carry, logits = model.apply(params, carry, window.inputs)
             losses = self._losses(logits, window)
             correct = window.scored & readout.correct(logits, window.targets)
             return carry, Totals(

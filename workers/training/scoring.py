@@ -4,13 +4,32 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks import Split
+from tasks import Split, Task
 from workers.job.setting import Point
 from workers.job.spec import TaskSpec
 from workers.training.data import DataCache
 from workers.training.model import Params
 from workers.training.program import Program, Totals, TrainState
 from workers.training.progress import Progress
+
+
+def point_of(
+    task: Task, updates: int, train_loss: float, sums: Totals, bound: float
+) -> Point | None:
+    """A point of a curve; None where a loss is not finite or far too high.
+
+    Args:
+        task: Whose metric it has.
+        updates: Done so far.
+        train_loss: Mean of the epoch, nats.
+        sums: Of the validation split.
+        bound: Training loss above which a setting has diverged.
+    """
+    valid_loss = sums.loss / sums.positions
+    # A loss that is not finite has no metric that could be compared.
+    if not train_loss <= bound or not math.isfinite(valid_loss):
+        return None
+    return Point(updates, train_loss, valid_loss, task.score(*sums))
 
 
 @dataclass(frozen=True)
@@ -32,19 +51,13 @@ class Scorer:
         # What training summed up came with the state; validation is a pass of its own.
         scalars = self.program.lanes.scalars
         trained = zip(scalars(state.loss_sum), scalars(state.positions), strict=True)
-        # A loss that is not finite has no metric that could be compared.
-        points: list[Point | None] = []
-        for (total, positions), sums in zip(
-            trained, self._sums(state.params, "valid"), strict=True
-        ):
-            train_loss = float(total) / max(float(positions), 1.0)
-            valid_loss = sums.loss / sums.positions
-            if train_loss <= self.program.divergence_loss and math.isfinite(valid_loss):
-                metric = self.spec.task.score(*sums)
-                points.append(Point(updates, train_loss, valid_loss, metric))
-            else:
-                points.append(None)
-        return points
+        task, bound = self.spec.task, self.program.divergence_loss
+        return [
+            point_of(task, updates, float(total) / max(float(count), 1.0), sums, bound)
+            for (total, count), sums in zip(
+                trained, self._sums(state.params, "valid"), strict=True
+            )
+        ]
 
     def tested(self, lanes: Sequence[Progress], state: TrainState) -> list[Progress]:
         """The lanes with the test metric at the weights of their best validation."""

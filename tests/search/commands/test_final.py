@@ -155,7 +155,7 @@ def test_a_killed_search_goes_on_as_the_same_search(tmp_path: Path) -> None:
     assert table(killed) == table(whole)
 
 
-RATIO_WORDS = ("gate", "filter", "draws", "ratio", "baseline = 1")
+RATIO_WORDS = ("gates", "filter", "draws", "ratio", "baseline = 1")
 
 
 def test_a_report_speaks_of_runs_stages_and_finals(

@@ -499,14 +499,14 @@ def test_a_branch_starts_from_the_table_of_a_run(whole: Path, tmp_path: Path) ->
     command("run", "--branch", whole, "--candidates", 20, "--out", folder)
     decisions = history(folder)[0]
     seeds = [row for row in decisions if row[1] == "seed"]
-    assert [row[3].hex() for row in seeds] == list(names(whole))
+    assert [row[3].hex() for row in seeds] == list(names(whole))[:10]  # the list
     assert all(json.loads(table(whole))[0]["text"] for _ in seeds)
     best = json.loads(table(folder))[0]["fitness"]  # the baseline may have got better
     assert best > 0.95 * json.loads(table(whole))[0]["fitness"]
     again = tmp_path / "again"
     command("run", "--branch", folder, "--candidates", 10, "--out", again)
     kinds = [row[1] for row in history(again)[0]]
-    assert kinds.count("seed") == len(names(folder))
+    assert kinds.count("seed") == min(10, len(names(folder)))
     assert len(set(names(again).values())) == len(names(again))
     assert command("resume", again)
 
