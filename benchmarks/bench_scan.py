@@ -1,9 +1,13 @@
 """One training update through `cells.lower` against Flax, PyTorch and a plain step.
 
     python -m benchmarks.bench_scan [--widths 48 128] [--layers 1] [--rounds 15]
+    python -m benchmarks.bench_scan --steps 35 128 512 1024 --widths 128
 
 An update is: loss of a next-token model (batch 20, 35 steps, 28 symbols), gradients,
 clipping by global norm, SGD. Everything runs on one core, in turn, in one process.
+With `--steps`, affine cells and a diagonal one, in each form of their scan and by plain
+steps, are measured against the dense GRU over so many steps, and nothing else is; on an
+accelerator, too, where JAX finds one.
 Printed are the median milliseconds of an update, the ratio to the reference measured
 in the same rounds, and CPU seconds of tracing and compilation.
 """
@@ -26,7 +30,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cells import ZOO, Cell, lower, parse
+from cells import ZOO, Cell, ScanForm, lower, parse
+from cells.scan.recurrence import scan_rows
 from workers.machine.runtime import COMPILER_OPTIONS
 
 B, T, V = 20, 35, 28
@@ -52,6 +57,26 @@ def three_states(x, h, c, m):
 """
 
 
+AFTER = """
+def after(x, h, c):
+    c_new = c + sigmoid(linear(x)) * (linear(x) - c)
+    return sigmoid(linear(c_new) + linear(x)) * tanh(linear(c_new)), c_new
+"""
+"""Affine: the state of minGRU, read through products, which may wait for the end."""
+
+AFTER_DIAGONAL = """
+def after_diagonal(x, h, c):
+    f = sigmoid(linear(x) + scale(c))
+    c_new = f * c + tanh(linear(x) + scale(c))
+    return sigmoid(linear(c_new) + linear(x)) * tanh(linear(c_new)), c_new
+"""
+"""Diagonal, and read in the same way."""
+
+WAYS = ("loop", "associative", "one loop", "step")
+"""The forms of a scan; all recurrent work in one loop, as of a dense cell; a plain scan
+over `step`."""
+
+
 class Update(NamedTuple):
     """A compiled update and its state: `run(state) -> state`, blocking at the end."""
 
@@ -62,9 +87,9 @@ class Update(NamedTuple):
     compile_s: float
 
 
-def batch() -> tuple[jax.Array, jax.Array]:
-    """Tokens and targets, both `[T, B]`."""
-    drawn = np.random.default_rng(0).integers(0, V, (T + 1, B)).astype(np.int32)
+def batch(steps: int = T) -> tuple[jax.Array, jax.Array]:
+    """Tokens and targets, both `[steps, B]`."""
+    drawn = np.random.default_rng(0).integers(0, V, (steps + 1, B)).astype(np.int32)
     return jnp.asarray(drawn[:-1]), jnp.asarray(drawn[1:])
 
 
@@ -81,9 +106,11 @@ def descend(params: Any, grads: Any) -> Any:
     return jax.tree.map(lambda p, g: p - step * g, params, grads)
 
 
-def compiled(name: str, apply: Callable[..., Any], params: Any, carry: Any) -> Update:
+def compiled(
+    name: str, apply: Callable[..., Any], params: Any, carry: Any, steps: int = T
+) -> Update:
     """Compiles the update of a model `apply(params, carry, tokens)`."""
-    tokens, targets = batch()
+    tokens, targets = batch(steps)
 
     def update(state: Any, tokens: jax.Array, targets: jax.Array) -> Any:
         def loss(params: Any, carry: Any) -> Any:
@@ -99,7 +126,7 @@ def compiled(name: str, apply: Callable[..., Any], params: Any, carry: Any) -> U
     start = time.process_time()
     lowered = jax.jit(update, donate_argnums=0).lower(state, tokens, targets)
     middle = time.process_time()
-    program = lowered.compile(dict(COMPILER_OPTIONS["cpu"]))
+    program = lowered.compile(dict(COMPILER_OPTIONS[jax.default_backend()]))
     end = time.process_time()
     return Update(
         name,
@@ -110,18 +137,22 @@ def compiled(name: str, apply: Callable[..., Any], params: Any, carry: Any) -> U
     )
 
 
-def ours(cell: Cell, width: int, layers: int, plain: bool = False) -> Update:
-    """Our update: through `scan_tokens`, or through a plain scan over `step`."""
-    layer = lower(cell)
+def ours(
+    cell: Cell, width: int, layers: int, way: str = "ours", steps: int = T
+) -> Update:
+    """Our update: through `scan_tokens`, or in another of the `WAYS`."""
+    layer = lower(cell, ScanForm(way) if way in tuple(ScanForm) else None)
 
     # The first layer reads tokens, every other one what the layer below emits.
     def run(params: Any, carry: Any, tokens: jax.Array) -> Any:
         table, weights, (kernel, bias) = params
         below, new = table[tokens], []
         for index, (own, before) in enumerate(zip(weights, carry, strict=True)):
-            if plain:
+            if way == "step":
                 step = partial(layer.step, own)
                 after, below = jax.lax.scan(step, before, below)
+            elif way == "one loop":
+                after, below = scan_rows(layer.plan, own, before, table, tokens)
             elif index == 0:
                 after, below = layer.scan_tokens(own, before, table, tokens)
             else:
@@ -136,7 +167,7 @@ def ours(cell: Cell, width: int, layers: int, plain: bool = False) -> Update:
     weights = [layer.init(key, width) for key in jax.random.split(keys[2], layers)]
     params = (table, weights, (kernel, jnp.zeros(V)))
     carry = tuple(layer.initial_carry(B, width) for _ in range(layers))
-    return compiled("step" if plain else "ours", run, params, carry)
+    return compiled(way, run, params, carry, steps)
 
 
 class StackedFlax(nn.Module):
@@ -223,7 +254,7 @@ def report(label: str, updates: Sequence[Update], rounds: int) -> None:
     for update, series in zip(updates, times, strict=True):
         ratio = statistics.median(a / b for a, b in zip(series, times[0], strict=True))
         print(
-            f"{label:<22}{update.name:<6}"
+            f"{label:<22}{update.name:<20}"
             f"{statistics.median(series):>9.2f} ms {min(series):>8.2f} min"
             f"{ratio:>8.2f}x{update.trace_s:>8.2f}{update.compile_s:>8.2f}",
             flush=True,
@@ -238,13 +269,18 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", default=["lstm", "gru"])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--no-searched", action="store_true")
+    parser.add_argument("--steps", type=int, nargs="+", default=[])
     options = parser.parse_args()
 
     # Ours comes first: the others' ratios are to it.
     print(
-        f"jax {jax.__version__}; one core; batch {B}, {T} steps, {V} symbols; float32"
+        f"jax {jax.__version__}; {jax.default_backend()}; one core; batch {B}, "
+        f"{options.steps or T} steps, {V} symbols; float32"
     )
-    print(f"{'':28}{'median':>12} {'':>12}{'ratio':>9}{'trace':>8}{'compile':>8}")
+    print(f"{'':42}{'median':>12} {'':>12}{'ratio':>9}{'trace':>8}{'compile':>8}")
+    if options.steps:
+        measure_over_time(options.steps, options.widths, options.rounds)
+        return
     for layers in options.layers:
         for width in options.widths:
             for name in options.cells:
@@ -269,8 +305,24 @@ def measure_searched(widths: Sequence[int], rounds: int) -> None:
     }
     for name, cell in searched.items():
         for width in widths:
-            both = [ours(cell, width, 1), ours(cell, width, 1, plain=True)]
+            both = [ours(cell, width, 1), ours(cell, width, 1, "step")]
             report(f"{name} {width} x1", both, rounds)
+
+
+def measure_over_time(steps: Sequence[int], widths: Sequence[int], rounds: int) -> None:
+    """Compares cells that need no product in their loop with the GRU, which does."""
+    rows = {
+        "min_gru": (ZOO["min_gru"], ("loop", "associative", "step")),
+        "after": (parse(AFTER), WAYS),
+        "diagonal": (parse(AFTER_DIAGONAL), ("loop", "one loop", "step")),
+    }
+    for count in steps:
+        for width in widths:
+            updates = [ours(ZOO["gru"], width, 1, steps=count)._replace(name="gru")]
+            for name, (cell, ways) in rows.items():
+                several = [ours(cell, width, 1, way, count) for way in ways]
+                updates += [u._replace(name=f"{name} {u.name}") for u in several]
+            report(f"{count} steps, width {width}", updates, rounds)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from cells.zoo.spelling import Spelling, spell
 if TYPE_CHECKING:
     from cells.export import forms, name_values
     from cells.picture.drawing import draw_png, draw_svg
+    from cells.scan.apart import ScanForm
     from cells.scan.layer import Layer, lower
     from cells.tables.arrays import TableArrays
     from cells.tables.layer import AnyLayer, any_layer
@@ -58,6 +59,7 @@ __all__ = [
     "Op",
     "Part",
     "Piece",
+    "ScanForm",
     "Spelling",
     "StateClass",
     "TableArrays",
@@ -107,6 +109,7 @@ _LATER: Final = {
     **dict.fromkeys(("draw_png", "draw_svg"), "cells.picture.drawing"),
     **dict.fromkeys(("forms", "name_values"), "cells.export"),
     **dict.fromkeys(("Layer", "lower"), "cells.scan.layer"),
+    "ScanForm": "cells.scan.apart",
     **dict.fromkeys(("AnyLayer", "any_layer"), "cells.tables.layer"),
     "TableArrays": "cells.tables.arrays",
 }

@@ -58,6 +58,19 @@ class _Reading(NamedTuple):
     kind: StateClass
 
 
+class Structure(NamedTuple):
+    """What a walk through a graph says of its states.
+
+    Attributes:
+        kind: The class of the graph.
+        carried: The states that anything reads; in an affine graph each after those
+            that its update reads.
+    """
+
+    kind: StateClass
+    carried: tuple[int, ...]
+
+
 _FREE: Final = _Reading(frozenset(), StateClass.AFFINE)
 
 
@@ -71,24 +84,32 @@ def state_class(cell: Cell) -> StateClass:
     Raises:
         CellError: The cell is not valid.
     """
-    form = canonical(cell)
+    return structure(canonical(cell)).kind
+
+
+def structure(cell: Cell) -> Structure:
+    """The same of the graph as it is written, which may be of a later class.
+
+    Terms that cancel, and states that feed nothing, are taken for what they look like.
+    """
     values = [_FREE]
-    for state in range(1, form.num_inputs):
+    for state in range(1, cell.num_inputs):
         values.append(_Reading(frozenset({state}), StateClass.AFFINE))
-    for node in form.nodes:
+    for node in cell.nodes:
         values.append(_read(node, [values[arg] for arg in node.args]))
 
     # Of states that anything reads: how their updates depend on such states.
-    read = {arg for node in form.nodes for arg in node.args}.union(form.outputs)
+    read = {arg for node in cell.nodes for arg in node.args}.union(cell.outputs)
     updates = {
         state: values[output]
-        for state, output in enumerate(form.outputs, 1)
+        for state, output in enumerate(cell.outputs, 1)
         if state in read
     }
     kind = _worst([update.kind for update in updates.values()])
-    if kind is StateClass.AFFINE and not _is_triangular(updates):
-        return StateClass.DIAGONAL
-    return kind
+    order = _triangular(updates)
+    if kind is StateClass.AFFINE and order is None:
+        kind = StateClass.DIAGONAL
+    return Structure(kind, tuple(updates) if order is None else order)
 
 
 def _read(node: Node, args: Sequence[_Reading]) -> _Reading:
@@ -117,15 +138,16 @@ def _worst(kinds: Sequence[StateClass]) -> StateClass:
     return max(kinds, key=_ORDER.index, default=StateClass.AFFINE)
 
 
-def _is_triangular(updates: Mapping[int, _Reading]) -> bool:
-    """Whether states have an order in which each reads itself and those before it."""
-    left = dict(updates)
+def _triangular(updates: Mapping[int, _Reading]) -> tuple[int, ...] | None:
+    """An order of the states in which each reads itself and those before it."""
+    left, order = dict(updates), list[int]()
     while left:
         first = [
             s for s, update in left.items() if not update.states & left.keys() - {s}
         ]
         if not first:
-            return False
+            return None
+        order += first
         for state in first:
             del left[state]
-    return True
+    return tuple(order)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from cells.ir import node_name
+from cells.ir import Cell, node_name
 from cells.ops import get_op
 from cells.scan.plan import Apply, Column, Product, ScanPlan
 
@@ -95,17 +95,54 @@ def hoist(plan: ScanPlan, params: Params, inputs: jax.Array) -> Hoisted:
     return Hoisted(tuple(addends), {value: values[value] for value in plan.frontier})
 
 
+def compute(cell: Cell, params: Params, known: Values, wanted: Sequence[int]) -> Values:
+    """What is known, and these nodes of a cell, outside the loop, in order.
+
+    Args:
+        cell: The cell.
+        params: Its weights.
+        known: Values `[..., H]` by number; of constants' cells x is among them.
+        wanted: Values of nodes, each after those that it reads and that are not known.
+    """
+    # Kernels side by side, [H, kH], are one product where there were k.
+    values = dict(known)
+    together: dict[int, list[int]] = {}
+    for value in wanted:
+        node = cell.node(value)
+        if node.op == "linear":
+            together.setdefault(node.args[0], []).append(value)
+
+    for value in wanted:
+        if value in values:  # computed with another linear of the same argument
+            continue
+        node = cell.node(value)
+        args: list[Any] = [values[arg] for arg in node.args]
+        if node.op == "linear":
+            group = [(member,) for member in together[node.args[0]]]
+            kernel, bias = _kernel(cell, params, group), _bias(cell, params, group)
+            packed = _plus(args[0] @ kernel, bias)
+            for position, (member,) in enumerate(group):
+                values[member] = part(packed, position, args[0].shape[-1])
+            continue
+        op = get_op(node.op)
+        if op.weights:
+            args.insert(0, params[_name(cell, value)])
+        # A constant has no argument, but needs to know the shape.
+        values[value] = op.function(jnp, *(args or [values[0]]))
+    return values
+
+
 def stacked_weights(plan: ScanPlan, params: Params) -> Weights:
     """The weights of the recurrent part, side by side per product."""
     kernels, biases = [], []
     for product in plan.products:
         groups = [column.linears for column in product.columns]
-        kernels.append(_kernel(plan, params, groups))
+        kernels.append(_kernel(plan.cell, params, groups))
         # Where there are addends, `hoist` has put the biases into them.
         hoisted = product.has_addends
-        biases.append(None if hoisted else _bias(plan, params, groups))
+        biases.append(None if hoisted else _bias(plan.cell, params, groups))
     scales = {
-        instruction.value: params[_name(plan, instruction.value)]["scale"]
+        instruction.value: params[_name(plan.cell, instruction.value)]["scale"]
         for instruction in plan.instructions
         if isinstance(instruction, Apply) and get_op(instruction.op).weights
     }
@@ -138,35 +175,8 @@ def _x_only(
     plan: ScanPlan, params: Params, inputs: jax.Array, skip: set[int]
 ) -> Values:
     """The x-only values but `skip`; linears of one argument are one product."""
-    cell = plan.cell
-    values: Values = {0: inputs}
     before = [value for value in plan.before if value not in skip]
-
-    # Kernels side by side, [H, kH], are one product where there were k.
-    together: dict[int, list[int]] = {}
-    for value in before:
-        node = cell.node(value)
-        if node.op == "linear":
-            together.setdefault(node.args[0], []).append(value)
-
-    for value in before:
-        if value in values:  # computed with another linear of the same argument
-            continue
-        node = cell.node(value)
-        if node.op == "linear":
-            group = [(member,) for member in together[node.args[0]]]
-            kernel, bias = _kernel(plan, params, group), _bias(plan, params, group)
-            packed = _plus(values[node.args[0]] @ kernel, bias)
-            for position, (member,) in enumerate(group):
-                values[member] = part(packed, position, inputs.shape[-1])
-            continue
-        args: list[Any] = [values[arg] for arg in node.args]
-        op = get_op(node.op)
-        if op.weights:
-            args.insert(0, params[_name(plan, value)])
-        # A constant has no argument, but needs to know the shape.
-        values[value] = op.function(jnp, *(args or [inputs]))
-    return values
+    return compute(plan.cell, params, {0: inputs}, before)
 
 
 def _packed_addend(
@@ -182,8 +192,8 @@ def _packed_addend(
         for column, value in zip(product.columns, linears, strict=True)
     ]
     (arg,) = plan.cell.node(linears[0]).args
-    kernel = _kernel(plan, params, [(value,) for value in linears])
-    bias = _bias(plan, params, groups)
+    kernel = _kernel(plan.cell, params, [(value,) for value in linears])
+    bias = _bias(plan.cell, params, groups)
     return _plus(values[arg] @ kernel, bias)
 
 
@@ -191,27 +201,23 @@ def _addend(
     plan: ScanPlan, params: Params, values: Values, column: Column
 ) -> jax.Array:
     """What a column adds to its product at each position, its biases included."""
-    bias = _total(params[_name(plan, value)]["bias"] for value in column.linears)
+    bias = _total(params[_name(plan.cell, value)]["bias"] for value in column.linears)
     total = jnp.broadcast_to(bias, values[0].shape)
     for sign, value in column.addends:
         total = total + values[value] if sign > 0 else total - values[value]
     return total
 
 
-def _kernel(
-    plan: ScanPlan, params: Params, groups: Sequence[tuple[int, ...]]
-) -> jax.Array:
+def _kernel(cell: Cell, params: Params, groups: Sequence[tuple[int, ...]]) -> jax.Array:
     """Kernels, below each other for one column, side by side for all: `[mH, kH]`."""
-    blocks = [[params[_name(plan, v)]["kernel"] for v in group] for group in groups]
+    blocks = [[params[_name(cell, v)]["kernel"] for v in group] for group in groups]
     columns = [jnp.concatenate(b) if len(b) > 1 else b[0] for b in blocks]
     return jnp.concatenate(columns, 1) if len(columns) > 1 else columns[0]
 
 
-def _bias(
-    plan: ScanPlan, params: Params, groups: Sequence[tuple[int, ...]]
-) -> jax.Array:
+def _bias(cell: Cell, params: Params, groups: Sequence[tuple[int, ...]]) -> jax.Array:
     """Biases, summed for one column, side by side for all: `[kH]`."""
-    biases = [_total(params[_name(plan, v)]["bias"] for v in g) for g in groups]
+    biases = [_total(params[_name(cell, v)]["bias"] for v in g) for g in groups]
     return jnp.concatenate(biases) if len(biases) > 1 else biases[0]
 
 
@@ -223,5 +229,5 @@ def _total(arrays: Iterable[jax.Array]) -> jax.Array:
     return reduce(operator.add, arrays)
 
 
-def _name(plan: ScanPlan, value: int) -> str:
-    return node_name(value - plan.cell.num_inputs)
+def _name(cell: Cell, value: int) -> str:
+    return node_name(value - cell.num_inputs)

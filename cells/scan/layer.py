@@ -10,10 +10,18 @@ import jax.numpy as jnp
 from cells.check import check
 from cells.ir import Cell, node_name
 from cells.ops import get_op
+from cells.scan.apart import (
+    ScanForm,
+    default_form,
+    is_apart,
+    scan_rows_apart,
+    scan_steps_apart,
+)
 from cells.scan.hoisted import Carry, Params
 from cells.scan.plan import ScanPlan
 from cells.scan.planning import make_plan
 from cells.scan.recurrence import scan_rows, scan_steps
+from cells.scan.split import Split, make_split
 
 
 @dataclass(frozen=True)
@@ -23,14 +31,25 @@ class Layer:
     `step` is the readable reference; `scan` and `scan_tokens` compute the same, value
     and gradient, faster: see `recurrence`. All are pure and work under `jit`,
     `grad` and `vmap`, in any floating-point type of the weights.
+
+    Attributes:
+        cell: The cell.
+        form: How states go through time; None: as suits the platform that JAX has
+            started on.
     """
 
     cell: Cell
+    form: ScanForm | None = None
 
     @cached_property
     def plan(self) -> ScanPlan:
         """What a scan computes."""
         return make_plan(self.cell)
+
+    @cached_property
+    def split(self) -> Split:
+        """What of it needs no loop."""
+        return make_split(self.cell)
 
     def init(
         self,
@@ -104,7 +123,7 @@ class Layer:
     def scan(
         self, params: Params, carry: Carry, inputs: jax.Array
     ) -> tuple[Carry, jax.Array]:
-        """All time steps, in one `jax.lax.scan`.
+        """All time steps, in one loop or one associative scan.
 
         Args:
             params: As `init` returns them.
@@ -114,6 +133,9 @@ class Layer:
         Returns:
             The M states after the last step, and the outputs `[T, B, H]`.
         """
+        form = self.form or default_form()
+        if is_apart(self.split, form):
+            return scan_steps_apart(self.split, form, params, carry, inputs)
         return scan_steps(self.plan, params, carry, inputs)
 
     def scan_tokens(
@@ -130,14 +152,21 @@ class Layer:
         Returns:
             The M states after the last step, and the outputs `[T, B, H]`.
         """
+        form = self.form or default_form()
+        if is_apart(self.split, form):
+            return scan_rows_apart(self.split, form, params, carry, table, tokens)
         return scan_rows(self.plan, params, carry, table, tokens)
 
 
-def lower(cell: Cell) -> Layer:
+def lower(cell: Cell, form: ScanForm | None = None) -> Layer:
     """The cell as JAX functions.
+
+    Args:
+        cell: A valid cell.
+        form: See `Layer`.
 
     Raises:
         CellError: The cell is not valid.
     """
     check(cell)
-    return Layer(cell)
+    return Layer(cell, form)

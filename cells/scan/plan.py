@@ -92,6 +92,7 @@ class ScanPlan:
         instructions: What a step does, in order.
         saved: Values kept for the backward pass.
         recomputed: Values that the backward pass computes again, cheaply.
+        emitted: How many states, the first ones, are handed out at each step.
     """
 
     cell: Cell
@@ -101,6 +102,7 @@ class ScanPlan:
     instructions: tuple[Instruction, ...]
     saved: tuple[int, ...]
     recomputed: tuple[int, ...]
+    emitted: int = 1
 
 
 def reads(instruction: Instruction, products: tuple[Product, ...]) -> tuple[int, ...]:

@@ -45,7 +45,8 @@ def scan_steps(
 ) -> tuple[Carry, jax.Array]:
     """Runs a cell over `inputs`, `[T, B, H]`; see `Layer.scan`."""
     hoisted = hoist(plan, params, inputs)
-    return _core(plan, inputs.shape[0], stacked_weights(plan, params), hoisted, carry)
+    final, (outputs,) = run_loop(plan, inputs.shape[0], params, hoisted, carry)
+    return final, outputs
 
 
 def scan_rows(
@@ -56,7 +57,15 @@ def scan_rows(
         return scan_steps(plan, params, carry, take_rows(table, tokens))
     rows = hoist(plan, params, table)
     hoisted = jax.tree.map(lambda array: take_rows(array, tokens), rows)
-    return _core(plan, tokens.shape[0], stacked_weights(plan, params), hoisted, carry)
+    final, (outputs,) = run_loop(plan, tokens.shape[0], params, hoisted, carry)
+    return final, outputs
+
+
+def run_loop(
+    plan: ScanPlan, length: int, params: Params, hoisted: Hoisted, carry: Carry
+) -> tuple[Carry, Carry]:
+    """The loop alone: final states, and those that are emitted, `[T, B, H]` each."""
+    return _core(plan, length, stacked_weights(plan, params), hoisted, carry)
 
 
 def _forward(
@@ -66,8 +75,8 @@ def _forward(
     hoisted: Hoisted,
     carry: Carry,
     keep: bool,
-) -> tuple[Carry, jax.Array, Residuals | None]:
-    """Final states, outputs, and, if they are to be kept, the residuals."""
+) -> tuple[Carry, Carry, Residuals | None]:
+    """Final states, emitted ones, and, if they are to be kept, the residuals."""
     # What is not kept costs nothing: a forward pass alone hands out outputs only.
     batches, values = residuals_of(plan)
 
@@ -79,7 +88,7 @@ def _forward(
             step.run(instruction)
         new = tuple(step.values[output] for output in plan.cell.outputs)
         if not keep:
-            return new, new[0]
+            return new, new[: plan.emitted]
         return new, Residuals(
             new,
             {value: step.values[value] for value in values},
@@ -89,21 +98,21 @@ def _forward(
     final, history = jax.lax.scan(body, carry, hoisted, length)
     if not keep:
         return final, history, None
-    return final, history.states[0], history
+    return final, history.states[: plan.emitted], history
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _core(
     plan: ScanPlan, length: int, weights: Weights, hoisted: Hoisted, carry: Carry
-) -> tuple[Carry, jax.Array]:
-    """The scan itself: final states, and the outputs `[T, B, H]`."""
+) -> tuple[Carry, Carry]:
+    """The scan itself: final states, and the emitted ones `[T, B, H]`."""
     final, outputs, _ = _forward(plan, length, weights, hoisted, carry, keep=False)
     return final, outputs
 
 
 def _core_forward(
     plan: ScanPlan, length: int, weights: Weights, hoisted: Hoisted, carry: Carry
-) -> tuple[tuple[Carry, jax.Array], tuple[Weights, Hoisted, Carry, Residuals | None]]:
+) -> tuple[tuple[Carry, Carry], tuple[Weights, Hoisted, Carry, Residuals | None]]:
     final, outputs, kept = _forward(plan, length, weights, hoisted, carry, keep=True)
     return (final, outputs), (weights, hoisted, carry, kept)
 
@@ -112,7 +121,7 @@ def _core_backward(
     plan: ScanPlan,
     length: int,
     saved: tuple[Weights, Hoisted, Carry, Residuals],
-    cotangents: tuple[Carry, jax.Array],
+    cotangents: tuple[Carry, Carry],
 ) -> tuple[Weights, Hoisted, Carry]:
     weights, hoisted, carry, residuals = saved
     # A step's old states are the new ones of the step before.
@@ -123,11 +132,12 @@ def _core_backward(
     transposed = tuple(kernel.T for kernel in weights.kernels)
 
     def body(d_carry: Carry, step: Any) -> tuple[Carry, Cotangents]:
-        d_output, before, residuals, frontier = step
+        d_emitted, before, residuals, frontier = step
         forward = replay(plan, weights, before, residuals, frontier)
         backward = Backward(forward, transposed)
-        # The first new state is read twice: as the output and by the next step.
-        backward.add(plan.cell.outputs[0], d_output)
+        # A state that is emitted is read twice: after the scan and by the next step.
+        for output, cotangent in zip(plan.cell.outputs, d_emitted, strict=False):
+            backward.add(output, cotangent)
         for output, cotangent in zip(plan.cell.outputs, d_carry, strict=True):
             backward.add(output, cotangent)
         for instruction in reversed(plan.instructions):
@@ -135,8 +145,8 @@ def _core_backward(
         states = range(1, plan.cell.num_inputs)
         return tuple(backward.total(state) for state in states), backward.results()
 
-    d_final, d_outputs = cotangents
-    history = (d_outputs, before, residuals, hoisted.frontier)
+    d_final, d_emitted = cotangents
+    history = (d_emitted, before, residuals, hoisted.frontier)
     d_carry, handed = jax.lax.scan(body, d_final, history, length, reverse=True)
 
     # Outside the scan: the gradient of a kernel is one product over all steps, and
