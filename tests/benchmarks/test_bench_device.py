@@ -25,7 +25,6 @@ from benchmarks.device.tolerances import ULP, distance, moved
 from benchmarks.device.variants import VARIANTS, Variant, traced_as
 from cells import ZOO, lower
 from search.procedure.presets import preset_document, search_names
-from tests.support import quick
 from workers.machine.runtime import COMPILER_OPTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +58,7 @@ def test_every_part_runs_on_a_cpu_without_ray(tmp_path: Path) -> None:
     done = subprocess.run(
         [*command, str(out)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, "XLA_FLAGS": quick.flags()},
+        env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
     )

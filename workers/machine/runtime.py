@@ -263,6 +263,12 @@ def _read(path: Path) -> str:
         return ""
 
 
+PROGRAMS: Final = 2
+"""How the project itself writes the programs of a cell: one more wherever that changes
+bits. 2: what reads states through a matrix and feeds the output alone is computed after
+the loop, for affine and diagonal cells."""
+
+
 @dataclass(frozen=True)
 class Numerics:
     """What decides the bits of a result, beside the job.
@@ -276,6 +282,7 @@ class Numerics:
         threads: Threads that share an operation, on CPU; 0 where unknown.
         lanes: Settings in one program.
         flags: `XLA_FLAGS`, and the compiler options.
+        programs: See `PROGRAMS`.
     """
 
     jax: str
@@ -286,6 +293,7 @@ class Numerics:
     threads: int
     lanes: int
     flags: str
+    programs: int
 
     @property
     def key(self) -> str:
@@ -329,6 +337,7 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
         threads=(compute_threads() or 0) if on_cpu else 0,
         lanes=lanes or DEFAULT_LANES[name],
         flags=" ".join([*sorted(os.environ.get("XLA_FLAGS", "").split()), options]),
+        programs=PROGRAMS,
     )
 
 
