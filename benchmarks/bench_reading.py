@@ -10,6 +10,7 @@ start of Python in them.
 
 import argparse
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -21,9 +22,13 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.bench_driver import alone, measure
+from search.loop.session import begin
 from search.store.database import RUN_FILE
 
-COMMANDS: Final = ("top", "top -n 100 --json", "status", "show RUN:1", "report")
+SETTINGS: Final = 20
+"""Of a job."""
+
+COMMANDS: Final = ("top", "top --json", "status", "show RUN:1", "report")
 """What is measured; the run is the last argument where it is not in it."""
 
 
@@ -39,7 +44,7 @@ def read(command: str, run: Path) -> tuple[float, bytes]:
     if "RUN" not in command:
         words.append(str(run))
     if words[0] == "report":
-        words += ["--out", str(page)]
+        words += ["--force", "--out", str(page)]
     process = subprocess.Popen(
         [sys.executable, "-m", "search", *words], stdout=subprocess.PIPE
     )
@@ -53,7 +58,8 @@ def read(command: str, run: Path) -> tuple[float, bytes]:
     if words[0] == "report":
         printed = page.read_bytes()
     spent = usage.ru_utime + usage.ru_stime
-    return spent, printed.replace(str(run).encode(), b"RUN")
+    said = printed.replace(str(run).encode(), b"RUN")
+    return spent, re.sub(rb"last result \S+ ago", b"last result", said)
 
 
 def forget(run: Path) -> None:
@@ -71,8 +77,11 @@ def main() -> None:
     args = parser.parse_args()
 
     with TemporaryDirectory() as folder:
-        run, replayed = Path(folder, "run"), Path(folder, "replayed")
-        alone(measure, run, args.candidates, 20, 0)
+        run, replayed = Path(folder, "one", "run"), Path(folder, "two", "run")
+        run.parent.mkdir()
+        rules = {"settings_per_job": SETTINGS}
+        begin(run, {"preset": "paper", "seed": 1, "rules": rules}, args.candidates)
+        alone(measure, run, args.candidates, SETTINGS, 0)
         shutil.copytree(run, replayed)
         forget(replayed)
         print(f"{args.candidates:,} candidates, CPU seconds, median of {args.rounds}")

@@ -32,10 +32,10 @@ from workers import Result, Setting
 if TYPE_CHECKING:
     from search.loop.engine import Engine
 
-EVERY: Final = 200
+EVERY: Final = 400
 """Decisions between two snapshots at least: to replay them takes half a second."""
 
-SHARE: Final = 100
+SHARE: Final = 50
 """Of all decisions, one in so many lies between two snapshots at least."""
 
 OF_PROCESS: Final = ("reused", "new_settings", "compile_s", "train_s")
