@@ -31,7 +31,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from cells import ZOO, Cell, ScanForm, lower, parse
-from cells.scan.recurrence import scan_rows
 from workers.machine.runtime import COMPILER_OPTIONS
 
 B, T, V = 20, 35, 28
@@ -72,9 +71,8 @@ def after_diagonal(x, h, c):
 """
 """Diagonal, and read in the same way."""
 
-WAYS = ("loop", "associative", "one loop", "step")
-"""The forms of a scan; all recurrent work in one loop, as of a dense cell; a plain scan
-over `step`."""
+WAYS = (*ScanForm, "step")
+"""The forms of a scan, and a plain one over `step`."""
 
 
 class Update(NamedTuple):
@@ -151,8 +149,6 @@ def ours(
             if way == "step":
                 step = partial(layer.step, own)
                 after, below = jax.lax.scan(step, before, below)
-            elif way == "one loop":
-                after, below = scan_rows(layer.plan, own, before, table, tokens)
             elif index == 0:
                 after, below = layer.scan_tokens(own, before, table, tokens)
             else:
@@ -314,7 +310,7 @@ def measure_over_time(steps: Sequence[int], widths: Sequence[int], rounds: int) 
     rows = {
         "min_gru": (ZOO["min_gru"], ("loop", "associative", "step")),
         "after": (parse(AFTER), WAYS),
-        "diagonal": (parse(AFTER_DIAGONAL), ("loop", "one loop", "step")),
+        "diagonal": (parse(AFTER_DIAGONAL), ("loop", "apart", "step")),
     }
     for count in steps:
         for width in widths:

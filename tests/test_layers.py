@@ -28,7 +28,7 @@ ROOMS = {
     "cells": {
         "notation": set(),
         "identity": set(),
-        "scan": set(),
+        "scan": {"state_class"},
         "tables": {"scan"},
         "picture": {"notation"},
         "zoo": {"identity", "notation"},

@@ -12,7 +12,6 @@ from cells.ir import Cell, node_name
 from cells.ops import get_op
 from cells.scan.apart import (
     ScanForm,
-    default_form,
     is_apart,
     scan_rows_apart,
     scan_steps_apart,
@@ -133,7 +132,7 @@ class Layer:
         Returns:
             The M states after the last step, and the outputs `[T, B, H]`.
         """
-        form = self.form or default_form()
+        form = self.form or ScanForm.default()
         if is_apart(self.split, form):
             return scan_steps_apart(self.split, form, params, carry, inputs)
         return scan_steps(self.plan, params, carry, inputs)
@@ -152,7 +151,7 @@ class Layer:
         Returns:
             The M states after the last step, and the outputs `[T, B, H]`.
         """
-        form = self.form or default_form()
+        form = self.form or ScanForm.default()
         if is_apart(self.split, form):
             return scan_rows_apart(self.split, form, params, carry, table, tokens)
         return scan_rows(self.plan, params, carry, table, tokens)

@@ -263,12 +263,6 @@ def _read(path: Path) -> str:
         return ""
 
 
-PROGRAMS: Final = 2
-"""How the project itself writes the programs of a cell: one more wherever that changes
-bits. 2: what reads states through a matrix and feeds the output alone is computed after
-the loop, for affine and diagonal cells."""
-
-
 @dataclass(frozen=True)
 class Numerics:
     """What decides the bits of a result, beside the job.
@@ -282,7 +276,6 @@ class Numerics:
         threads: Threads that share an operation, on CPU; 0 where unknown.
         lanes: Settings in one program.
         flags: `XLA_FLAGS`, and the compiler options.
-        programs: See `PROGRAMS`.
     """
 
     jax: str
@@ -293,7 +286,6 @@ class Numerics:
     threads: int
     lanes: int
     flags: str
-    programs: int
 
     @property
     def key(self) -> str:
@@ -318,6 +310,8 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
 
     import jax
 
+    from cells import ScanForm
+
     # On CPU the model decides which code XLA writes, beside the instructions; of an
     # accelerator its kind is all that there is to know.
     name = start_backend()
@@ -326,6 +320,8 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
     model, instructions = cpu_model() if on_cpu else (kind, "")
     # Flags in order, so that the same ones make the same class however they are set.
     options = " ".join(f"{k}={v}" for k, v in sorted(COMPILER_OPTIONS[name].items()))
+    if (form := ScanForm.default()) is not ScanForm.LOOP:
+        options += f" scan={form}"
     if beside:
         options += f" side_by_side={beside}"
     return Numerics(
@@ -337,7 +333,6 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
         threads=(compute_threads() or 0) if on_cpu else 0,
         lanes=lanes or DEFAULT_LANES[name],
         flags=" ".join([*sorted(os.environ.get("XLA_FLAGS", "").split()), options]),
-        programs=PROGRAMS,
     )
 
 
