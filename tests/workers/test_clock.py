@@ -124,3 +124,21 @@ def test_a_job_that_is_lost_for_ever_stops_the_run_and_is_no_result():
 def test_a_worker_that_could_not_hold_jax_is_refused():
     with pytest.raises(JobError, match=r"at least 500 MB, .* got 0\.1 MB"):
         PoolOptions(1, memory_bytes=100_000)
+
+
+def test_workers_that_cannot_begin_for_a_neighbours_memory_stop_the_run_in_words():
+    error = OutOfMemoryError("Refer to the documentation on how to address this")
+    running = SimpleNamespace(local=True)
+    pool, _ = pool_with(
+        QueuedJob(0.0, 0, job(), deadline_s=math.inf),
+        clock_of(*range(99)),
+        _running=running,
+        _bad_starts=0,
+    )
+    crew = pool._crew
+    seats = [Seat(None, None) for _ in range(3)]
+    crew.seats += seats
+    crew._failed(seats[0], error)
+    crew._failed(seats[1], error)
+    with pytest.raises(MachineError, match=r"3 workers .* low on memory.* is kept"):
+        crew._failed(seats[2], error)

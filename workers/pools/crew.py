@@ -9,7 +9,7 @@ from workers.machine.clock import RunningClock
 from workers.pools.nodes import LOST, Nodes, PoolNode
 from workers.pools.options import PoolOptions
 from workers.pools.ray_start import start_ray
-from workers.pools.seats import ActorFactory, QueuedJob, Seat, last_line
+from workers.pools.seats import ActorFactory, QueuedJob, Seat, said_by
 
 START_S: Final = 120.0
 """Seconds without any worker after which a pool gives up."""
@@ -268,7 +268,7 @@ class Crew:
 
     def _failed(self, seat: Seat, error: Exception) -> None:
         """Notes that an actor died before it began; `_grow` makes another."""
-        self._failure = last_line(error)
+        self._failure = said_by(self.ray, error)
         self.seats.remove(seat)
         self._bad_starts += 1
         # On other machines it may be one of them that is to blame.

@@ -23,8 +23,8 @@ from workers.pools.seats import (
     Seat,
     best_for,
     ending,
-    last_line,
     lost,
+    said_by,
 )
 
 GRACE_S: Final = 20.0
@@ -195,7 +195,7 @@ class RayPool:
         if queued.attempts < ATTEMPTS:
             raise MachineError(
                 f"a job was lost {queued.losses} times with its worker, at last by: "
-                f"{last_line(error)}. What is done is kept"
+                f"{said_by(self._crew.ray, error)}. What is done is kept"
             )
         # It has killed too many: it is the cell's failure, and the search goes on.
         self._tell(seat, error, "its job has failed")

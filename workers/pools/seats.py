@@ -208,7 +208,9 @@ def lost(ray: Any, error: Exception) -> bool:
     return bool(getattr(error, "preempted", False)) or not by_itself
 
 
-def last_line(error: Exception) -> str:
+def said_by(ray: Any, error: Exception) -> str:
     """What an actor's exception says, below the trace that Ray has put above it."""
+    if isinstance(error, ray.exceptions.OutOfMemoryError):  # Ray's own advice is long
+        return "whoever has taken it, the machine is low on memory"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:300] if lines else type(error).__name__
