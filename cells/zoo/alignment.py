@@ -1,9 +1,10 @@
 """How many edits turn one cell into another, by the parts that stand for each other."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +19,9 @@ _ROUNDS: Final = 5
 Map = list[int]
 """For each vertex of one graph the vertex of the other that it stands for, or -1."""
 
+Children = Sequence[tuple[int, int]]
+"""Slots and children of a vertex, sorted."""
+
 
 class Parts:
     """The parts of a cell, as `make_terms` finds them, with what comparisons need.
@@ -27,10 +31,12 @@ class Parts:
         labels: Op and attributes of each.
         families: The family of each.
         counts: How many have each label.
+        children: Slots and children of each, in order.
     """
 
     def __init__(self, vertices: Sequence[Vertex]) -> None:
         self.vertices = vertices
+        self.children = [sorted(v.children) for v in vertices]
         self.labels = [(v.op, v.attrs) for v in vertices]
         self.families = [v.family for v in vertices]
         self.counts = Counter(self.labels)
@@ -53,27 +59,36 @@ def bound(a: Parts, b: Parts) -> int:
     return max(len(a), len(b)) - (a.counts & b.counts).total()
 
 
-def cost(a: Parts, b: Parts, mapped: Sequence[int]) -> int:
+def cost(a: Parts, b: Parts, mapped: Sequence[int], most: float = math.inf) -> int:
     """The edits that an alignment of a's parts with b's stands for.
 
     Each counts 1: a part that is in one graph only; a part of another op or with other
     attributes; and, of two parts that stand for each other, a child that does not. A
     part in one graph only has its children take its place, as in the edit distance of
     trees, so that an op between a value and its reader is one edit.
+
+    Args:
+        a: One graph.
+        b: The other.
+        mapped: The alignment.
+        most: Where there are so many edits, counting may stop.
     """
-    # Parts in one graph only.
+    # Parts in one graph only, and the labels of pairs.
     back = _inverse(b, mapped)
     edits = mapped.count(-1) + back.count(-1)
+    pairs = [(p, q) for p, q in enumerate(mapped) if q >= 0]
+    edits += sum(a.labels[p] != b.labels[q] for p, q in pairs)
 
-    # Of each pair, the labels and the children, those of lone parts in their place.
+    # Of each pair the children, those of lone parts in their place.
     above, below = _Spliced(a, mapped), _Spliced(b, back)
-    for p, q in enumerate(mapped):
-        if q < 0:
+    for p, q in pairs:
+        if edits >= most:
+            break
+        if _same_children(a.children[p], mapped, b.children[q], back):
             continue
-        edits += a.labels[p] != b.labels[q]
         own, other = above.children(p, mapped), below.children(q, None)
         if own != other:
-            edits += max((own - other).total(), (other - own).total())
+            edits += max(_more(own, other), _more(other, own))
     return edits
 
 
@@ -130,7 +145,7 @@ def improve(a: Parts, b: Parts, mapped: Map) -> tuple[int, Map]:
                 if tried is None:
                     continue
                 left -= 1
-                edits = cost(a, b, tried)
+                edits = cost(a, b, tried, least)
                 if edits < least:
                     best, least, again = tried, edits, True
                 if left <= 0:
@@ -199,36 +214,51 @@ def _inverse(b: Parts, mapped: Sequence[int]) -> Map:
     return back
 
 
+def _same_children(
+    own: Children, mapped: Sequence[int], other: Children, back: Sequence[int]
+) -> bool:
+    """Whether all children of two parts stand for each other, as most do."""
+    if len(own) != len(other) or any(back[child] < 0 for _, child in other):
+        return False
+    named = [(slot, mapped[child]) for slot, child in own]
+    return named == other or sorted(named) == other
+
+
+def _more(own: Mapping[Any, int], other: Mapping[Any, int]) -> int:
+    """How much one multiset has that the other has not."""
+    return sum(max(n - other.get(key, 0), 0) for key, n in own.items())
+
+
 class _Spliced:
     """Children of the parts of a graph; those of lone parts stand in their place."""
 
     def __init__(self, graph: Parts, mapped: Sequence[int]) -> None:
         self.vertices = graph.vertices
         self.mapped = mapped
-        self.below: dict[int, Counter[int]] = {}
+        self.below: dict[int, dict[int, int]] = {}
 
     def children(
         self, index: int, names: Sequence[int] | None
-    ) -> Counter[tuple[int, int]]:
+    ) -> dict[tuple[int, int], int]:
         """(slot, part) of all children; a part is named by the other graph's."""
-        counts = Counter[tuple[int, int]]()
+        counts: dict[tuple[int, int], int] = {}
         for slot, child in self.vertices[index].children:
-            if self.mapped[child] >= 0:
-                counts[slot, names[child] if names else child] += 1
-                continue
-            for part, times in self.below_lone(child).items():
-                counts[slot, names[part] if names else part] += times
+            lone = self.mapped[child] < 0
+            parts = self.below_lone(child) if lone else {child: 1}
+            for part, times in parts.items():
+                key = slot, names[part] if names else part
+                counts[key] = counts.get(key, 0) + times
         return counts
 
-    def below_lone(self, index: int) -> Counter[int]:
+    def below_lone(self, index: int) -> dict[int, int]:
         """The nearest parts below a lone one that are not; many count as three."""
         if index not in self.below:
-            parts = Counter[int]()
+            counts: dict[int, int] = {}
             state = self.vertices[index].op == "state"  # may depend on itself
             for _, child in () if state else self.vertices[index].children:
-                if self.mapped[child] >= 0:
-                    parts[child] += 1
-                else:
-                    parts.update(self.below_lone(child))
-            self.below[index] = Counter({v: min(n, _MOST) for v, n in parts.items()})
+                lone = self.mapped[child] < 0
+                parts = self.below_lone(child) if lone else {child: 1}
+                for part, times in parts.items():
+                    counts[part] = counts.get(part, 0) + times
+            self.below[index] = {v: min(n, _MOST) for v, n in counts.items()}
         return self.below[index]

@@ -31,6 +31,7 @@ from workers import Pool
 FOLDER: Final = "runs/promote"
 SIZES: Final = (10_000, 100_000, 1_000_000)
 FINALISTS: Final = 10
+NONE: Final = "none"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of leaving out a cell that is level with the baseline; 0: none is left "
         "out (0.05)",
     )
-    add("--fresh", metavar="A,B", help="tasks that took no part (those of its finals)")
+    add(
+        "--fresh",
+        metavar="A,B",
+        help="tasks that took no part, or none (those of its finals)",
+    )
     add("--settings", type=int, metavar="N", help="the first N of its finals (all)")
     add("--budget", type=int, metavar="N", help="updates of a training (its own)")
     for flag, text in (
@@ -235,18 +240,22 @@ def _sized(
 
 
 def _fresh(config: Config, text: str | None) -> Sequence[str]:
-    """Names of the tasks that took no part.
+    """Names of the tasks that took no part; a person may want none.
 
     Raises:
-        UserError: There are none, or one did.
+        UserError: Neither it nor the search says, or one did.
     """
     objective = config.objective
     assert objective is not None
+    if text == NONE:
+        return ()
     names = objective.finals.tasks if text is None else tuple(text.split(","))
     searched = [stage.name for stage in config.tasks]
     took = next((name for name in names if name in searched), None)
     if not names:
-        raise UserError("`fresh` must be given: its finals have no task of their own")
+        raise UserError(
+            "`fresh` must be given, tasks or none: its finals have no task of their own"
+        )
     if took is not None:
         raise UserError(f"`fresh` must be tasks that took no part, got {took}")
     return names

@@ -124,7 +124,7 @@ def test_a_run_has_its_best_promoted_beside_its_seeds_within_its_folder(
 def test_a_run_may_have_its_results_elsewhere(folder: Path, tmp_path: Path) -> None:
     before = query(folder, "SELECT count(*) FROM results")
     words = ("promote", folder, "-k", 1, "--settings", 1, *SIZES, "--seeds", 2)
-    here(*words, "--rates", 1, "--fresh", "echo", "--out", tmp_path / "p")
+    here(*words, "--rates", 1, "--fresh", "none", "--out", tmp_path / "p")
     assert query(folder, "SELECT count(*) FROM results") == before
     assert stored(tmp_path / "p")
 
