@@ -1,17 +1,30 @@
 """Strict numerics and reproducible examples for every test."""
 
+import atexit
 import contextlib
 import ctypes
 import gc
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_worker_niceness", "0")  # else they starve beside others
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["NPROC"] = "1"  # one thread, as every evaluating process has
+
+# What one process of the tests has compiled, the others of this run take from a folder.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    programs = tempfile.mkdtemp(prefix="cellsearch-programs.")
+    atexit.register(shutil.rmtree, programs, ignore_errors=True)
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": programs,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
+        "TF_CPP_MIN_LOG_LEVEL": "3",  # it says of each that it was compiled before
+    }
 
 import jax
 import psutil

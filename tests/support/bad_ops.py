@@ -1,4 +1,4 @@
-"""Ops of a person's own that fail only when a cell is trained."""
+"""Ops of a person's own that fail, or take long, only when a cell is trained."""
 
 import ctypes
 import os
@@ -18,6 +18,12 @@ def _raise(xp, a):
 def _die(xp, a):
     if xp is not np:
         os._exit(11)  # as a segmentation fault would end it
+    return a
+
+
+def _nap(xp, a):
+    if xp is not np:
+        time.sleep(2)
     return a
 
 
@@ -63,6 +69,7 @@ def _stall(xp, a):
 
 raising = Op("raising", "activation", 1, _raise)
 dying = Op("dying", "activation", 1, _die)
+napping = Op("napping", "activation", 1, _nap)
 hanging = Op("hanging", "activation", 1, _hang)
 segfaulting = Op("segfaulting", "activation", 1, _segfault)
 hoarding = Op("hoarding", "activation", 1, _hoard)

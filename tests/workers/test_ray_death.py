@@ -1,22 +1,28 @@
 """Ray's own processes die: it is started again, a few times, and nothing is lost."""
 
+import dataclasses
 from pathlib import Path
 
 import psutil
 import pytest
 
-from cells import ZOO
-from tests.support.jobs import FIXED, job
+from cells import load_op, parse
+from tests.support.jobs import FIXED, SETTING, job
 from workers import MachineError, PoolOptions, RayPool, Status
 from workers.pools import ray_running
 
 pytestmark = pytest.mark.slow
 
 
+NAP = "tests.support.bad_ops:napping"
+
+
 def long(seed=0):
-    """A job of seconds: each has another cell to compile."""
-    cells = list(ZOO.values())
-    return job(cells[seed % len(cells)], budget=4_000, seed=seed, training=FIXED)
+    """A job of seconds, most of them slept: each is another program to make."""
+    load_op(NAP)
+    cell = parse("def f(x, h):\n    return tanh(napping(linear(x) + linear(h)))")
+    setting = dataclasses.replace(SETTING, parameters=1000 + 120 * seed)
+    return job(cell, setting, seed=seed, training=FIXED, ops=(NAP,))
 
 
 def own(name):
