@@ -28,18 +28,17 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from time import process_time
 from typing import Any, Final
 
 from benchmarks.children import Children
+from benchmarks.crossover import Crossing
 from benchmarks.nasbench import FILE, NasBench
 from benchmarks.paired_world import Landscape, PairedWorld, Pieces, Planted
 from benchmarks.rules_report import PAPER, RANDOM, Outcome, read, report
 from benchmarks.simulation import play
-from benchmarks.trial_rules import TRIALS, TrialProposals
 from search.loop.orders import KNOWN_S, Orders
 from search.procedure.config import Config
 from search.procedure.moves import Order
@@ -47,6 +46,8 @@ from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.procedure.proposals import Proposals
 from search.procedure.reader import make_config
+
+CROSSOVER: Final = "crossover, list of 5"
 
 RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     PAPER: {},
@@ -57,13 +58,9 @@ RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     "random, list of 5": {"parents": "seeds", "list_size": 5},
     "single edits": {"edits": [1, 1]},
     "edits 1 to 5": {"edits": [1, 5]},
-    "islands": {},
-    "elites": {},
-    "crossover, list of 5": {"list_size": 5},
-    "restarts, list of 5": {"list_size": 5},
+    CROSSOVER: {"list_size": 5},
 }
-"""Name of a rule to the options of `[rules]` in which it differs from `quick`.
-Some draw parents or mutants as no search does: see `benchmarks.trial_rules`."""
+"""Name of a rule to the options of `[rules]` in which it differs from `quick`."""
 
 LANDSCAPES: Final[Sequence[Landscape]] = (
     Children(),
@@ -95,8 +92,7 @@ def simulate(
         candidates: Mutants at most.
         runs: What it may cost.
     """
-    trial = TRIALS.get(rule)
-    proposals = partial(TrialProposals, trial) if trial else Proposals
+    proposals = Crossing if rule == CROSSOVER else Proposals
     procedure = Procedure(_config(landscape, RULES[rule], seed), proposals)
     world, population = PairedWorld(landscape, procedure), procedure.population
     unit, spent = _unit(procedure.config), 0.0

@@ -31,7 +31,7 @@ class Procedure:
 
     Args:
         config: What is searched, and how.
-        proposals: What draws its moves; others than the default are simulated alone.
+        proposals: What draws its moves; `benchmarks.crossover` has others.
 
     Attributes:
         config: What is searched, and how.

@@ -120,9 +120,10 @@ class Proposals:
     def _propose(self, number: int, at: float, rng: np.random.Generator) -> Decision:
         """A mutant of a random cell of the list that is new, or may be tried again."""
         population, rules = self._population, self._config.rules
+        choose = PARENTS[rules.parents]
         rejects: list[Reject] = []
         while len(rejects) < rules.max_redraws:
-            parent = self._parent(rng)
+            parent = choose(population, rng)
             mutant = self._mutant(parent, rng)
             if mutant is None:  # another parent may have one
                 rejects.append(Reject("no mutant", parent.digest, ""))
@@ -151,9 +152,6 @@ class Proposals:
                 tuple(rejects),
             )
         return Decision(number, Move.NONE, at, "", "", "", (), tuple(rejects))
-
-    def _parent(self, rng: np.random.Generator) -> Member:
-        return PARENTS[self._config.rules.parents](self._population, rng)
 
     def _mutant(self, parent: Member, rng: np.random.Generator) -> Mutant | None:
         """A mutant within the rules; None: the parent has none."""
