@@ -3,8 +3,8 @@
 After Qiu and Miikkulainen 2023 (shortest edit path crossover): nodes of the two are
 aligned so that few edits turn one graph into the other, and a random half of the edits
 is made. Here an edit is of a pair of nodes that stand for each other: it takes what
-the other does and reads. Nodes of one graph only come with those that read them. Simulated searches alone propose such
-cells.
+the other does and reads. Nodes of one graph only come with those that read them.
+Simulated searches alone propose such cells.
 """
 
 from typing import Final
