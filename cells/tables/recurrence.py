@@ -71,7 +71,8 @@ def apart(block: Array) -> Array:
 
     Fused into all that read it, which is much, it would be computed again and again.
     """
-    return jax.lax.optimization_barrier(block)  # type: ignore[no-untyped-call]
+    held: Array = jax.lax.optimization_barrier(block)  # type: ignore[no-untyped-call]
+    return held
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -240,10 +241,10 @@ def _factors(level: LevelArrays, values: Array) -> Array:
 def _sums(reads: Reads, block: Array) -> Array:
     """Sums of what is in a block: [R, B, H]."""
     read = block.at[reads.places].get(mode="promise_in_bounds")
-    total = (reads.weights[..., None, None] * read).sum(1)
-    if reads.constants is None:
-        return total
-    return total + reads.constants[:, None, None]
+    total: Array = (reads.weights[..., None, None] * read).sum(1)
+    if reads.constants is not None:
+        total = total + reads.constants[:, None, None]
+    return total
 
 
 def _activated(first: Array, second: Array, level: LevelArrays) -> Array:
