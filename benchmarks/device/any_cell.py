@@ -19,7 +19,7 @@ from benchmarks.device.place import (
 from benchmarks.device.rows import Row, attempt
 from benchmarks.device.speed import ROOM, memory_bytes
 from benchmarks.device.tolerances import DRAWS, ULP, Numbers
-from cells import ZOO, any_layer, growth
+from cells import ZOO, AnyLayer, any_layer, growth
 from cells.tables.sizes import SIZES
 from workers import Training
 from workers.machine.runtime import COMPILER_OPTIONS
@@ -34,18 +34,22 @@ UPDATES: Final = 8
 LARGEST: Final = 1e5
 """Growth of the cells that are compared, as preset `quick` bounds it."""
 
+Held = dict[tuple[AnyLayer, int], AnyProgram]
+"""Programs by their room and number of lanes, so that none is compiled twice."""
+
 
 def measure(place: Place) -> Iterator[Row]:
     """Speed first: whether it is worth anything decides whether the rest matters."""
     sizes = place.sizes
     lanes = [("gru", count) for count in sizes.any_lanes]
+    held: Held = {}
     for cell, count in [*lanes, *(("lstm", count) for count in sizes.any_lstm)]:
         model = place.model(ZOO[cell], sizes.any_parameters)
         for who in ("any cell", "compiled"):
             key = f"{who} {cell} x{count}"
-            yield attempt(key, partial(_timed, place, key, model, who, count))
+            yield attempt(key, partial(_timed, place, key, model, who, count, held))
     models = fitting(place, sizes.any_cells)
-    program = any_program(place, models, len(models))
+    program = any_program(place, models, len(models), held)
     yield from _right(place, program, models)
     yield attempt("bits of any cell", partial(_bits, place, program, models))
 
@@ -64,13 +68,17 @@ def fitting(place: Place, count: int) -> list[Model]:
     return found
 
 
-def any_program(place: Place, models: Sequence[Model], lanes: int) -> AnyProgram:
-    """The program that has room for some models."""
+def any_program(
+    place: Place, models: Sequence[Model], lanes: int, held: Held
+) -> AnyProgram:
+    """The program that has room for some models; the one that is held, if there is."""
     layers = [any_layer(model.cell, model.width) for model in models]
     assert all(layers), "cells are chosen so that they fit"
     layer = max((layer for layer in layers if layer), key=lambda one: one.width)
+    if (layer, lanes) in held:
+        return held[layer, lanes]
     symbols = place.sizes.symbols
-    return AnyProgram(
+    held[layer, lanes] = AnyProgram(
         model=AnyModel(layer, symbols, symbols),  # type: ignore[arg-type]
         readout="softmax",
         batch=place.sizes.batch,
@@ -80,14 +88,17 @@ def any_program(place: Place, models: Sequence[Model], lanes: int) -> AnyProgram
         options=dict(COMPILER_OPTIONS[place.device.platform]),
         epoch=WINDOWS,
     )
+    return held[layer, lanes]
 
 
-def _timed(place: Place, key: str, model: Model, who: str, lanes: int) -> Row:
+def _timed(
+    place: Place, key: str, model: Model, who: str, lanes: int, held: Held
+) -> Row:
     device = place.device
     room = 0 if device.platform == "cpu" else int(ROOM * memory_bytes(device))
     with on(device):
         if who == "any cell":
-            program: Any = any_program(place, [model], lanes)
+            program: Any = any_program(place, [model], lanes, held)
             cell, params = program.any_model.fill(model, model.init(SEED, SCALE))
             alone = jax.device_put(program.beginning(params))
         else:

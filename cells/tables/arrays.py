@@ -1,44 +1,72 @@
-"""A table as arrays of one size, and a cell's weights in the table's order."""
+"""A table as arrays of one size: what each combination reads, and what reads a value.
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+In a program the values of a section are one array, and so are the cotangents of what
+reads values; place 0 of both is zero, and is what is read where nothing is.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cells.ir import node_name
 from cells.tables.table import (
+    ACTIVATIONS,
     ONE,
     Combination,
     Extent,
+    Level,
     Section,
     Size,
     Table,
+    size,
 )
 
 Array = Any
 """A NumPy or JAX array."""
 
-Weights = Mapping[str, Mapping[str, Array]]
-"""Of a cell, by node: `{"n3": {"kernel": [H, H], "bias": [H]}}`."""
+
+KINDS: Final = tuple(
+    [ACTIVATIONS.index(name) for name in names]
+    for names in (("tanh", "sigmoid"), ("sigmoid",), ("relu",))
+)
+"""Codes of rows that are curved, halved and bounded; see `LevelArrays`."""
+
+
+class Reads(NamedTuple):
+    """R sums of S terms each.
+
+    Attributes:
+        places: [R, S], where each term is, int32.
+        weights: [R, S], its coefficient.
+        constants: [R], what is added; None: nothing is.
+    """
+
+    places: Array
+    weights: Array
+    constants: Array | None
 
 
 class LevelArrays(NamedTuple):
-    """A level for E rows, K linear maps and J values before it.
-
-    Column 0 is the constant, column 1 + j the coefficient of value j.
+    """A level of E rows and K linear maps.
 
     Attributes:
-        first: [E, 1 + J].
-        second: The same.
-        codes: [E], of `ACTIVATIONS`, as floats: zero where a row is nobody's.
-        args: [K, 1 + J + E].
+        factors: 2 E sums of values: the rows' first factors, then their second ones.
+        curved: [E, 1, 1], whether a row ends with tanh or a sigmoid.
+        halved: [E, 1, 1], whether it is a sigmoid.
+        bounded: [E, 1, 1], whether it ends with relu.
+        args: K sums of values, which the linear maps are applied to.
+        rows: E sums of cotangents, of what reads the rows.
+        maps: K of them, of what reads the linear maps.
     """
 
-    first: Array
-    second: Array
-    codes: Array
-    args: Array
+    factors: Reads
+    curved: Array
+    halved: Array
+    bounded: Array
+    args: Reads
+    rows: Reads
+    maps: Reads
 
 
 class SectionArrays(NamedTuple):
@@ -46,11 +74,15 @@ class SectionArrays(NamedTuple):
 
     Attributes:
         levels: In order.
-        outputs: [O, 1 + J] for all J values.
+        outputs: Sums of values.
+        sources: Sums of cotangents, of what reads x or the states.
+        seen: The same of the other inputs.
     """
 
     levels: tuple[LevelArrays, ...]
-    outputs: Array
+    outputs: Reads
+    sources: Reads
+    seen: Reads
 
 
 class TableArrays(NamedTuple):
@@ -65,137 +97,169 @@ class TableArrays(NamedTuple):
     step: SectionArrays
 
 
-class Maps(NamedTuple):
-    """Weights of the linear maps of a section, level by level.
+class Span(NamedTuple):
+    """Where a level is.
 
     Attributes:
-        kernels: [K, H, H] each; zero where a map is nobody's.
-        biases: [K, H] each.
+        rows: The places of its rows among the values.
+        maps: Those of its linear maps.
+        args: The places of its maps' arguments among the cotangents.
+        factors: Those of its rows' factors, as in `LevelArrays`.
+        linears: Its linear maps among those of all levels.
     """
 
-    kernels: tuple[Array, ...]
-    biases: tuple[Array, ...]
+    rows: range
+    maps: range
+    args: range
+    factors: range
+    linears: range
 
 
-class TableWeights(NamedTuple):
-    """Weights of both sections."""
+def spans(extent: Extent) -> list[Span]:
+    """Where each level is."""
+    found, linear = [], 0
+    value, cotangent = 1 + extent.num_inputs, 1 + extent.num_outputs
+    for rows, maps in extent.levels:
+        own, later = value + rows, cotangent + maps
+        found.append(
+            Span(
+                rows=range(value, own),
+                maps=range(own, own + maps),
+                args=range(cotangent, later),
+                factors=range(later, later + 2 * rows),
+                linears=range(linear, linear + maps),
+            )
+        )
+        value, cotangent, linear = own + maps, later + 2 * rows, linear + maps
+    return found
 
-    before: Maps
-    step: Maps
+
+def num_values(extent: Extent) -> int:
+    """Places in the array of values."""
+    return 1 + extent.num_inputs + extent.num_rows + extent.num_maps
 
 
-def fits(table: Table, size: Size) -> bool:
+def num_pooled(extent: Extent) -> int:
+    """Places in the array of cotangents."""
+    return 1 + extent.num_outputs + 2 * extent.num_rows + extent.num_maps
+
+
+def fits(table: Table, room: Size) -> bool:
     """Whether a table fits a size; it may have fewer states."""
+    own = size(table)
     return (
-        table.num_states <= size.num_states
-        and _fits(table.before, size.before)
-        and _fits(table.step, size.step)
+        own.num_states <= room.num_states
+        and _fits(own.before, room.before)
+        and _fits(own.step, room.step)
     )
 
 
-def to_arrays(table: Table, size: Size) -> TableArrays:
+def to_arrays(table: Table, room: Size) -> TableArrays:
     """The table's coefficients, float32, with zeros up to the size.
 
     Raises:
         ValueError: It does not fit.
     """
-    if not fits(table, size):
+    if not fits(table, room):
         raise ValueError("the table is larger than the size")
-    before = _section(table.before, size.before, [0])
+    before = _Filled(table.before, room.before, [1])
     # States that a table lacks come after its own and stay zero.
-    inputs = [*range(table.num_states)]
+    inputs = [1 + index for index in range(table.num_states)]
     exports = len(table.before.outputs)
-    inputs += [size.num_states + index for index in range(exports)]
-    step = _section(table.step, size.step, inputs)
-    return TableArrays(before, step)
+    inputs += [1 + room.num_states + index for index in range(exports)]
+    step = _Filled(table.step, room.step, inputs)
+    return TableArrays(before.arrays, step.arrays)
 
 
-def to_maps(table: Table, size: Size, weights: Weights, width: int) -> TableWeights:
-    """A cell's weights where the program looks for them, in the corner of each array.
-
-    Args:
-        table: Of the cell.
-        size: Of the program.
-        weights: The cell's, of its own width or less than the program's.
-        width: H of the program.
-    """
-    return TableWeights(
-        _maps(table.before, size.before, weights, width),
-        _maps(table.step, size.step, weights, width),
+def _fits(own: Extent, room: Extent) -> bool:
+    return (
+        len(own.levels) <= len(room.levels)
+        and own.num_outputs <= room.num_outputs
+        and all(
+            mine <= most
+            for level, held in zip(own.levels, room.levels, strict=False)
+            for mine, most in zip(level, held, strict=True)
+        )
+        and all(a <= b for a, b in zip(own.terms, room.terms, strict=True))
+        and all(a <= b for a, b in zip(own.readers, room.readers, strict=True))
     )
 
 
-def from_maps(
-    table: Table, maps: TableWeights, width: int
-) -> dict[str, dict[str, Array]]:
-    """The way back from `to_maps`, for weights or gradients, to the cell's width."""
-    found = {}
-    for section, mine in ((table.before, maps.before), (table.step, maps.step)):
-        for level, kernels, biases in zip(section.levels, *mine, strict=False):
-            for place, node in enumerate(level.linears):
-                found[node_name(node)] = {
-                    "kernel": kernels[place, :width, :width],
-                    "bias": biases[place, :width],
-                }
-    return found
+class _Filled:
+    """The arrays of a section; `inputs` are the places of its inputs."""
+
+    def __init__(self, section: Section, extent: Extent, inputs: Sequence[int]) -> None:
+        self._place = dict(enumerate(inputs))
+        self._readers: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        own = [*section.levels, *[Level((), (), ())] * len(extent.levels)]
+        levels = [
+            self._level(level, span, extent)
+            for level, span in zip(own, spans(extent), strict=False)
+        ]
+        places = range(1, 1 + extent.num_outputs)
+        outputs = self._sums(section.outputs, places, extent.terms.outputs)
+        few, first = extent.readers.others, 1 + extent.num_sources
+        sources = self._pulled(range(1, first), extent.readers.sources)
+        seen = self._pulled(range(first, 1 + extent.num_inputs), few)
+        # Whatever reads a value comes later: only now are all readers known.
+        every = [
+            LevelArrays(
+                *given, self._pulled(span.rows, few), self._pulled(span.maps, few)
+            )
+            for given, span in zip(levels, spans(extent), strict=True)
+        ]
+        self.arrays = SectionArrays(tuple(every), outputs, sources, seen)
+
+    def _level(
+        self, level: Level, span: Span, extent: Extent
+    ) -> tuple[Reads, Array, Array, Array, Reads]:
+        """All but what reads it; its values get their places."""
+        nobodys: list[Combination] = [{}] * (len(span.rows) - len(level.rows))
+        firsts = [*(row.first for row in level.rows), *nobodys]
+        seconds = [row.second for row in level.rows]
+        terms = extent.terms
+        factors = self._sums([*firsts, *seconds], span.factors, terms.factors)
+        codes = np.zeros((len(span.rows), 1, 1), np.int32)
+        codes[: len(level.rows), 0, 0] = [row.code for row in level.rows]
+        curved, halved, bounded = (np.isin(codes, kinds) for kinds in KINDS)
+        # Linear maps of a level may read its rows.
+        self._number(span.rows[: len(level.rows)])
+        args = self._sums(level.args, span.args, terms.args)
+        self._number(span.maps[: len(level.args)])
+        return factors, curved, halved, bounded, args
+
+    def _number(self, places: Sequence[int]) -> None:
+        for place in places:
+            self._place[len(self._place)] = place
+
+    def _sums(
+        self, combinations: Sequence[Combination], cotangents: range, terms: int
+    ) -> Reads:
+        """Combinations of values; notes where the cotangent of each will be."""
+        sums = _empty(len(cotangents), terms)
+        constants = np.zeros(len(cotangents), np.float32)
+        for index, one in enumerate(combinations):
+            constants[index] = one.get(ONE, 0.0)
+            read = [(self._place[v], c) for v, c in one.items() if v != ONE]
+            _write(sums, index, read)
+            for place, coefficient in read:
+                self._readers[place].append((cotangents[index], coefficient))
+        return sums._replace(constants=constants)
+
+    def _pulled(self, values: range, most: int) -> Reads:
+        """What reads some values, by the places of its cotangents."""
+        sums = _empty(len(values), most)
+        for index, value in enumerate(values):
+            _write(sums, index, self._readers.get(value, ()))
+        return sums
 
 
-def _fits(section: Section, extent: Extent) -> bool:
-    if len(section.levels) > len(extent.levels):
-        return False
-    held = zip(section.levels, extent.levels, strict=False)
-    return len(section.outputs) <= extent.num_outputs and all(
-        len(level.rows) <= rows and len(level.args) <= args
-        for level, (rows, args) in held
-    )
+def _empty(count: int, terms: int) -> Reads:
+    shape = (count, terms)
+    return Reads(np.zeros(shape, np.int32), np.zeros(shape, np.float32), None)
 
 
-def _section(section: Section, extent: Extent, inputs: Sequence[int]) -> SectionArrays:
-    """Coefficients of a section; `inputs` are the places of its inputs."""
-    place = dict(enumerate(inputs))
-    count, own, levels = extent.num_inputs, len(inputs), []
-    for index, (rows, args) in enumerate(extent.levels):
-        first, second = np.zeros((2, rows, 1 + count), np.float32)
-        codes = np.zeros(rows, np.float32)
-        level = section.levels[index] if index < len(section.levels) else None
-        waiting = np.zeros((args, 1 + count + rows), np.float32)
-        if level is not None:
-            for at, row in enumerate(level.rows):
-                _write(first[at], row.first, place)
-                _write(second[at], row.second, place)
-                codes[at] = row.code
-            for at in range(len(level.rows)):
-                place[own + at] = count + at
-            for at, arg in enumerate(level.args):
-                _write(waiting[at], arg, place)
-                place[own + len(level.rows) + at] = count + rows + at
-            own += len(level.rows) + len(level.args)
-        levels.append(LevelArrays(first, second, codes, waiting))
-        count += rows + args
-    outputs = np.zeros((extent.num_outputs, 1 + count), np.float32)
-    for at, output in enumerate(section.outputs):
-        _write(outputs[at], output, place)
-    return SectionArrays(tuple(levels), outputs)
-
-
-def _write(
-    row: NDArray[np.float32], combination: Combination, place: Mapping[int, int]
-) -> None:
-    for value, coefficient in combination.items():
-        row[0 if value == ONE else 1 + place[value]] = coefficient
-
-
-def _maps(section: Section, extent: Extent, weights: Weights, width: int) -> Maps:
-    kernels, biases = [], []
-    for index, (_, count) in enumerate(extent.levels):
-        kernel = np.zeros((count, width, width), np.float32)
-        bias = np.zeros((count, width), np.float32)
-        if index < len(section.levels):
-            for at, node in enumerate(section.levels[index].linears):
-                mine = weights[node_name(node)]
-                own = len(mine["bias"])
-                kernel[at, :own, :own] = mine["kernel"]
-                bias[at, :own] = mine["bias"]
-        kernels.append(kernel)
-        biases.append(bias)
-    return Maps(tuple(kernels), tuple(biases))
+def _write(sums: Reads, index: int, terms: Sequence[tuple[int, float]]) -> None:
+    for at, (place, coefficient) in enumerate(terms):
+        sums.places[index, at] = place
+        sums.weights[index, at] = coefficient

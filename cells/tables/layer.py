@@ -5,19 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cells.ir import Cell
-from cells.tables.arrays import (
-    TableArrays,
-    TableWeights,
-    Weights,
-    fits,
-    from_maps,
-    to_arrays,
-    to_maps,
-)
+from cells.tables.arrays import TableArrays, fits, to_arrays
 from cells.tables.recurrence import scan_tokens
 from cells.tables.sizes import SIZES, WIDTH_STEP
 from cells.tables.table import Size
 from cells.tables.tabulate import tabular, tabulate
+from cells.tables.weights import TableWeights, Weights, from_maps, to_maps
 
 Array = Any
 """A NumPy or JAX array."""
@@ -56,7 +49,7 @@ class AnyLayer:
         self, cell: Cell, weights: TableWeights, width: int
     ) -> dict[str, dict[str, Array]]:
         """The way back from `fill`, to the cell's own width; of gradients, too."""
-        return from_maps(tabulate(cell), weights, width)
+        return from_maps(tabulate(cell), self.size, weights, width)
 
     def scan_tokens(
         self,
@@ -80,7 +73,7 @@ class AnyLayer:
         Returns:
             The states after, and the first of them at each step, [T, B, H].
         """
-        return scan_tokens(cell, weights, mask, carry, table, tokens)
+        return scan_tokens(self.size, cell, weights, mask, carry, table, tokens)
 
 
 def any_layer(cell: Cell, width: int) -> AnyLayer | None:

@@ -4,10 +4,15 @@ Everything is that of one cell; `jax.vmap` over arrays, weights and inputs makes
 of many different ones: the linear maps of a level are then one batched product, and its
 rows one elementwise operation over all cells. What depends on x only is computed for
 each row of the embedding, before the scan.
+
+A sum gathers the few values that it reads. Its gradient is not scattered to them:
+each value gathers the cotangents of the few sums that read it, so that nothing is
+added up in an order that depends on the device.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,19 +20,33 @@ import jax.numpy as jnp
 from cells.scan.hoisted import take_rows
 from cells.tables.arrays import (
     LevelArrays,
-    Maps,
+    Reads,
     SectionArrays,
     TableArrays,
-    TableWeights,
+    num_pooled,
+    num_values,
+    spans,
 )
+from cells.tables.table import Extent, Size
+from cells.tables.weights import Maps, TableWeights
 
 Array = jax.Array
 
-Values = tuple[Array, ...]
-"""All values so far, in order, as blocks [n, B, H]."""
+
+class ByLevel(NamedTuple):
+    """The linear maps of a section.
+
+    Attributes:
+        kernels: [K, H, H] of each level; a slice would be copied at every step.
+        biases: [K, H] of all levels.
+    """
+
+    kernels: tuple[Array, ...]
+    biases: Array
 
 
 def scan_tokens(
+    room: Size,
     arrays: TableArrays,
     weights: TableWeights,
     mask: Array,
@@ -37,213 +56,208 @@ def scan_tokens(
 ) -> tuple[tuple[Array, ...], Array]:
     """See `AnyLayer.scan_tokens`."""
     rows, width = table.shape
-    exports = run(arrays.before, weights.before, mask, table[None])
+    exports = run(room.before, arrays.before, weights.before, mask, table[None])
     packed = exports.swapaxes(0, 1).reshape(rows, -1)
     read = take_rows(packed, tokens).reshape(*tokens.shape, -1, width)
     seen = jnp.moveaxis(read, 2, 1)
-    last, outputs = recur(arrays.step, weights.step, mask, jnp.stack(carry), seen)
+    last, outputs = recur(
+        room.step, arrays.step, weights.step, mask, jnp.stack(carry), seen
+    )
     return tuple(last), outputs
 
 
-def apart(blocks: Any) -> Any:
-    """Has blocks be computed once.
+def apart(block: Array) -> Array:
+    """Has a block be computed once.
 
-    Fused into all that read them, which are many, they would be computed again and
-    again, and compile for minutes.
+    Fused into all that read it, which is much, it would be computed again and again.
     """
-    return jax.lax.optimization_barrier(blocks)  # type: ignore[no-untyped-call]
+    held: Array = jax.lax.optimization_barrier(block)  # type: ignore[no-untyped-call]
+    return held
 
 
-@jax.custom_vjp
-def run(arrays: SectionArrays, maps: Maps, mask: Array, inputs: Array) -> Array:
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def run(
+    extent: Extent, arrays: SectionArrays, maps: Maps, mask: Array, inputs: Array
+) -> Array:
     """A section from its inputs to its outputs, [n, B, H] both."""
-    outputs, _ = _run(arrays, maps, mask, inputs)
+    outputs, _, _ = _run(extent, arrays, _by_level(extent, maps), mask, inputs)
     return outputs
 
 
 def _run_forward(
-    arrays: SectionArrays, maps: Maps, mask: Array, inputs: Array
+    extent: Extent, arrays: SectionArrays, maps: Maps, mask: Array, inputs: Array
 ) -> tuple[Array, Any]:
-    outputs, products = _run(arrays, maps, mask, inputs)
-    return outputs, (arrays, maps, mask, inputs, products)
+    by_level = _by_level(extent, maps)
+    outputs, values, args = _run(extent, arrays, by_level, mask, inputs)
+    return outputs, (arrays, by_level.kernels, mask, values, args)
 
 
-def _run_backward(kept: Any, cotangent: Array) -> Any:
-    arrays, maps, mask, inputs, products = kept
-    back, args, bound = _pulled(arrays, maps, mask, inputs, products, cotangent)
-    kernels = tuple(
-        jnp.einsum("kbh,kbg->khg", *pair) for pair in zip(args, bound, strict=True)
-    )
-    biases = tuple(one.sum(1) for one in bound)
-    return _nothing(arrays), Maps(kernels, biases), _nothing(mask), back
+def _run_backward(extent: Extent, kept: Any, cotangent: Array) -> Any:
+    arrays, kernels, mask, values, args = kept
+    back, bound = _pulled(extent, arrays, kernels, mask, values, cotangent)
+    grads = jnp.einsum("kbh,kbg->khg", args, bound) * mask[None, :, None]
+    return None, Maps(grads, bound.sum(1)), None, back
 
 
 run.defvjp(_run_forward, _run_backward)
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
 def recur(
-    arrays: SectionArrays, maps: Maps, mask: Array, carry: Array, seen: Array
+    extent: Extent,
+    arrays: SectionArrays,
+    maps: Maps,
+    mask: Array,
+    carry: Array,
+    seen: Array,
 ) -> tuple[Array, Array]:
     """The recurrence: from [M, B, H] and [T, K, B, H] to [M, B, H] and [T, B, H]."""
-    last, (_, _, outputs) = _forward(arrays, maps, mask, carry, seen)
+    by_level = _by_level(extent, maps)
+    last, (_, _, outputs) = _forward(extent, arrays, by_level, mask, carry, seen)
     return last, outputs
 
 
 def _forward(
-    arrays: SectionArrays, maps: Maps, mask: Array, carry: Array, seen: Array
-) -> tuple[Array, tuple[Array, Values, Array]]:
-    """Also the states before each step and the products of each level, over time."""
+    extent: Extent,
+    arrays: SectionArrays,
+    maps: ByLevel,
+    mask: Array,
+    carry: Array,
+    seen: Array,
+) -> tuple[Array, tuple[Array, Array, Array]]:
+    """Also the values of each step and what its linear maps were applied to."""
 
     def step(states: Array, now: Array) -> Any:
         inputs = jnp.concatenate([states, now])
-        new, products = _run(arrays, maps, mask, inputs)
-        return new, (states, products, new[0])
+        new, values, args = _run(extent, arrays, maps, mask, inputs)
+        return new, (values, args, new[0])
 
     return jax.lax.scan(step, carry, seen)
 
 
 def _recur_forward(
-    arrays: SectionArrays, maps: Maps, mask: Array, carry: Array, seen: Array
+    extent: Extent, arrays: SectionArrays, maps: Maps, mask: Array, *inputs: Array
 ) -> Any:
-    last, (states, products, outputs) = _forward(arrays, maps, mask, carry, seen)
-    return (last, outputs), (arrays, maps, mask, states, products, seen)
+    by_level = _by_level(extent, maps)
+    last, (values, args, outputs) = _forward(extent, arrays, by_level, mask, *inputs)
+    return (last, outputs), (arrays, by_level.kernels, mask, values, args)
 
 
-def _recur_backward(kept: Any, cotangents: tuple[Array, Array]) -> Any:
-    """Rows are computed again, from states and products, rather than kept.
-
-    The gradient of a kernel is one product over all steps after the scan.
-    """
-    arrays, maps, mask, states, products, seen = kept
+def _recur_backward(extent: Extent, kept: Any, cotangents: tuple[Array, Array]) -> Any:
+    """The gradient of all kernels is one product over all steps after the scan."""
+    arrays, kernels, mask, values, args = kept
     later, emitted = cotangents
-    count = later.shape[0]
+    count = len(later)
 
     def step(later: Array, now: Any) -> Any:
-        states, products, seen, emitted = now
-        inputs = jnp.concatenate([states, seen])
+        values, emitted = now
         later = jnp.concatenate([later[:1] + emitted[None], later[1:]])
-        back, args, bound = _pulled(arrays, maps, mask, inputs, products, later)
-        return back[:count], (args, bound, back[count:])
+        back, bound = _pulled(extent, arrays, kernels, mask, values, later)
+        return back[:count], (bound, back[count:])
 
-    over_time = (states, products, seen, emitted)
-    first, (args, bound, present) = jax.lax.scan(step, later, over_time, reverse=True)
-    kernels = tuple(
-        jnp.einsum("tkbh,tkbg->khg", *pair) for pair in zip(args, bound, strict=True)
-    )
-    biases = tuple(one.sum((0, 2)) for one in bound)
-    return _nothing(arrays), Maps(kernels, biases), _nothing(mask), first, present
+    first, (bound, present) = jax.lax.scan(step, later, (values, emitted), reverse=True)
+    grads = jnp.einsum("tkbh,tkbg->khg", args, bound) * mask[None, :, None]
+    return None, Maps(grads, bound.sum((0, 2))), None, first, present
 
 
 recur.defvjp(_recur_forward, _recur_backward)
 
 
 def _run(
-    arrays: SectionArrays, maps: Maps, mask: Array, inputs: Array
-) -> tuple[Array, Values]:
-    """The outputs of a section, and the products of each level."""
-    values: Values = (inputs,)
-    products: Values = ()
-    for level, kernel, bias in zip(arrays.levels, *maps, strict=True):
-        rows = apart(_activated(*_factors(level, values), level.codes))
-        values += (rows,)
-        args = _combined(level.args, values) * mask[None, None]
-        product = apart(jnp.einsum("kbh,khg->kbg", args, kernel) + bias[:, None, :])
-        products += (product,)
-        values += (product,)
-    return _combined(arrays.outputs, values), products
+    extent: Extent,
+    arrays: SectionArrays,
+    maps: ByLevel,
+    mask: Array,
+    inputs: Array,
+) -> tuple[Array, Array, Array]:
+    """Outputs, all values, and what linear maps are applied to, [K, B, H]."""
+    values, every = _with_room(inputs, num_values(extent)), []
+    levels = zip(arrays.levels, spans(extent), maps.kernels, strict=True)
+    for level, span, kernel in levels:
+        first, second = _factors(level, values)
+        rows = _activated(first, second, level)
+        values = _put(values, rows, span.rows)
+        args = _sums(level.args, values)
+        bias = _some(maps.biases, span.linears)
+        product = jnp.einsum("kbh,khg->kbg", args, kernel) + bias[:, None, :]
+        values = _put(values, product, span.maps)
+        every.append(args)
+    # Features that are only room are anything within a step, and nothing after it.
+    outputs = _sums(arrays.outputs, values) * mask[None, None]
+    return outputs, values, jnp.concatenate(every)
 
 
 def _pulled(
+    extent: Extent,
     arrays: SectionArrays,
-    maps: Maps,
+    kernels: Sequence[Array],
     mask: Array,
-    inputs: Array,
-    products: Values,
+    values: Array,
     cotangent: Array,
-) -> tuple[Array, Values, Values]:
-    """What reaches the inputs of a section from its outputs.
-
-    Returns:
-        The cotangent of the inputs; and level by level the arguments of the linear
-        maps, and the cotangents of their results.
-    """
-    values: Values = (inputs,)
-    factors: list[tuple[Array, Array]] = []
-    counts = []
-    for level, product in zip(arrays.levels, products, strict=True):
-        counts.append(sum(map(len, values)))
-        first, second = apart(_factors(level, values))
-        factors.append((first, second))
-        values += (apart(_activated(first, second, level.codes)), product)
-    reached = apart(_spread(arrays.outputs, cotangent, values))
-    every: list[Array] = []
-    bound: list[Array] = []
-    for index in reversed(range(len(arrays.levels))):
-        level, count = arrays.levels[index], counts[index]
-        first, second = factors[index]
-        rows = len(first)
-        product = reached[count + rows :]
-        waiting = jnp.einsum("kbg,khg->kbh", product, maps.kernels[index])
-        waiting = waiting * mask[None, None]
-        read = values[: 2 * index + 2]
-        every.append(_combined(level.args, read) * mask[None, None])
+) -> tuple[Array, Array]:
+    """What reaches the inputs of a section, and its linear maps, from its outputs."""
+    pool = _with_room(cotangent * mask[None, None], num_pooled(extent))
+    bound = []
+    levels = zip(arrays.levels, spans(extent), kernels, strict=True)
+    for level, span, kernel in reversed([*levels]):
+        product = _sums(level.maps, pool)
+        args = jnp.einsum("kbg,khg->kbh", product, kernel)
+        pool = _put(pool, args, span.args)
+        slope = _slope(_some(values, span.rows), level) * _sums(level.rows, pool)
+        factors = _factors(level, values)[::-1] * slope[None]
+        pool = _put(pool, factors.reshape(-1, *slope.shape[1:]), span.factors)
         bound.append(product)
-        reached = reached[: count + rows] + _spread(level.args, waiting, read)
-        slope = _slope(values[2 * index + 1], level.codes) * reached[count:]
-        both = apart((slope * second, slope * first))
-        before = values[: 2 * index + 1]
-        reached = apart(
-            reached[:count]
-            + _spread(level.first, both[0], before)
-            + _spread(level.second, both[1], before)
-        )
-    return reached, tuple(reversed(every)), tuple(reversed(bound))
+    back = [_sums(arrays.sources, pool), _sums(arrays.seen, pool)]
+    return jnp.concatenate(back), jnp.concatenate(bound[::-1])
 
 
-def _factors(level: LevelArrays, values: Values) -> tuple[Array, Array]:
-    """What the rows of a level multiply, [E, B, H] each."""
-    return _combined(level.first, values), _combined(level.second, values)
+def _by_level(extent: Extent, maps: Maps) -> ByLevel:
+    kernels = (apart(_some(maps.kernels, span.linears)) for span in spans(extent))
+    return ByLevel(tuple(kernels), maps.biases)
 
 
-def _combined(coefficients: Array, values: Values) -> Array:
-    """Coefficients [R, 1 + J] times J values, and the constants: [R, B, H]."""
-    shape = (coefficients.shape[0], *values[0].shape[1:])
-    total = jnp.broadcast_to(coefficients[:, 0, None, None], shape)
-    column = 1
-    for block in values:
-        for index in range(block.shape[0]):
-            total = total + coefficients[:, column, None, None] * block[None, index]
-            column += 1
+def _with_room(known: Array, count: int) -> Array:
+    """An array of some places, of which what is known follows the first: [n, B, H]."""
+    return jnp.pad(known, ((1, count - 1 - len(known)), (0, 0), (0, 0)))
+
+
+def _put(block: Array, values: Array, places: range) -> Array:
+    """A block with values at some places."""
+    if not places:
+        return block
+    return apart(jax.lax.dynamic_update_slice(block, values, (places.start, 0, 0)))
+
+
+def _some(block: Array, places: range) -> Array:
+    return block[places.start : places.stop]
+
+
+def _factors(level: LevelArrays, values: Array) -> Array:
+    """What the rows of a level multiply, [2, E, B, H]."""
+    factors = _sums(level.factors, values)
+    return factors.reshape(2, -1, *factors.shape[1:])
+
+
+def _sums(reads: Reads, block: Array) -> Array:
+    """Sums of what is in a block: [R, B, H]."""
+    read = block.at[reads.places].get(mode="promise_in_bounds")
+    total: Array = (reads.weights[..., None, None] * read).sum(1)
+    if reads.constants is not None:
+        total = total + reads.constants[:, None, None]
     return total
 
 
-def _spread(coefficients: Array, cotangent: Array, values: Values) -> Array:
-    """What reaches J values from R combinations of them: [J, B, H]."""
-    count = sum(map(len, values))
-    total = jnp.zeros((count, *values[0].shape[1:]), values[0].dtype)
-    for index in range(coefficients.shape[0]):
-        total = total + coefficients[index, 1:, None, None] * cotangent[None, index]
-    return total
+def _activated(first: Array, second: Array, level: LevelArrays) -> Array:
+    """One `tanh` serves both: a sigmoid is half of one at half of the value."""
+    value = first * second
+    bent = jnp.tanh(jnp.where(level.halved, 0.5 * value, value))
+    bent = jnp.where(level.halved, 0.5 * bent + 0.5, bent)
+    straight = jnp.where(level.bounded & (value <= 0), 0.0, value)
+    return jnp.where(level.curved, bent, straight)
 
 
-def _activated(first: Array, second: Array, codes: Array) -> Array:
-    """One `tanh` serves two codes: a sigmoid is half of one at half of the value."""
-    value, code = first * second, codes[:, None, None]
-    half = code == 2
-    bent = jnp.tanh(jnp.where(half, 0.5 * value, value))
-    bent = jnp.where(half, 0.5 * bent + 0.5, bent)
-    straight = jnp.where((code == 3) & (value <= 0), 0.0, value)
-    return jnp.where((code == 1) | half, bent, straight)
-
-
-def _slope(rows: Array, codes: Array) -> Array:
+def _slope(rows: Array, level: LevelArrays) -> Array:
     """The derivative of an activation by its result."""
-    code = codes[:, None, None]
-    bent = jnp.where(code == 2, rows, 1.0) - rows * rows
-    straight = jnp.where((code == 3) & (rows <= 0), 0.0, 1.0)
-    return jnp.where((code == 1) | (code == 2), bent, straight)
-
-
-def _nothing(tree: Any) -> Any:
-    return jax.tree.map(jnp.zeros_like, tree)
+    bent = jnp.where(level.halved, rows, 1.0) - rows * rows
+    straight = jnp.where(level.bounded & (rows <= 0), 0.0, 1.0)
+    return jnp.where(level.curved, bent, straight)

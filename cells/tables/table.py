@@ -7,12 +7,15 @@ many at once. So that it needs few operations, a cell is written as
     value = activation((A v + a) * (B v + b))
 
 over the values v before it: additions and subtractions are coefficients, and what is
-left are multiplications, activations and linear maps. They are done level by level:
+left are multiplications, activations and linear maps. A combination reads few values,
+and a value is read by few combinations: how many is part of a size, so that neither a
+step nor its gradient touches what it does not need. They are done level by level:
 rows of a level read values of earlier levels only and so are one elementwise operation,
 then linear maps of a level, which may read its rows, are one batched product.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 ACTIVATIONS: Final = ("", "tanh", "sigmoid", "relu")
@@ -90,18 +93,60 @@ class Table(NamedTuple):
     num_states: int
 
 
+class Terms(NamedTuple):
+    """How many values a combination may read.
+
+    Attributes:
+        factors: Each of the two of a row.
+        args: What a linear map is applied to.
+        outputs: What a section gives.
+    """
+
+    factors: int
+    args: int
+    outputs: int
+
+
+class Readers(NamedTuple):
+    """How many combinations may read a value.
+
+    Attributes:
+        sources: x, or a state.
+        others: Whatever else.
+    """
+
+    sources: int
+    others: int
+
+
 class Extent(NamedTuple):
     """How large a section is: tables of one extent fit one program.
 
     Attributes:
         num_inputs: See `Section`.
+        num_sources: The first of them, which much may read: x, or the states.
         levels: Rows and linear maps of each level.
         num_outputs: See `Section`.
+        terms: Of each combination.
+        readers: Of each value.
     """
 
     num_inputs: int
+    num_sources: int
     levels: tuple[tuple[int, int], ...]
     num_outputs: int
+    terms: Terms
+    readers: Readers
+
+    @property
+    def num_rows(self) -> int:
+        """E, of all levels."""
+        return sum(rows for rows, _ in self.levels)
+
+    @property
+    def num_maps(self) -> int:
+        """K, of all levels."""
+        return sum(maps for _, maps in self.levels)
 
 
 class Size(NamedTuple):
@@ -120,33 +165,35 @@ class Size(NamedTuple):
 
 def size(table: Table) -> Size:
     """How large a table is."""
-    return Size(table.num_states, _extent(table.before), _extent(table.step))
+    return Size(
+        table.num_states,
+        _extent(table.before, 1),
+        _extent(table.step, table.num_states),
+    )
 
 
-def common(sizes: Sequence[Size]) -> Size:
-    """The smallest size that holds all of some; they have equally many states."""
-    (num_states,) = {one.num_states for one in sizes}
-    before = _common([one.before for one in sizes])
-    steps = []
-    # Inputs of a step are its states and the outputs of what is before.
-    for one in sizes:
-        steps.append(one.step._replace(num_inputs=num_states + before.num_outputs))
-    return Size(num_states, before, _common(steps))
+def num_terms(one: Combination) -> int:
+    """How many values a combination reads."""
+    return len(one.keys() - {ONE})
 
 
-def _extent(section: Section) -> Extent:
-    levels = tuple((len(one.rows), len(one.args)) for one in section.levels)
-    return Extent(section.num_inputs, levels, len(section.outputs))
-
-
-def _common(extents: Sequence[Extent]) -> Extent:
-    depth = max(len(one.levels) for one in extents)
-    levels = []
-    for index in range(depth):
-        here = [one.levels[index] for one in extents if index < len(one.levels)]
-        levels.append((max(rows for rows, _ in here), max(args for _, args in here)))
+def _extent(section: Section, num_sources: int) -> Extent:
+    rows = [row for level in section.levels for row in level.rows]
+    factors = [one for row in rows for one in (row.first, row.second)]
+    args = [arg for level in section.levels for arg in level.args]
+    every = (*factors, *args, *section.outputs)
+    read = Counter(value for one in every for value in one if value != ONE)
+    sources = [read[value] for value in range(num_sources)]
+    others = [count for value, count in read.items() if value >= num_sources]
     return Extent(
-        max(one.num_inputs for one in extents),
-        tuple(levels),
-        max(one.num_outputs for one in extents),
+        section.num_inputs,
+        num_sources,
+        tuple((len(one.rows), len(one.args)) for one in section.levels),
+        len(section.outputs),
+        Terms(
+            max(map(num_terms, factors), default=0),
+            max(map(num_terms, args), default=0),
+            max(map(num_terms, section.outputs), default=0),
+        ),
+        Readers(max(sources), max(others, default=0)),
     )

@@ -1,5 +1,6 @@
 """Cells as tables, against the cells node by node."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,12 +10,22 @@ import pytest
 
 from cells import OPS, ZOO, Cell, canonicalize, dead, mutate, parse
 from cells.ir import node_name
-from cells.tables.arrays import TableArrays, fits, from_maps, to_arrays, to_maps
+from cells.tables.arrays import TableArrays, fits, to_arrays
 from cells.tables.layer import AnyLayer, any_layer
 from cells.tables.recurrence import scan_tokens
 from cells.tables.sizes import SIZES
-from cells.tables.table import ACTIVATIONS, ONE, Combination, Section, Table, size
+from cells.tables.table import (
+    ACTIVATIONS,
+    ONE,
+    Combination,
+    Readers,
+    Section,
+    Table,
+    Terms,
+    size,
+)
 from cells.tables.tabulate import tabular, tabulate
+from cells.tables.weights import from_maps, to_maps
 
 WIDTH, ROOM, BATCH, STEPS, SYMBOLS = 3, 4, 2, 4, 3
 SAYABLE = sorted(name for name, cell in ZOO.items() if tabular(cell))
@@ -24,6 +35,7 @@ Floats = Any
 Weights = Mapping[str, Mapping[str, Floats]]
 
 
+@functools.cache
 def drawn_mutants(count: int) -> list[Cell]:
     """Mutants of several edits, each new and alive, that the largest size holds."""
     rng, found = np.random.default_rng(5), dict[str, Cell]()
@@ -149,10 +161,9 @@ def test_one_program_runs_many_cells_in_value_and_gradient() -> None:
     for index, (cell, row) in enumerate(zip(cells, lanes, strict=True)):
         written = tabulate(cell)
         _, maps, embedding, tokens, weighing = row
-        weights = from_maps(written, maps, WIDTH)
-        mine = from_maps(
-            written, jax.tree.map(lambda a, i=index: a[i], grads[0]), WIDTH
-        )
+        weights = from_maps(written, SIZES[-1], maps, WIDTH)
+        own = jax.tree.map(lambda a, i=index: a[i], grads[0])
+        mine = from_maps(written, SIZES[-1], own, WIDTH)
         table, slope = embedding[:, :WIDTH], grads[1][index]
         assert not slope[:, WIDTH:].any()  # what is only room stays zero
         right, wanted = by_difference(
@@ -186,7 +197,13 @@ def weighed(
 
     def total(maps: Any, embedding: Any) -> Any:
         _, outputs = scan_tokens(
-            arrays, maps, mask.astype(np.float32), carry, embedding, tokens
+            SIZES[-1],
+            arrays,
+            maps,
+            mask.astype(np.float32),
+            carry,
+            embedding,
+            tokens,
         )
         return (outputs[..., :WIDTH] * weighing).sum()
 
@@ -221,3 +238,26 @@ def test_sizes_say_how_large_a_table_is() -> None:
     written: Table = tabulate(ZOO["gru"])
     assert size(written).step.levels == ((0, 2), (2, 0), (1, 1), (1, 0), (1, 0))
     assert fits(written, size(written))
+
+
+def test_longer_sums_and_more_readers_than_there_is_room_for_are_refused() -> None:
+    written = tabulate(ZOO["gru"])
+    room = size(written)
+    assert room.step.terms == Terms(2, 1, 2)
+    assert room.step.readers == Readers(4, 2)
+    bounds = (("terms", "factors"), ("terms", "outputs"), ("readers", "sources"))
+    for kind, name in bounds:
+        most = getattr(room.step, kind)
+        less = most._replace(**{name: getattr(most, name) - 1})
+        assert not fits(written, room._replace(step=room.step._replace(**{kind: less})))
+
+
+def test_where_nothing_is_read_the_place_that_is_zero_is_read() -> None:
+    for name in ("gru", "lstm", "mut1"):
+        arrays = to_arrays(tabulate(ZOO[name]), SIZES[-1])
+        for section in arrays:
+            reads = [section.outputs, section.sources, section.seen]
+            for level in section.levels:
+                reads += [level.factors, level.args, level.rows, level.maps]
+            for one in reads:
+                assert np.array_equal(one.places == 0, one.weights == 0)

@@ -323,7 +323,7 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
     if (form := ScanForm.default()) is not ScanForm.LOOP:
         options += f" scan={form}"
     if beside:
-        options += f" side_by_side={beside}"
+        options += f" side_by_side={beside} rows=sparse"
     return Numerics(
         jax=jax.__version__,
         jaxlib=version("jaxlib"),
