@@ -51,6 +51,15 @@ def test_a_block_that_does_not_exist_is_one_line_with_the_nearest(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_calibrated_panel_is_to_be_begun_with_in_the_same_block(
+    tmp_path: Path,
+) -> None:
+    words = (*EACH["calibrate"], "--out", tmp_path / "out")
+    assert "[training]" not in here(*words)[0]
+    printed, _ = here(*words, "--block", "residual")
+    assert '[training]\nblock = "residual"\n' in printed
+
+
 def test_scores_say_the_block_that_they_are_of(tmp_path: Path) -> None:
     words = (*EACH["evaluate"], "--json", "--out", tmp_path / "out")
     assert "block" not in json.loads(here(*words)[0])
