@@ -1,5 +1,7 @@
 """How large and how costly a cell is: parameters, width for a budget, FLOPs."""
 
+from collections.abc import Callable
+
 from cells.ir import Cell
 from cells.ops import CellError, get_op
 
@@ -41,10 +43,20 @@ def width_for(
     num_layers: int = 1,
     num_inputs: int = 0,
     num_outputs: int = 0,
+    besides: Callable[[int], int] = lambda width: 0,
 ) -> int:
     """The largest width whose model has at most `parameters` weights.
 
     Found by binary search, as in the paper (section 3.7); embedding and readout count.
+
+    Args:
+        cell: The cell.
+        parameters: The budget.
+        num_layers: L.
+        num_inputs: See `num_params`.
+        num_outputs: See `num_params`.
+        besides: Of H: the weights of the model that are none of these, which rise
+            with H.
 
     Raises:
         CellError: Not even width 1 fits.
@@ -55,7 +67,7 @@ def width_for(
     straight = num_layers * vectors + num_inputs + num_outputs
 
     def size(width: int) -> int:  # `num_params`, without counting weights each time
-        return (square * width + straight) * width + num_outputs
+        return (square * width + straight) * width + num_outputs + besides(width)
 
     if size(1) > parameters:
         raise CellError(

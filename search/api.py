@@ -45,7 +45,7 @@ from search.procedure.own_code import OwnCode
 from search.procedure.population import Member
 from search.procedure.presets import search_names
 from search.procedure.reader import PRESET
-from workers import PoolOptions
+from workers import PLAIN, PoolOptions
 
 if TYPE_CHECKING:
     import pandas
@@ -367,6 +367,7 @@ def evaluate(
     parameters: int | None = None,
     baseline: bool = True,
     ops: Sequence[str] = (),
+    block: str = PLAIN.block,
     out: str | Path | None = "runs/evaluate",
     pool: PoolOptions = PoolOptions(),
 ) -> Scoreboard:
@@ -384,6 +385,7 @@ def evaluate(
         parameters: Weights of a model; None: the preset's.
         baseline: Whether there are ratios, to the GRU.
         ops: `module:op` of ops of your own.
+        block: What stands around the cell in each layer.
         out: Where results are kept; the same call goes on there. None: nowhere.
         pool: Who carries out jobs.
 
@@ -407,6 +409,7 @@ def evaluate(
         parameters=parameters,
         baseline=baseline,
         ops=ops,
+        block=block,
     )
     folder = None if out is None else Path(out)
     with Workers(pool) as workers, ContestDisplay() as display:

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import JobError, MachineError
+from workers.job.block import BLOCKS
 from workers.job.cost import (
     COMPILE_S,
     model_width,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from workers.training.speed import Load, Speed, measure_speed
 
 __all__ = [
+    "BLOCKS",
     "BUDGET",
     "COMPILE_S",
     "INLINE",

@@ -144,7 +144,7 @@ def _sized(panel: Panel, budget: int | None, parameters: int | None) -> Panel:
     # The whole cell comes first, and has most weights of all.
     whole = next(iter(panel.cells.values()))
     for task, setting in itertools.product(panel.tasks, panel.settings):
-        model_width(whole, setting.shape, task.task.task)
+        model_width(whole, setting.shape, task.task.task, task.training.block)
     return panel
 
 

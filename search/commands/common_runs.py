@@ -9,9 +9,12 @@ from search.procedure.config import Config
 from search.procedure.objective import Paired
 from search.procedure.presets import preset_document, search_names
 from search.procedure.reader import make_config
+from workers import BLOCKS, PLAIN
 
 STEP: Final = 20
 """Trainings between two notes of how far they are."""
+
+BARE: Final = PLAIN.block
 
 
 def add_common_runs(parser: argparse.ArgumentParser, *, seeds: int) -> None:
@@ -32,6 +35,22 @@ def add_common_runs(parser: argparse.ArgumentParser, *, seeds: int) -> None:
         help=f"seeds of each setting ({seeds})",
     )
     add("--seed", type=int, default=0, metavar="N", help="the first of them (0)")
+    add_block(parser)
+
+
+def add_block(parser: argparse.ArgumentParser, default: str | None = BARE) -> None:
+    """Declares what stands around the cell in each layer; BARE unless it is named.
+
+    Args:
+        parser: Of a command.
+        default: What the option is where nobody names it.
+    """
+    parser.add_argument(
+        "--block",
+        default=default,
+        metavar="NAME",
+        help=f"what stands around the cell in each layer: {', '.join(BLOCKS)} ({BARE})",
+    )
 
 
 def common_runs(options: argparse.Namespace) -> tuple[Config, Paired]:
@@ -42,7 +61,11 @@ def common_runs(options: argparse.Namespace) -> tuple[Config, Paired]:
         TaskError: There is no such task.
     """
     at_least("`seeds`", options.seeds, 2)
-    changes = {"preset": options.preset, "seed": options.seed}
+    changes = {
+        "preset": options.preset,
+        "seed": options.seed,
+        "training": {"block": options.block},
+    }
     if options.tasks:
         changes["tasks"] = options.tasks.split(",")
     config = make_config(changes)

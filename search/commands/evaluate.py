@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from search.commands.common_runs import add_block
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.commands.stopping import say_stopped
@@ -22,6 +23,7 @@ from search.output.tables import print_scoreboard
 from search.output.words import duration
 from search.procedure.presets import preset_names
 from search.store.results import Spent
+from workers import PLAIN
 
 FOLDER: Final = "runs/evaluate"
 
@@ -49,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--parameters", "weights of a model"),
     ):
         add(flag, type=int, metavar="N", help=f"{text} (the preset's)")
+    add_block(parser)
     add(
         "--no-baseline",
         dest="baseline",
@@ -101,6 +104,7 @@ def _request(options: argparse.Namespace) -> Request:
         parameters=options.parameters,
         baseline=options.baseline,
         ops=options.op,
+        block=options.block,
     )
 
 
@@ -126,6 +130,7 @@ def _document(board: Scoreboard, seconds: float) -> dict[str, Any]:
         "settings": request.settings,
         "repeats": request.repeats,
         "seed": request.seed,
+        **({"block": request.block} if request.block != PLAIN.block else {}),
         "seconds": {
             "now": seconds,
             "training": spent.train_s,

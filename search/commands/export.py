@@ -6,6 +6,7 @@ from typing import Final
 
 from search.commands.own_code import add_own_code
 from search.errors import UserError
+from search.loop.runs import open_run
 from search.loop.sources import read_cell
 from search.output.export import (
     DEFAULT_K,
@@ -15,6 +16,7 @@ from search.output.export import (
     read_scores,
 )
 from search.output.markdown import safe_name
+from workers import PLAIN
 
 FOLDER: Final = "exports"
 
@@ -48,8 +50,25 @@ def run(options: argparse.Namespace) -> int:
         card = export.card
         fitness = f"fitness {card['fitness']:.4f}, " if "fitness" in card else ""
         print(f"{out / export.folder}: {fitness}{card['nearest']['words']}")
+    block = _block(options.source)
+    if block != PLAIN.block:
+        print(
+            f"note: the run trained its cells in {block} blocks, which are not "
+            "exported: this is the cell alone"
+        )
     print(f"Prove it: python {out / exports[0].folder / 'check.py'}")
     return 0
+
+
+def _block(source: str) -> str:
+    """What a cell stood in where it was trained; `plain` if it is of no run."""
+    folder = Path(source)
+    if not folder.is_dir():
+        if ":" not in source or folder.is_file():
+            return PLAIN.block
+        folder = Path(source.rpartition(":")[0])
+    with open_run(folder, reading=True) as run:
+        return run.config.training.block
 
 
 def _export(options: argparse.Namespace, source: Path, out: Path) -> list[Export]:

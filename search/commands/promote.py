@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cells import Cell, dead, digest
-from search.commands.common_runs import common_runs, told
+from search.commands.common_runs import add_block, common_runs, told
 from search.commands.final import Rival, find_rivals, of_run
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
@@ -26,7 +26,7 @@ from search.loop.runs import open_run
 from search.loop.sources import read_cells
 from search.output.ladder import Cost, print_costs, print_legend, print_rung
 from search.procedure.config import Config, Named
-from workers import Pool
+from workers import PLAIN, Pool
 
 FOLDER: Final = "runs/promote"
 SIZES: Final = (10_000, 100_000, 1_000_000)
@@ -80,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         add(flag, metavar="A,B" if flag == "--tasks" else "PRESET", help=text)
     add("--seed", type=int, metavar="N", help="what cells' seeds are added to (0)")
+    add_block(parser, default=None)
     add("--dry-run", action="store_true", help="say what it takes, and train nothing")
     add(
         "--out",
@@ -145,7 +146,7 @@ def _run_folder(options: argparse.Namespace) -> Path | None:
         raise UserError(
             f"{folders[0]} is a run: it stands alone, and cells beside it in `beside`"
         )
-    other = ("tasks", "preset", "seed") if folders else ("k",)
+    other = ("tasks", "preset", "seed", "block") if folders else ("k",)
     for name in other:
         if getattr(options, name) is not None:
             said = "are those of the run" if folders else "is for a run"
@@ -197,7 +198,11 @@ def _of_cells(
     options: argparse.Namespace, beside: Sequence[Named]
 ) -> tuple[Config, dict[str, Rival]]:
     """The preset's search, and cells with its baseline, as if it had found them."""
-    chosen = {"preset": options.preset or "quick", "seed": options.seed or 0}
+    chosen = {
+        "preset": options.preset or "quick",
+        "seed": options.seed or 0,
+        "block": options.block or PLAIN.block,
+    }
     config, _ = common_runs(argparse.Namespace(**{**vars(options), **chosen}))
     rivals: dict[str, Rival] = {}
     named = read_cells(options.what)

@@ -102,7 +102,9 @@ class Ladder:
         for panel, (name, cell) in itertools.product(panels, self.cells.items()):
             for task, setting in itertools.product(panel.tasks, panel.settings):
                 try:
-                    model_width(cell, setting.shape, task.task.task)
+                    model_width(
+                        cell, setting.shape, task.task.task, task.training.block
+                    )
                 except CellError as error:
                     raise UserError(
                         f"{name} on {task.name}: {error}; see `sizes`"

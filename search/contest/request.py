@@ -6,13 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from cells import ZOO, CellError, canonical, digest
+from cells import ZOO, CellError, canonical, digest, unknown_name
 from search.contest.contest import MAX_REPEATS, Contest
 from search.errors import UserError, at_least
 from search.procedure.config import Named, Plan, Scoring
 from search.procedure.reader import make_scoring
 from search.procedure.settings import draw
-from workers import TaskSpec, Training, model_width
+from workers import BLOCKS, PLAIN, TaskSpec, Training, model_width
 
 BASELINE: Final = "gru"
 """What ratios refer to."""
@@ -33,6 +33,7 @@ class Request:
         parameters: Weights of a model; None: the preset's grid.
         baseline: Name and cell that ratios refer to; None: there are no ratios.
         ops: `module:op` of a person's own ops.
+        block: What stands around the cell in each layer.
     """
 
     cells: tuple[Named, ...]
@@ -45,6 +46,7 @@ class Request:
     parameters: int | None = None
     baseline: Named | None = (BASELINE, ZOO[BASELINE])
     ops: tuple[str, ...] = ()
+    block: str = PLAIN.block
 
 
 def make_request(
@@ -59,6 +61,7 @@ def make_request(
     parameters: int | None = None,
     baseline: bool = True,
     ops: Sequence[str] = (),
+    block: str = PLAIN.block,
 ) -> Request:
     """What a person asks for, checked; see `Request`.
 
@@ -73,6 +76,7 @@ def make_request(
         parameters: See `Request`.
         baseline: Whether there are ratios, to the GRU.
         ops: See `Request`; loaded already.
+        block: See `Request`.
 
     Raises:
         UserError: Names the option, what came and what is allowed.
@@ -82,6 +86,9 @@ def make_request(
         if not task or tasks.count(task) > 1:
             what = f"{task!r} twice" if task else "an empty name"
             raise UserError(f"`tasks` has {what}")
+
+    if block not in BLOCKS:
+        raise UserError(unknown_name("block", block, BLOCKS))
 
     # What is not said is the preset's.
     chosen = make_scoring({"preset": preset})
@@ -111,6 +118,7 @@ def make_request(
         parameters=parameters,
         baseline=find_baseline(cells) if baseline else None,
         ops=tuple(ops),
+        block=block,
     )
 
 
@@ -152,7 +160,7 @@ def make_contests(request: Request) -> tuple[Contest, ...]:
                 budget=plan.budget,
                 seed=request.seed,
                 repeats=request.repeats,
-                training=Training(schedule=plan.schedule),
+                training=Training(schedule=plan.schedule, block=request.block),
                 racing=request.preset.racing,
                 ops=request.ops,
             )
@@ -181,7 +189,7 @@ def _check_width(contest: Contest) -> None:
     cell = canonical(contest.cell)
     for shape in {setting.shape for setting in contest.settings}:
         try:
-            model_width(cell, shape, contest.task.task)
+            model_width(cell, shape, contest.task.task, contest.training.block)
         except CellError as error:
             where = f"{contest.name} on {contest.task.name}"
             raise UserError(f"{where}: {error}; see `parameters`") from None

@@ -107,10 +107,10 @@ class Orders:
             order: The order.
             cell: Its cell.
         """
-        shape, (task, _) = order.settings[0].shape, self._trainings[order.task]
+        shape, (task, training) = order.settings[0].shape, self._trainings[order.task]
         key = (order.digest, order.task, shape)
         if key not in self._costs:
-            self._costs[key] = _update_cost(cell, shape, task.task)
+            self._costs[key] = _update_cost(cell, shape, task.task, training.block)
         first_s = COMPILE_S if self._compiles(order) else KNOWN_S
         return first_s + len(order.settings) * order.budget * self._costs[key]
 
@@ -169,8 +169,8 @@ class Orders:
         )
 
 
-def _update_cost(cell: Cell, shape: Shape, task: Task) -> float:
+def _update_cost(cell: Cell, shape: Shape, task: Task, block: str) -> float:
     try:
-        return update_cost(cell, shape, task)
+        return update_cost(cell, shape, task, block)
     except CellError:  # no width fits: the job fails, as data
         return 0.0

@@ -23,7 +23,7 @@ def check_trainable(config: Config) -> None:
             (*config.seeds, *config.references), sorted(shapes)
         ):
             try:
-                model_width(cell, shape, task)
+                model_width(cell, shape, task, stage.training.block)
             except CellError as error:
                 raise UserError(
                     f"{name} on {stage.name}: {error}; see plans.{stage.name}.grid"

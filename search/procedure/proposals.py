@@ -181,8 +181,8 @@ class Proposals:
 
     def _width(self, cell: Cell) -> int:
         """H of its model on the first task; 0 where no width fits the budget."""
-        shape = self._config.settings(0)[0].shape
+        shape, first = self._config.settings(0)[0].shape, self._config.tasks[0]
         try:
-            return model_width(cell, shape, self._config.tasks[0].task.task)
+            return model_width(cell, shape, first.task.task, first.training.block)
         except CellError:
             return 0

@@ -13,12 +13,14 @@ from search.procedure.presets import preset_document
 from search.procedure.reader import OF_JOBS, preset_filter
 from search.procedure.rules import Rules
 from search.procedure.settings import Grid
+from workers import PLAIN, Training
 
 
 def to_document(config: Config) -> Document:
     """A configuration with everything said: `make_config` gives it back.
 
-    Size, and what the filter's name stands for, are said where they differ from it.
+    Size, and what the filter's name stands for, are said where they differ from it; a
+    block, where there is one.
     """
     cells = (*config.seeds, *config.references)
     document: Document = {
@@ -30,7 +32,7 @@ def to_document(config: Config) -> Document:
         "tasks": [stage.name for stage in config.tasks],
         "own_ops": list(config.own_ops),
         "rules": _rules_table(config.rules),
-        "training": _plain(dataclasses.asdict(config.training), drop=OF_JOBS),
+        "training": _training_table(config.training),
         "filter": _filter_table(config.filter),
         "plans": {stage.name: _plan_table(stage.plan) for stage in config.tasks},
         "cells": {name: to_text(cell, name) for name, cell in cells},
@@ -47,6 +49,14 @@ def _rules_table(rules: Rules) -> Document:
     table: Document = _plain(dataclasses.asdict(rules))
     table["weights"] = dict(rules.weights)
     table.setdefault("racing", False)
+    return table
+
+
+def _training_table(training: Training) -> Document:
+    # The paper's model is not said, so that runs from before there was another are the
+    # same configuration.
+    drop = OF_JOBS if training.block != PLAIN.block else (*OF_JOBS, "block")
+    table: Document = _plain(dataclasses.asdict(training), drop=drop)
     return table
 
 

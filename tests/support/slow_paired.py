@@ -53,7 +53,8 @@ class SlowPaired(SlowSearch):
         compiled = part.stage > 0 or first not in part.settings
         shape, stage = part.settings[0].shape, self.config.tasks[part.stage]
         try:
-            update = update_cost(part.known.cell, shape, stage.task.task)
+            block = self.config.training.block
+            update = update_cost(part.known.cell, shape, stage.task.task, block)
         except CellError:
             update = 0.0
         trained = len(part.settings) * part.budget * update

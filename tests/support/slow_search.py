@@ -295,9 +295,9 @@ class SlowSearch:
 
     def width(self, cell: Cell) -> int:
         """On the first task; 0: none fits."""
-        shape = self.config.settings(0)[0].shape
+        shape, block = self.config.settings(0)[0].shape, self.config.training.block
         try:
-            return model_width(cell, shape, self.config.tasks[0].task.task)
+            return model_width(cell, shape, self.config.tasks[0].task.task, block)
         except CellError:
             return 0
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from cells import Cell, flops, width_for
 from tasks import Task
+from workers.job.block import BARE, BLOCKS
 from workers.job.job import Job
 from workers.job.setting import Shape
 
@@ -14,8 +15,14 @@ COMPILE_S: Final = 3.0
 """Tracing and compiling a model's programs on one core, roughly."""
 
 
-def model_width(cell: Cell, shape: Shape, task: Task) -> int:
+def model_width(cell: Cell, shape: Shape, task: Task, block: str = BARE) -> int:
     """H: the largest width whose model fits the budget of parameters.
+
+    Args:
+        cell: The cell.
+        shape: Layers and budget.
+        task: Decides embedding and readout.
+        block: A key of `BLOCKS`, whose weights count, too.
 
     Raises:
         CellError: Not even width 1 fits.
@@ -26,20 +33,23 @@ def model_width(cell: Cell, shape: Shape, task: Task) -> int:
         num_layers=shape.num_layers,
         num_inputs=task.num_inputs,
         num_outputs=task.num_outputs,
+        besides=lambda width: BLOCKS[block].num_params(width, shape.num_layers),
     )
     return width
 
 
-def update_cost(cell: Cell, shape: Shape, task: Task) -> float:
+def update_cost(cell: Cell, shape: Shape, task: Task, block: str = BARE) -> float:
     """Nominal core-seconds of one update of one setting.
 
-    Training FLOPs at a fixed speed: the same number on every machine.
+    Training FLOPs at a fixed speed, those of the block among them: the same number on
+    every machine. Arguments are those of `model_width`.
 
     Raises:
         CellError: No width fits the budget of parameters.
     """
-    width = model_width(cell, shape, task)
+    width = model_width(cell, shape, task, block)
     position = shape.num_layers * flops(cell, width, training=True)
+    position += 3 * BLOCKS[block].flops(width, shape.num_layers)
     position += 6 * width * task.num_outputs
     return float(task.batch_size * task.num_steps * position / FLOPS_PER_SECOND)
 
@@ -64,5 +74,5 @@ def nominal_cost(job: Job) -> float:
     Raises:
         CellError: No width fits the job's budget of parameters.
     """
-    update = update_cost(job.cell, job.shape, job.task.task)
+    update = update_cost(job.cell, job.shape, job.task.task, job.training.block)
     return COMPILE_S + len(job.settings) * job.budget * update

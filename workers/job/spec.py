@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from cells import unknown_name
 from tasks import Task, Value, resolve_task
 from workers.errors import JobError
+from workers.job.block import BARE, BLOCKS
 from workers.job.json_form import changed
 from workers.job.schedule import SEARCH, Option, Schedule
 from workers.job.setting import OPTIMIZERS
@@ -66,6 +68,7 @@ class Training:
             validation.
         biases: Whether the biases of cells are learned; if not, they stay where they
             start.
+        block: What stands around the cell in each layer, a key of `BLOCKS`.
     """
 
     optimizer: str = "sgd"
@@ -75,6 +78,7 @@ class Training:
     memory_limit_bytes: int | None = None
     test: bool = False
     biases: bool = True
+    block: str = BARE
 
     def __post_init__(self) -> None:
         """Refuses choices that do not exist.
@@ -90,6 +94,8 @@ class Training:
                 raise JobError(
                     f"{field} must be one of {', '.join(valid)}, got {value!r}"
                 )
+        if self.block not in BLOCKS:
+            raise JobError(unknown_name("block", self.block, BLOCKS))
         object.__setattr__(self, "divergence", float(self.divergence))
         if not self.divergence > 1:
             raise JobError(f"divergence must be above 1, got {self.divergence}")

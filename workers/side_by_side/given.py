@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from cells import AnyLayer, TableArrays
-from workers.training.model import Carry, Model, Params
+from workers.training.model import Model
+from workers.training.stack import Carry, Params
 
 Array = Any
 """A NumPy or JAX array."""

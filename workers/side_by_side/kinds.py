@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from cells import AnyLayer, any_layer
+from workers.job.block import BARE
 from workers.job.cost import model_width
 from workers.job.job import Job
 from workers.job.spec import Training
@@ -57,14 +58,15 @@ def room(job: Job) -> AnyLayer | None:
     """The layer of the program that can train a job beside others.
 
     None: it needs a program of its own. That is a job whose cell has an op that no
-    table says or is too large, or that does more than train one layer on tokens for
-    whole epochs.
+    table says or is too large, or that does more than train one layer, of the cell
+    alone, on tokens for whole epochs.
     """
     training, task = job.training, job.task.task
     plain = (
         len(job.settings) == 1
         and training.schedule.name == "fixed"
         and training.biases
+        and training.block == BARE
         and not training.test
         and job.shape.num_layers == 1
         and not job.shape.dropout

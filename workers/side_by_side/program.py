@@ -15,8 +15,8 @@ from jax.flatten_util import ravel_pytree
 
 from tasks import Windows
 from workers.side_by_side.given import AnyModel, GivenCell
-from workers.training.model import Params
 from workers.training.program import OPTIMIZER_ROWS, Hyper, Program, TrainState
+from workers.training.stack import Params
 
 
 @dataclass

@@ -173,7 +173,7 @@ class Evaluator:
             full = self._programs.currsize == self._programs.maxsize
             self._dropped += full  # the one used least lately gives way
             self._programs[key] = Program(
-                model=make_model(job.cell, job.shape, task),
+                model=make_model(job.cell, job.shape, task, training.block),
                 readout=task.readout,
                 batch=task.batch_size,
                 training=training,
@@ -289,8 +289,9 @@ def _program_key(job: Job, task: Task) -> str:
     """
     training = job.training
     kind = (task.num_inputs, task.num_outputs, task.readout, task.batch_size)
-    how = (job.optimizer, training.products, training.divergence, training.biases)
-    return json.dumps((job.digest, job.shape, kind, task.uniform_loss, how))
+    how = (training.products, training.divergence, training.biases, training.block)
+    parts = (job.digest, job.shape, kind, task.uniform_loss, job.optimizer, how)
+    return json.dumps(parts)
 
 
 def classify(job: Job, error: Exception) -> tuple[Status, str]:

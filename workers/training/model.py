@@ -1,26 +1,19 @@
 """The model that is trained: embedding, layers of one cell, readout."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from cells import OPS, Cell, Layer, lower, num_params
 from tasks import Task
+from workers.job.block import BARE, BLOCKS
 from workers.job.cost import model_width
 from workers.job.setting import Shape
-
-Params = Mapping[str, Any]
-"""`embedding` [V, H] or [F, H]; `layers`, the cell's weights L times; `readout` with
-`kernel` [H, V] and `bias` [V]."""
-
-Carry = tuple[tuple[jax.Array, ...], ...]
-"""For each of L layers its M states, each [B, H]."""
+from workers.training.stack import STACKS, Carry, Dropout, Params
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,7 @@ class Model:
 
     Tokens are looked up in the embedding, frames are multiplied by it. Dropout is on
     the non-recurrent connections only: into each layer and into the readout, as in
-    Zaremba et al. 2014 (arXiv:1409.2329).
+    Zaremba et al. 2014 (arXiv:1409.2329); of residual blocks see `stack_residual`.
 
     Attributes:
         cell: The cell.
@@ -38,6 +31,7 @@ class Model:
         num_inputs: V, or the width F of a frame.
         num_outputs: V, or F.
         dropout: Probability that a connection is dropped in training.
+        block: What stands around the cell in each layer, a key of `BLOCKS`.
     """
 
     cell: Cell
@@ -46,6 +40,7 @@ class Model:
     num_inputs: int
     num_outputs: int
     dropout: float = 0.0
+    block: str = BARE
 
     @cached_property
     def layer(self) -> Layer:
@@ -55,7 +50,8 @@ class Model:
     @property
     def num_params(self) -> int:
         """Number of weights."""
-        return num_params(
+        own = BLOCKS[self.block].num_params(self.width, self.num_layers)
+        return own + num_params(
             self.cell,
             self.width,
             num_layers=self.num_layers,
@@ -67,9 +63,9 @@ class Model:
         """Draws the weights: U[-s, s] with s = scale / sqrt(H) (paper, section 3.7).
 
         Biases start at zero or at the node's own value. Drawn with NumPy, in the order
-        embedding, layers, readout, from PCG64's raw output, which is the same for
-        ever: a program that draws would take longer to compile than this takes to run,
-        and each width would need its own.
+        embedding, layers, blocks, readout, from PCG64's raw output, which is the same
+        for ever: a program that draws would take longer to compile than this takes to
+        run, and each width would need its own.
 
         Args:
             seed: 0 or above.
@@ -94,10 +90,11 @@ class Model:
             }
             for _ in range(self.num_layers)
         )
+        blocks = STACKS[self.block].draw(self.width, self.num_layers, draw)
         kernel = draw(self.width, self.num_outputs)
         bias = np.zeros(self.num_outputs, np.float32)
         readout = {"kernel": kernel, "bias": bias}
-        return {"embedding": embedding, "layers": layers, "readout": readout}
+        return {"embedding": embedding, "layers": layers, **blocks, "readout": readout}
 
     def given(self, cell: None) -> "Model":
         """The model for the cell that a program is given: it has one already."""
@@ -127,47 +124,29 @@ class Model:
         Returns:
             The states after the window, and the logits [T, B, num_outputs].
         """
-        # Without a key nothing is dropped, and the program has no random numbers.
-        rate = 0.0
-        keys: Iterator[jax.Array] = iter(())
-        if self.dropout and key is not None:
-            rate = self.dropout
-            keys = iter(jax.random.split(key, self.num_layers + 1))
-        # Tokens that reach the first layer as they are: its work on x alone is done
-        # once for each row of the table, and not at each position.
-        carries = []
-        if inputs.ndim == 2 and not rate:
-            new, values = self.layer.scan_tokens(
-                params["layers"][0], carry[0], params["embedding"], inputs
-            )
-            carries.append(new)
-        elif inputs.ndim == 2:
-            values = params["embedding"][inputs]
-        else:
-            values = inputs.astype(jnp.float32) @ params["embedding"]
-        # Dropout is on the way up only, never from one time step to the next.
-        for index in range(len(carries), self.num_layers):
-            values = _drop(values, rate, keys)
-            new, values = self.layer.scan(params["layers"][index], carry[index], values)
-            carries.append(new)
-        values = _drop(values, rate, keys)
+        dropout = Dropout(self.dropout, key)
+        run = STACKS[self.block].run
+        carries, values = run(self.layer, params, carry, inputs, dropout)
         kernel, bias = params["readout"]["kernel"], params["readout"]["bias"]
-        return tuple(carries), values @ kernel + bias[None, None, :]
+        return carries, values @ kernel + bias[None, None, :]
 
 
-def make_model(cell: Cell, shape: Shape, task: Task) -> Model:
+def make_model(cell: Cell, shape: Shape, task: Task, block: str = BARE) -> Model:
     """The model of a shape: its width is the largest that the budget allows.
+
+    Arguments are those of `model_width`.
 
     Raises:
         CellError: Not even width 1 fits the budget.
     """
     return Model(
         cell=cell,
-        width=model_width(cell, shape, task),
+        width=model_width(cell, shape, task, block),
         num_layers=shape.num_layers,
         num_inputs=task.num_inputs,
         num_outputs=task.num_outputs,
         dropout=shape.dropout,
+        block=block,
     )
 
 
@@ -182,11 +161,3 @@ def _weights(
         "kernel": draw(width, width) + diagonal * np.eye(width, dtype=np.float32),
         "bias": np.full(width, bias, np.float32),
     }
-
-
-def _drop(values: jax.Array, rate: float, keys: Iterator[jax.Array]) -> jax.Array:
-    """Zeroes a share of the values and scales up the rest, keeping the mean."""
-    if not rate:
-        return values
-    kept = jax.random.bernoulli(next(keys), 1 - rate, values.shape)
-    return jnp.where(kept, values / (1 - rate), 0.0)

@@ -14,7 +14,8 @@ from tasks import Windows
 from workers.job.spec import Training
 from workers.training.lanes import Lanes
 from workers.training.losses import READOUTS
-from workers.training.model import Carry, Model, Params
+from workers.training.model import Model
+from workers.training.stack import Carry, Params
 
 JUDGED_AFTER: Final = 50
 """Windows of an epoch before its mean loss is compared with the divergence bound."""

@@ -8,9 +8,9 @@ from tasks import Split, Task
 from workers.job.setting import Point
 from workers.job.spec import TaskSpec
 from workers.training.data import DataCache
-from workers.training.model import Params
 from workers.training.program import Program, Totals, TrainState
 from workers.training.progress import Progress
+from workers.training.stack import Params
 
 
 def point_of(

@@ -78,6 +78,7 @@ CHANGED: dict[str, Any] = {
     "training.optimizer": "adam",
     "training.products": "bfloat16",
     "training.divergence": 3,
+    "training.block": "residual",
     "training.memory_limit_bytes": 10**9,
     "filter.name": "off",
     "filter.budget": 500,
@@ -114,6 +115,7 @@ ELSEWHERE = {"own_ops"}
 
 UNSAID = {
     *("rules.weights", "rules.racing", "training.memory_limit_bytes", "size"),
+    "training.block",
     *("filter.task.letters", "filter.first"),
     *(f"plans.{t}.grid.{n}" for t in ("xml", "arithmetic") for n in ("decay",)),
     *(f"plans.{t}.grid.constant_epochs" for t in ("xml", "arithmetic")),
@@ -324,6 +326,8 @@ MISTAKES = {
     "plans.xml.grid.rate=[]": "rate of a grid needs at least one value",
     "training.schedule=3": "unknown option 'training.schedule'",
     "training.optimizer=adm": "optimizer must be one of sgd, adam, adamw, momentum, ",
+    "training.block=resdual": "training: unknown block 'resdual'; did you mean 'resid",
+    "training.block=1": "training.block must be a text, got 1",
     "filter.name=smal": "unknown filter 'smal'; did you mean 'small'?",
     "filter.budget=0": "filter.budget must be at least 1, got 0",
     "filter.give_up=[[1]]": "filter.give_up must be pairs of numbers, got [[1]]",
