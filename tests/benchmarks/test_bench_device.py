@@ -25,6 +25,7 @@ from benchmarks.device.tolerances import ULP, distance, moved
 from benchmarks.device.variants import VARIANTS, Variant, traced_as
 from cells import ZOO, lower
 from search.procedure.presets import preset_document, search_names
+from tests.support.quick import flags
 from workers.machine.runtime import COMPILER_OPTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +49,10 @@ for part in parts:
 """
 
 
+LEVEL = "xla_backend_optimization_level"
+"""Not all programs of a comparison would have it: workers say theirs for each."""
+
+
 @pytest.mark.slow
 def test_every_part_runs_on_a_cpu_without_ray(tmp_path: Path) -> None:
     hidden = tmp_path / "sitecustomize.py"
@@ -58,7 +63,7 @@ def test_every_part_runs_on_a_cpu_without_ray(tmp_path: Path) -> None:
     done = subprocess.run(
         [*command, str(out)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, "XLA_FLAGS": flags(but=LEVEL)},
         capture_output=True,
         text=True,
     )

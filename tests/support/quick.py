@@ -22,7 +22,8 @@ SHIPPED: Final = {"xla_backend_optimization_level": "1"} | (
 """What undoes it for a program as the product compiles it; see `COMPILER_OPTIONS`."""
 
 
-def flags() -> str:
-    """`XLA_FLAGS` with these in it."""
+def flags(but: str = "") -> str:
+    """`XLA_FLAGS` with these in it, all `but` one."""
     own = os.environ.get("XLA_FLAGS", "")
-    return " ".join([own, *(f"--{name}={value}" for name, value in QUICK.items())])
+    said = [f"--{name}={value}" for name, value in QUICK.items() if name != but]
+    return " ".join([own, *said])
