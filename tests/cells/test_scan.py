@@ -32,6 +32,10 @@ def odd(x, h, c):
     s = linear(h)
     return softplus(s + u) * silu(s) + rms_norm(c), scale(c) + maximum(s, sin(h))
 """
+SIGNED = """
+def signed(x, h):
+    return tanh(linear(h) - h * x) - (linear(x) - relu(h * x - linear(h)))
+"""
 VARIED = (
     "lstm",
     "gru",
@@ -45,7 +49,7 @@ VARIED = (
     "rhn",
     "lem",
 )
-CRAFTED = dict(parse_named(text) for text in (NESTED, BOTH, ODD))
+CRAFTED = dict(parse_named(text) for text in (NESTED, BOTH, ODD, SIGNED))
 
 
 def by_steps(layer: Any, params: Any, carry: Any, inputs: jax.Array) -> Any:

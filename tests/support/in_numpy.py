@@ -24,9 +24,19 @@ def in_numpy(function: Callable[..., Any], *args: Any) -> Any:
         function: One that JAX can trace, of arrays alone.
         *args: Its arguments, trees of arrays.
     """
+    return by_numpy(function, *args)(*args)
+
+
+def by_numpy(function: Callable[..., Any], *args: Any) -> Callable[..., Any]:
+    """The function, traced once: for several calls with arguments of one shape."""
     traced, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
-    results = _run(traced, [np.asarray(leaf) for leaf in jax.tree.leaves(args)])
-    return jax.tree.unflatten(jax.tree.structure(shapes), results)
+    structure = jax.tree.structure(shapes)
+
+    def run(*args: Any) -> Any:
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(args)]
+        return jax.tree.unflatten(structure, _run(traced, leaves))
+
+    return run
 
 
 def _run(traced: ClosedJaxpr, args: Sequence[Array]) -> list[Array]:
