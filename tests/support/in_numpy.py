@@ -1,8 +1,8 @@
 """A traced function computed by NumPy, primitive by primitive: nothing is compiled.
 
 What JAX makes of a function (its derivatives, `custom_vjp` rules, scans) is in its
-trace. For a program that runs once, carrying that out in NumPy takes a tenth of the
-time in which XLA compiles it, or each of its primitives for each of its shapes.
+trace. Where a program runs once, or each of its primitives in shapes of its own, to
+compile takes most of the time.
 """
 
 import itertools
