@@ -84,10 +84,9 @@ BUILT_IN = [op.name for op in OPS.values() if not op.origin]
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every zoo cell and 8 mutants, exported."""
     root = tmp_path_factory.mktemp("exports")
-    with exports.golden_by_numpy():
-        return {
-            name: exports.write(root / name, cell, name) for name, cell in CELLS.items()
-        }
+    return {
+        name: exports.write(root / name, cell, name) for name, cell in CELLS.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +96,7 @@ def printed(
     """What all folders print that are tried without this project, in one process."""
     root = tmp_path_factory.mktemp("small")
     made = {**{f"op_{op}": exports.cell_of(op) for op in BUILT_IN}, **ODD}
-    with exports.golden_by_numpy():
-        small = [exports.write(root / name, cell, name) for name, cell in made.items()]
+    small = [exports.write(root / name, cell, name) for name, cell in made.items()]
     return exports.run(
         dict.fromkeys(folders.values(), exports.VALUES)
         | dict.fromkeys(small, exports.GRADIENTS)

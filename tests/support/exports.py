@@ -1,24 +1,17 @@
 """Exported cells in folders, and a clean process that runs them."""
 
-import contextlib
 import importlib.util
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-from unittest import mock
-
-import jax
 
 from cells import OPS, Cell
 from cells.export import forms
 from tests.support import quick
-from tests.support.in_numpy import in_numpy
 from tests.support.strategies import Builder
 
 HARNESS = """\
@@ -84,18 +77,6 @@ def write(folder: Path, cell: Cell, name: str) -> Path:
     for file, text in forms(cell, name).items():
         (folder / file).write_text(text, encoding="utf-8")
     return folder
-
-
-@contextlib.contextmanager
-def golden_by_numpy() -> Iterator[None]:
-    """Golden vectors of a trace that NumPy carries out, which is sooner done."""
-    differentiated = jax.value_and_grad
-
-    def by_numpy(*args: Any, **options: Any) -> Callable[..., Any]:
-        return partial(in_numpy, differentiated(*args, **options))
-
-    with mock.patch.object(jax, "value_and_grad", by_numpy):
-        yield
 
 
 def run(ways: Mapping[Path, str]) -> dict[str, list[str]]:
