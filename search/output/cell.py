@@ -1,6 +1,7 @@
 """What there is to say of a cell by itself: equations, sizes, identity, neighbours."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from cells import (
@@ -84,6 +85,10 @@ class CellFacts:
         }
 
 
+_digest = cache(digest)
+"""Of published cells, which are asked for again with every cell."""
+
+
 def cell_facts(name: str, cell: Cell, width: int) -> CellFacts:
     """What there is to say of a cell.
 
@@ -110,7 +115,7 @@ def cell_facts(name: str, cell: Cell, width: int) -> CellFacts:
         training_flops=flops(cell, width, training=True),
         digest=own,
         flow=tuple(flow(cell)),
-        equals=tuple(zoo for zoo, other in ZOO.items() if digest(other) == own),
+        equals=tuple(zoo for zoo, other in ZOO.items() if _digest(other) == own),
         nearest=nearest(cell),
         dead=dead(cell),
     )

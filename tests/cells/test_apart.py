@@ -24,7 +24,14 @@ from cells import (
 from cells.scan.affine import linear_recurrence
 from cells.scan.apart import is_apart
 from cells.scan.split import make_split
-from tests.cells.test_scan import assert_close, by_steps, loss_of, problem, tame
+from tests.cells.test_scan import (
+    assert_close,
+    assert_scan_equals_step,
+    compiled,
+    loss_of,
+    problem,
+)
+from tests.support.in_numpy import in_numpy
 
 LOOP, APART, TREE = ScanForm
 STEPS = 5
@@ -114,39 +121,28 @@ def test_no_product_stands_in_a_loop_of_random_cells() -> None:
         assert products_in_loops(cell, APART)[0] == 0, cell
 
 
-def assert_equals_step(cell: Cell, form: ScanForm) -> None:
-    layer, params, carry, table, tokens = longer(cell, form)
-    inputs = table[tokens]
-
-    def answers(run: Any, *args: Any) -> Any:
-        gradient = jax.grad(partial(loss_of, run), (0, 1, 2))
-        return run(params, carry, *args), gradient(params, carry, *args)
-
-    with jax.disable_jit():
-        values, gradients = answers(partial(by_steps, layer), inputs)
-        if not tame((values, gradients)):
-            return
-        assert_close(answers(layer.scan, inputs), (values, gradients))
-        found, by_token = answers(layer.scan_tokens, table, tokens)
-    assert_close(found, values)
-    by_row = jnp.zeros_like(table).at[tokens].add(gradients[2])
-    assert_close(by_token, (*gradients[:2], by_row))
-
-
 @pytest.mark.parametrize("form", [APART, TREE])
 @pytest.mark.parametrize("name", KNOWN)
 def test_both_forms_equal_step(name: str, form: ScanForm) -> None:
     with jax.enable_x64(True):
-        assert_equals_step(KNOWN[name], form)
+        assert_scan_equals_step(longer(KNOWN[name], form))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", [APART, TREE])
 def test_both_forms_equal_step_for_random_cells(form: ScanForm) -> None:
     kinds = {StateClass.AFFINE} | ({StateClass.DIAGONAL} if form is APART else set())
     with jax.enable_x64(True):
-        for cell in descendants(kinds, 60 if form is TREE else 20):
-            assert_equals_step(cell, form)
+        for cell in descendants(kinds, 30 if form is TREE else 20):
+            assert_scan_equals_step(longer(cell, form))
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("after", APART), ("after", TREE), ("triangle", TREE), ("qrnn", TREE)],
+)
+def test_both_forms_equal_step_if_they_are_compiled(name: str, form: ScanForm) -> None:
+    with jax.enable_x64(True):
+        assert_scan_equals_step(longer(KNOWN[name], form), compiled)
 
 
 def unrolled(a: Any, b: Any, first: Any) -> Any:
@@ -210,13 +206,12 @@ def test_an_associative_scan_in_lanes_and_in_bfloat16() -> None:
     gradient = jax.grad(partial(loss_of, layer.scan_tokens))
     several = jax.tree.map(lambda array: jnp.stack([array, 1.1 * array]), params)
     lanes = jax.jit(jax.vmap(gradient, (0, None, None, None)))
-    alone = gradient(params, carry, table, tokens)
+    alone = in_numpy(gradient, params, carry, table, tokens)
     both = lanes(several, carry, table, tokens)
     assert_close(jax.tree.map(lambda array: array[0], both), alone, 1e-5)
 
     low = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (params, carry, table))
-    (_, expected), (_, outputs) = (
-        layer.scan_tokens(*args, tokens) for args in ((params, carry, table), low)
-    )
+    _, expected = in_numpy(layer.scan_tokens, params, carry, table, tokens)
+    _, outputs = jax.jit(layer.scan_tokens)(*low, tokens)
     assert outputs.dtype == jnp.bfloat16
     np.testing.assert_allclose(outputs.astype(jnp.float32), expected, atol=0.05)

@@ -28,6 +28,7 @@ from cells import (
 )
 from cells.graph import ordered
 from tests.support.identity import kept_as_grouped, mapped
+from tests.support.in_numpy import by_numpy
 from tests.support.interpreter import Params, random_params, run
 from tests.support.mirrored import mirrored
 from tests.support.strategies import SEEDS, Builder, cells, mutants
@@ -241,7 +242,7 @@ def trained(cell: Cell, params: Params, seed: int) -> dict[str, tuple[float, Par
             total += jnp.sum(jnp.tanh(output) * weight)
         return total
 
-    slopes_of = jax.jit(jax.value_and_grad(loss_of))
+    slopes_of = by_numpy(jax.value_and_grad(loss_of), params)
     found = {}
     for name, optimizer in OPTIMIZERS.items():
         weights = jax.tree.map(jnp.asarray, params)

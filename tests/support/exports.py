@@ -1,10 +1,11 @@
 """Exported cells in folders, and a clean process that runs them."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +17,8 @@ from tests.support.strategies import Builder
 HARNESS = """\
 import importlib.util, json, sys
 from pathlib import Path
-sys.path += [{torch!r}] if {torch!r} else []
+TORCH = {torch!r}
+sys.path += [TORCH] if TORCH else []
 
 def load(path):
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -41,32 +43,31 @@ def values_of_flax(check, golden, folder):
     got = check.listed({{"outputs": outputs, "final_states": after}})
     return check.compare("flax values", got, golden, 1e-8)
 
-for folder in map(Path, sys.argv[1:]):
+def with_torch(passed, check, folder):
+    if not TORCH:
+        return not passed
+    check.FORMS.pop("flax")
+    return check.main(folder) or not passed
+
+for place, way in json.load(sys.stdin):
+    folder = Path(place)
     print("folder", folder.name)
     check = load(folder / "check.py")
     golden = json.loads((folder / "golden.json").read_text("utf-8"))
-    {what}
+    exec(way)
     print("status", int(status))
 loaded = {{"cells", "search", "workers", "tasks"}} & set(sys.modules)
 assert not loaded, loaded
 """
 
-FULL = "status = check.main(folder)"
-"""Every form, value and gradient: seconds a cell."""
-
 GRADIENTS = """\
 form = check.run_nnx(check.load(folder / "flax_cell.py"), golden, "float64", loop=True)
-    status = not check.compare("flax nnx cell", form, golden, 1e-8)
-    if sys.path[-1] == {torch!r}:
-        check.FORMS.pop("flax")
-        status = check.main(folder) or status"""
+passed = check.compare("flax nnx cell", form, golden, 1e-8)
+status = with_torch(passed, check, folder)
+"""
 """One Flax form and all of PyTorch, value and gradient."""
 
-VALUES = """\
-status = not values_of_flax(check, golden, folder)
-    if sys.path[-1] == {torch!r}:
-        check.FORMS.pop("flax")
-        status = check.main(folder) or status"""
+VALUES = "status = with_torch(values_of_flax(check, golden, folder), check, folder)"
 """The values of Flax and all of PyTorch."""
 
 
@@ -78,19 +79,21 @@ def write(folder: Path, cell: Cell, name: str) -> Path:
     return folder
 
 
-def run(folders: Sequence[Path], what: str) -> dict[str, list[str]]:
+def run(ways: Mapping[Path, str]) -> dict[str, list[str]]:
     """Runs folders in one process that cannot see this project's checkout.
+
+    Args:
+        ways: The code by which each is tried, in this order; it sets `status`.
 
     Returns:
         Folder's name to the lines that were printed; the last one is the status.
     """
     torch = importlib.util.find_spec("torch")
     place = str(Path(torch.origin).parents[1]) if torch and torch.origin else ""
-    code = HARNESS.format(torch=place, what=what.format(torch=place))
-    paths = [str(folder) for folder in folders]
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code, *paths],
-        cwd=folders[0],
+        [sys.executable, "-I", "-c", HARNESS.format(torch=place)],
+        input=json.dumps([(str(folder), way) for folder, way in ways.items()]),
+        cwd=next(iter(ways)),
         env=environment(),
         capture_output=True,
         text=True,

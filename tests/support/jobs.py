@@ -32,6 +32,13 @@ def scratch(lanes=1):
     return Evaluator(lanes=lanes, programs=1000, state_bytes=0)
 
 
+def keeping(lanes=1, **options):
+    """An evaluator that keeps states, of programs that `scratch` compiles."""
+    evaluator = Evaluator(lanes=lanes, **options)
+    evaluator._programs = scratch(lanes)._programs
+    return evaluator
+
+
 def settings_of_width(width):
     """Settings of one shape whose LSTM on `TINY` has that width."""
     parameters = 8 * width * (width + 1) + 13 * width + 20

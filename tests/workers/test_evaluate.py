@@ -19,6 +19,7 @@ from tests.support.jobs import (
     TINY,
     by_setting,
     job,
+    keeping,
     lone_runs,
     scratch,
     settings_of_width,
@@ -35,21 +36,19 @@ from workers import (
     Training,
     evaluate,
 )
-from workers.job.setting import OPTIMIZERS
 from workers.machine.clock import RunningClock
 from workers.training import evaluator as evaluators
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_the_loss_falls_and_memorization_is_learned(cell):
+def test_the_loss_falls_and_memorization_is_learned():
     task = dataclasses.replace(
         TINY, overrides=(*TINY.overrides[:3], ("train_tokens", 14_000))
     )
     setting = dataclasses.replace(SETTING, parameters=5_000)
     training = Training(schedule=Schedule("filter"))
-    learn = job(cell, setting, budget=1500, task=task, training=training)
+    learn = job("gru", setting, budget=1500, task=task, training=training)
     (result,) = evaluate(learn).results
     assert result.ended == "passed"
     assert result.best == max(point.metric for point in result.curve) >= 0.95
@@ -59,7 +58,7 @@ def test_the_loss_falls_and_memorization_is_learned(cell):
 
 
 def test_curve_points_are_whole_epochs_and_the_end_of_the_budget():
-    (result,) = evaluate(job(budget=30)).results
+    (result,) = scratch().evaluate(job(budget=30)).results
     assert [point.updates for point in result.curve] == [12, 24, 30]
     assert (result.status, result.ended, result.updates) == (Status.OK, BUDGET, 30)
     assert not result.over
@@ -72,36 +71,36 @@ def test_settings_in_company_have_the_bits_of_lone_runs(width):
     assert by_setting(together) == lone_runs(width)
 
 
-@pytest.mark.parametrize("width", [48, 128])
-def test_lanes_have_the_bits_of_lone_runs(width):
-    together = scratch(4).evaluate(job("lstm", *settings_of_width(width)))
-    assert by_setting(together) == lone_runs(width)
+def test_lanes_have_the_bits_of_lone_runs():
+    together = scratch(4).evaluate(job("lstm", *settings_of_width(48)))
+    assert by_setting(together) == lone_runs(48)
 
 
 def test_vectorized_lanes_agree_with_lone_runs():
     """As accelerators run them; on CPU their last bits depend on the lane."""
     evaluator = Evaluator(lanes=4, state_bytes=0)
     evaluator.vectorized = True
-    together = by_setting(evaluator.evaluate(job("lstm", *settings_of_width(48))))
-    for setting, lone in lone_runs(48).items():
-        assert together[setting].status is Status.OK
-        for ours, theirs in zip(together[setting].curve, lone.curve, strict=True):
+    rates = [dataclasses.replace(SETTING, rate=rate) for rate in (0.1, 0.3, 0.5)]
+    one = job("tanh", *rates, budget=12)
+    together, alone = evaluator.evaluate(one), scratch().evaluate(one)
+    for found, lone in zip(together.results, alone.results, strict=True):
+        assert found.status is Status.OK
+        for ours, theirs in zip(found.curve, lone.curve, strict=True):
             assert ours.valid_loss == pytest.approx(theirs.valid_loss, rel=1e-3)
 
 
 def test_more_settings_than_lanes_are_trained_in_turns():
-    rates = [dataclasses.replace(SETTING, rate=r) for r in (0.1, 0.2, 0.5, 1, 2)]
+    rates = [dataclasses.replace(SETTING, rate=r) for r in (0.1, 0.5, 2)]
     together = scratch(2).evaluate(job("tanh", *rates))
     for result in together.results:
         alone = scratch(2).evaluate(job("tanh", result.setting))
         assert alone.results == (result,)
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
-@pytest.mark.parametrize("width", [48, 128])
+@pytest.mark.parametrize(("width", "lanes"), [(128, 1), (48, 4)])
 def test_continued_training_has_the_bits_of_training_from_scratch(width, lanes):
     settings = settings_of_width(width)
-    evaluator = Evaluator(lanes=lanes)
+    evaluator = keeping(lanes)
     for budget in (7, 12, 20):  # within, at the end of, and beyond an epoch
         evaluator.evaluate(job("lstm", *settings[:2], budget=budget))
     continued = evaluator.evaluate(job("lstm", *settings, budget=30))
@@ -111,7 +110,7 @@ def test_continued_training_has_the_bits_of_training_from_scratch(width, lanes):
 
 
 def test_a_smaller_budget_after_a_larger_one_is_trained_from_scratch():
-    evaluator = Evaluator()
+    evaluator = keeping()
     large = evaluator.evaluate(job(budget=30))
     small = evaluator.evaluate(job(budget=10))
     assert small.results == scratch().evaluate(job(budget=10)).results
@@ -128,7 +127,7 @@ def test_continuing_trains_only_what_is_missing(monkeypatch):
         return train(self, state, data, start, stop, hyper)
 
     monkeypatch.setattr(Program, "train", counted)
-    evaluator = Evaluator()
+    evaluator = keeping()
     for budget in (10, 20, 20):
         evaluator.evaluate(job(budget=budget))
     assert spans == [(0, 10), (10, 12), (0, 8)]
@@ -137,7 +136,7 @@ def test_continuing_trains_only_what_is_missing(monkeypatch):
 def test_a_schedule_that_has_ended_is_not_trained_on():
     options = (("constant_epochs", 1), ("max_epochs", 2))
     training = Training(schedule=Schedule("treebank", options))
-    evaluator = Evaluator()
+    evaluator = keeping()
     first = evaluator.evaluate(job(budget=50, training=training))
     again = evaluator.evaluate(job(budget=500, training=training))
     assert again.results == first.results
@@ -150,7 +149,7 @@ def test_training_that_was_cut_short_by_its_deadline_can_be_repeated(
     lanes, monkeypatch
 ):
     """Its state, from an earlier job, is consumed by then."""
-    evaluator = Evaluator(lanes=lanes)
+    evaluator = keeping(lanes)
     evaluator.evaluate(job(budget=30, training=FIXED))
     times = itertools.chain([0.0], itertools.repeat(math.inf))
     monkeypatch.setattr(RunningClock, "read", lambda _: next(times))
@@ -171,8 +170,7 @@ def test_what_is_kept_changes_nothing_when_it_is_forgotten():
     assert again.results == scratch().evaluate(job(budget=20)).results
 
 
-@pytest.mark.parametrize("width", [48, 128])
-def test_another_process_gives_the_same_bits(width):
+def test_another_process_gives_the_same_bits():
     code = (
         "from workers import prepare; prepare(platforms='cpu');"
         "import sys; from workers import Job, evaluate;"
@@ -180,14 +178,14 @@ def test_another_process_gives_the_same_bits(width):
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        input=job("lstm", *settings_of_width(width)).to_json(),
+        input=job("lstm", *settings_of_width(128)).to_json(),
         capture_output=True,
         text=True,
         check=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": "5"},
     )
-    assert by_setting(Evaluation.from_json(done.stdout)) == lone_runs(width)
+    assert by_setting(Evaluation.from_json(done.stdout)) == lone_runs(128)
 
 
 def test_each_shape_is_compiled_once_and_only_once():
@@ -220,7 +218,7 @@ def test_the_rate_follows_the_schedule():
     assert (result.ended, result.updates) == ("last epoch", 36)
 
 
-@pytest.mark.parametrize("optimizer", [name for name in OPTIMIZERS if name != "sgd"])
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
 def test_other_optimizers_learn(optimizer):
     rate = 0.03 if optimizer == "momentum" else 0.003
     setting = dataclasses.replace(SETTING, rate=rate)
@@ -248,15 +246,15 @@ def test_the_test_split_is_scored_at_the_best_validation():
     assert evaluator.evaluate(frames(8 * best - 8)).results[0].test != result.test
     lanes = scratch(2).evaluate(frames(100))
     assert lanes.results[0].test == pytest.approx(result.test, rel=1e-3)
-    keeping = Evaluator()
-    keeping.evaluate(frames(8 * best + 3))
-    assert keeping.evaluate(frames(100)).results == (result,)
+    going_on = keeping()
+    going_on.evaluate(frames(8 * best + 3))
+    assert going_on.evaluate(frames(100)).results == (result,)
 
 
 def test_dropout_has_the_same_bits_twice_and_when_continued():
     setting = dataclasses.replace(SETTING, dropout=0.5, num_layers=2)
-    one = evaluate(job("tanh", setting))
-    evaluator = Evaluator()
+    one = scratch().evaluate(job("tanh", setting))
+    evaluator = keeping()
     evaluator.evaluate(job("tanh", setting, budget=7))
     assert evaluator.evaluate(job("tanh", setting)).results == one.results
 
@@ -326,7 +324,7 @@ def test_the_deadline_ends_what_is_unfinished_as_timeout():
 
 
 def test_a_timeout_leaves_nothing_behind_that_a_later_job_would_use():
-    evaluator = Evaluator()
+    evaluator = keeping()
     evaluator.evaluate(job(), deadline_s=0.0)
     assert evaluator.evaluate(job()).results == scratch().evaluate(job()).results
 
@@ -385,7 +383,8 @@ def test_every_status_is_reached():
     }
     assert set(jobs) == set(Status)
     for status, one in jobs.items():
-        (result,) = scratch().evaluate(one, deadline_s=5.0).results
+        deadline_s = 0.5 if status is Status.TIMEOUT else math.inf
+        (result,) = scratch().evaluate(one, deadline_s=deadline_s).results
         assert result.status is status, result
 
 
@@ -398,7 +397,7 @@ def test_a_budget_that_no_width_fits_is_a_failure_with_its_cause():
 
 def test_a_failure_that_is_not_the_cells_is_an_error_with_its_cause(monkeypatch):
     """The environment mended, the same evaluator carries the job out."""
-    evaluator, one = Evaluator(), job(budget=2)
+    evaluator, one = keeping(), job(budget=2)
 
     def breaks(*_, **__):
         raise AssertionError("no such\n device")
@@ -436,7 +435,7 @@ def test_a_cell_that_alone_makes_the_compiler_fail_is_to_blame(monkeypatch):
 
 
 def test_what_fails_but_once_leaves_no_trace(monkeypatch):
-    right = evaluate(job(budget=2)).results
+    right = scratch().evaluate(job(budget=2)).results
     breaking(monkeypatch, 1)
     assert evaluate(job(budget=2)).results == right
 
@@ -478,11 +477,11 @@ def memory():
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, maps
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("cells", "clear_after"), [(24, 4)])
+@pytest.mark.parametrize(("cells", "clear_after"), [(12, 2)])
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_memory_stays_flat_over_many_distinct_cells(cells, clear_after, monkeypatch):
-    monkeypatch.setattr("workers.training.evaluator.CLEAR_AFTER", clear_after)
+    monkeypatch.setattr(evaluators, "CLEAR_AFTER", clear_after)
+    monkeypatch.setattr(evaluators, "COMPILER_OPTIONS", {"cpu": {}})  # quickly
     setting = dataclasses.replace(SETTING, parameters=600)
     evaluator, seen = Evaluator(programs=2), []
     for index in range(cells):
@@ -492,5 +491,5 @@ def test_memory_stays_flat_over_many_distinct_cells(cells, clear_after, monkeypa
         if index % (2 * clear_after) == 2 * clear_after - 1:
             seen.append(memory())
     megabytes, maps = zip(*seen, strict=True)
-    assert megabytes[-1] - megabytes[0] < 20
-    assert maps[-1] - maps[0] < 60
+    assert megabytes[-1] - megabytes[0] < 10
+    assert maps[-1] - maps[0] < 30

@@ -1,5 +1,7 @@
 """The charts of a report, as Vega-Lite specifications over datasets they share."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from search.output.leaderboard import WIDTH
@@ -44,13 +46,13 @@ def charts(report: Report) -> dict[str, Spec]:
     """
     specs: dict[str, Spec] = {}
     if report.cells:
-        specs["chart-fitness"] = _spec(_fitness(report.terms.parity))
+        specs["chart-fitness"] = _spec(_fitness, report.terms.parity)
         for size, field in (("parameters", "weights"), ("flops", "flops")):
-            specs[f"chart-{size}"] = _spec(_sizes(size, field))
+            specs[f"chart-{size}"] = _spec(_sizes, size, field)
     if report.lineages:
-        specs["chart-descent"] = _spec(_descent_chart())
+        specs["chart-descent"] = _spec(_descent_chart)
     for number, group in enumerate(grouped(report.boxes)):
-        specs[f"chart-box{number}"] = _spec(_box(f"box{number}", group[0].field))
+        specs[f"chart-box{number}"] = _spec(_box, f"box{number}", group[0].field)
     return specs
 
 
@@ -220,9 +222,13 @@ def _zooming(chart: "alt.Chart") -> "alt.Chart":
     return chart.properties(name="dots").add_params(zoom)
 
 
-def _spec(chart: "alt.LayerChart") -> Spec:
-    """Plain values, the same each time, and without an address."""
-    spec: Spec = chart.to_dict()
+@cache
+def _spec(draw: Callable[..., "alt.LayerChart"], *of: Any) -> Spec:
+    """A chart as plain values, the same each time, and without an address.
+
+    It is drawn once: that takes longer than all else of a page, which is renewed often.
+    """
+    spec: Spec = draw(*of).to_dict()
     spec.pop("$schema", None)
     spec.pop("config", None)
     return spec

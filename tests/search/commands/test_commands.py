@@ -20,15 +20,15 @@ import pytest
 from rich.console import Console
 
 from cells import digest, parse
-from search.commands import top
+from search.commands import probes, top
 from search.commands.cli import main
 from search.commands.status import node_rows
 from search.loop import pools
 from search.output import watching
 from search.output.screens import Plain, Render
+from tests.support import searches
 from tests.support.fake_search import Fake, history, make_pool, query
 from tests.support.searches import (
-    command,
     finish,
     refused,
     shown,
@@ -37,6 +37,7 @@ from tests.support.searches import (
     wait_for,
 )
 from workers import PoolNode, Setting
+from workers.training import evaluator
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of 40 candidates with a reference; not to be changed."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     words = ("--preset", "tiny", "--set", 'references=["mut1"]')
-    command("run", *words, "--candidates", 40, "--out", folder)
+    searches.here("run", *words, "--candidates", 40, "--out", folder)
     return folder
 
 
@@ -129,12 +130,10 @@ def test_top_prints_texts_that_are_cells(whole: Path) -> None:
 
 
 def test_run_prints_the_table_that_top_prints(whole: Path) -> None:
-    out = command("resume", whole, "--json")
-    assert json.loads(out)[:10] == rows_of(whole)
-    assert (
-        shown("top", whole).splitlines()[:12]
-        == (command("resume", whole).splitlines()[:12])
-    )
+    rows, _ = searches.here("resume", whole, "--json")
+    assert json.loads(rows)[:10] == rows_of(whole)
+    out, _ = searches.here("resume", whole)
+    assert shown("top", whole).splitlines()[:12] == out.splitlines()[:12]
 
 
 def test_status_counts_what_is_stored(whole: Path) -> None:
@@ -164,7 +163,7 @@ def test_status_counts_what_is_stored(whole: Path) -> None:
     assert facts["faults"] == 0
 
 
-def test_status_reads_well(whole: Path, tmp_path: Path) -> None:
+def test_status_reads_well(whole: Path) -> None:
     lines = dict(line.split(maxsplit=1) for line in shown("status", whole).splitlines())
     assert lines["run"] == f"{whole} (preset tiny, seed 0)"
     assert lines["state"].startswith("not running, all candidates done, last result")
@@ -173,19 +172,10 @@ def test_status_reads_well(whole: Path, tmp_path: Path) -> None:
     assert "DIVERGED" in lines["failures"]
     assert lines["causes"].endswith(" the cell's own")
     assert lines["work"].endswith("33% of it compiling")
-    process = start(
-        *("run", "--preset", "tiny", "--out", tmp_path), fake=Fake(sleep_s=0.01)
-    )
-    wait_for(tmp_path, 20, process)
-    process.kill()
-    process.communicate()
-    text = shown("status", tmp_path)
-    assert "state       not running, last result" in text
-    assert "of 24" in text
 
 
-def test_status_shows_workers_by_node_or_when_they_were_last_seen(
-    whole: Path, tmp_path: Path
+def test_status_shows_workers_by_node_and_when_they_were_last_seen(
+    whole: Path,
 ) -> None:
     workers = json.loads(shown("status", whole, "--json"))["machine"]["workers"]
     [node] = workers["nodes"]
@@ -193,6 +183,9 @@ def test_status_shows_workers_by_node_or_when_they_were_last_seen(
     assert 0 <= workers["seen_s"] < 3600
     [line] = [row for row in shown("status", whole).splitlines() if row[:4] == "node"]
     assert line.startswith("node        fake: 1 worker; last seen ")
+
+
+def test_status_of_a_run_that_goes_on_and_once_it_was_killed(tmp_path: Path) -> None:
     process = start(
         *("run", "--preset", "tiny", "--out", tmp_path), fake=Fake(sleep_s=0.3)
     )
@@ -200,6 +193,9 @@ def test_status_shows_workers_by_node_or_when_they_were_last_seen(
     assert "node        fake: 1 worker, 1 busy\n" in shown("status", tmp_path)
     process.kill()
     process.communicate()
+    text = shown("status", tmp_path)
+    assert "state       not running, last result" in text
+    assert "of 24" in text
 
 
 def test_status_of_workers_has_what_was_lost_and_who_is_gone() -> None:
@@ -358,13 +354,18 @@ def test_a_dry_run_of_rules_that_leave_few_mutants_ends(
     assert "speed" in capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_a_dry_run_with_training(tmp_path: Path) -> None:
-    words = ("--set", 'tasks=["xml"]', "--set", "plans.xml.budget=300")
-    words += ("--set", "filter.budget=30", "--workers", "inline")
-    out = command(
-        *("run", "--preset", "tiny", "--dry-run", *words), fake=None, cwd=tmp_path
-    )
+def test_a_dry_run_with_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(probes, "PROBES", 3)
+    monkeypatch.setattr(evaluator, "COMPILER_OPTIONS", {"cpu": {}})  # quickly
+    words = ["seeds=['tanh']", "baseline=tanh", "tasks=['xml']"]
+    words += ["plans.xml.budget=300", "filter.budget=30"]
+    options = [option for word in words for option in ("--set", word)]
+    line = ["run", "--preset", "tiny", "--dry-run", "--workers", "inline", *options]
+    assert main(line) == 0
+    out = capsys.readouterr().out
     assert "speed " in out
     assert "24 candidates in 0." in out
     assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import sys
 import types
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from search.procedure.population import Member
 from search.store.database import RUN_FILE
 from search.store.opening import FORMAT
 from tests.support.browser import BROWSER, browser
+from tests.support.browser import Page as BrowserPage
 from tests.support.fake_search import Fake, query
 from tests.support.sealed import reseal
 from tests.support.searches import (
@@ -49,6 +51,7 @@ HOSTILE = (
     "</script><script>document.title='run'</script><img src=x onerror=alert(1)>"
     "{{7*7}}\"'`--><!--\u2028${9*9}"
 )
+Opened = Callable[[Path], BrowserPage]
 VOID = {"meta", "img", "br", "link", "input"}
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30"><g id="a"/></svg>'
 
@@ -119,12 +122,14 @@ class Page(HTMLParser):
         return found
 
 
-@pytest.fixture(autouse=True)
-def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def drawn() -> Iterator[None]:
     """Pictures that take no time."""
     stub = types.ModuleType("cells.picture.drawing")
     stub.draw_svg = lambda cell, name: SVG  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "cells.picture.drawing", stub)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "cells.picture.drawing", stub)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +138,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "run"
     here("run", *DEMO, "--candidates", 40, "--out", folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def text(drawn: None, whole: Path) -> str:
+    """Its page."""
+    return report(whole)
 
 
 @pytest.fixture
@@ -172,8 +183,7 @@ def check_closed(text: str) -> Page:
     return page
 
 
-def test_a_page_has_all_sections_and_loads_nothing(whole: Path) -> None:
-    text = report(whole)
+def test_a_page_has_all_sections_and_loads_nothing(text: str) -> None:
     page = check_closed(text)
     assert [v["id"] for tag, v in page.tags if tag == "section"] == list(SECTIONS)
     charts = {v["id"] for tag, v in page.tags if v.get("class") == "chart"}
@@ -185,13 +195,19 @@ def test_a_page_has_all_sections_and_loads_nothing(whole: Path) -> None:
     assert len(text.encode()) < 1_500_000
 
 
-def test_a_page_of_the_same_run_is_the_same(whole: Path) -> None:
-    assert report(whole) == report(whole)
+def test_a_page_of_the_same_run_is_the_same(whole: Path, text: str) -> None:
+    assert report(whole) == text
 
 
-def test_the_table_is_that_of_top(whole: Path) -> None:
+@pytest.fixture(scope="module")
+def four(drawn: None, whole: Path) -> str:
+    """The page with pictures of four cells."""
+    return report(whole, "-k", 4)
+
+
+def test_the_table_is_that_of_top(whole: Path, four: str) -> None:
     rows = json.loads(shown("top", whole, "--json", "-k", 1000))
-    page = Page(report(whole, "-k", 3))
+    page = Page(four)
     found = [row for row in page.rows if row]
     named = len(found) - len(rows)
     assert named == len({"lstm", "gru", "mut1"} - {row["name"] for row in rows})
@@ -208,12 +224,12 @@ def test_the_table_is_that_of_top(whole: Path) -> None:
         assert cells[7] == f"{row['parameters']:,}"
         assert cells[9] == str(row["depth"])
     pictures = [v for tag, v in page.tags if tag == "img"]
-    assert [v["alt"] for v in pictures] == [f"picture of {r['name']}" for r in rows[:3]]
+    assert [v["alt"] for v in pictures] == [f"picture of {r['name']}" for r in rows[:4]]
 
 
-def test_the_charts_show_the_cells_of_top(whole: Path) -> None:
+def test_the_charts_show_the_cells_of_top(whole: Path, text: str) -> None:
     rows = json.loads(shown("top", whole, "--json", "-k", 1000))
-    data = Page(report(whole)).data["data"]
+    data = Page(text).data["data"]
     cells = data["cells"]
     ranks = {rank: i for i, rank in enumerate(cells["rank"])}
     for row in rows:
@@ -231,11 +247,11 @@ def test_the_charts_show_the_cells_of_top(whole: Path) -> None:
     assert data["lines"]["name"] == ["lstm", "gru", "mut1"]
 
 
-def test_the_counts_are_those_of_status(whole: Path) -> None:
+def test_the_counts_are_those_of_status(whole: Path, text: str) -> None:
     facts = json.loads(shown("status", whole, "--json"))
-    page = Page(report(whole))
-    text = re.sub(r"\s+", " ", page.texts["funnel"])
-    funnel = re.sub(r"(?<=[a-z])(?=\d)", " ", text)
+    page = Page(text)
+    words = re.sub(r"\s+", " ", page.texts["funnel"])
+    funnel = re.sub(r"(?<=[a-z])(?=\d)", " ", words)
     drawn = facts["decisions"]["propose"] + facts["decisions"].get("again", 0)
     assert f"mutants drawn {drawn + sum(facts['rejects'].values())} " in f"{funnel} "
     assert f"new cells {facts['candidates']['proposed']}" in funnel
@@ -273,19 +289,19 @@ def test_the_funnel_narrows_and_its_seconds_are_those_of_status(whole: Path) -> 
     assert [one.task for one in told.work if one.filter] == ["memorization"]
 
 
-def test_workers_are_those_of_status(whole: Path) -> None:
+def test_workers_are_those_of_status(whole: Path, text: str) -> None:
     (node,) = json.loads(shown("status", whole, "--json"))["machine"]["workers"][
         "nodes"
     ]
     line = f"Workers when last heard of: {len(node['pids'])} on {node['machine']}."
-    assert line in Page(report(whole)).texts["time"]
+    assert line in Page(text).texts["time"]
 
 
-def test_hyperparameters_are_those_of_the_trainings(whole: Path) -> None:
-    page = Page(report(whole))
+def test_hyperparameters_are_those_of_the_trainings(whole: Path, text: str) -> None:
+    page = Page(text)
     charts, data = page.data["charts"], page.data["data"]
-    text = page.texts["settings"]
-    assert text.index("arithmetic: accuracy") < text.index("xml: accuracy")
+    words = page.texts["settings"]
+    assert words.index("arithmetic: accuracy") < words.index("xml: accuracy")
     columns = data["box0"]
     title = charts["chart-box0"]["layer"][0]["encoding"]["x"]["title"]
     for place, value in enumerate(columns["value"]):
@@ -301,13 +317,13 @@ def test_hyperparameters_are_those_of_the_trainings(whole: Path) -> None:
         assert columns["low"][place] == pytest.approx(worked[0], rel=1e-4)
 
 
-def test_lineages_go_back_to_seeds_step_by_step(whole: Path) -> None:
+def test_lineages_go_back_to_seeds_step_by_step(whole: Path, four: str) -> None:
     born = {
         digest.lower(): parent
         for digest, parent in query(whole, "SELECT digest, parent FROM candidates")
     }
     rows = json.loads(shown("top", whole, "--json", "-k", 1000))
-    page = Page(report(whole, "-k", 4))
+    page = Page(four)
     descent = page.data["data"]["descent"]
     places = {name: i for i, name in enumerate(descent["name"])}
     known = {row["digest"]: row for row in rows}
@@ -398,16 +414,23 @@ def spoil(folder: Path) -> None:
     file.close()
 
 
-def test_hostile_text_is_shown_and_never_run(whole: Path, copy: Path) -> None:
-    spoil(copy)
-    text = report(copy)
-    page = check_closed(text)
-    assert HOSTILE not in text
+@pytest.fixture(scope="module")
+def hostile(drawn: None, whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of such a run."""
+    run = Path(shutil.copytree(whole, tmp_path_factory.mktemp("hostile") / "run"))
+    spoil(run)
+    report(run)
+    return run.parent / "page.html"
+
+
+def test_hostile_text_is_shown_and_never_run(text: str, hostile: Path) -> None:
+    page = check_closed(hostile.read_text())
+    assert HOSTILE not in hostile.read_text()
     assert "49" not in page.texts["table"].split()
     for section in ("table", "time", "reproduce"):
         assert HOSTILE in page.texts[section]
     assert HOSTILE in page.data["data"]["lines"]["name"]
-    clean = Page(report(whole)).data  # Vega makes expressions of what is in charts
+    clean = Page(text).data  # Vega makes expressions of what is in charts
     assert page.data["charts"] == clean["charts"]
 
 
@@ -420,6 +443,7 @@ def test_a_run_that_goes_on_and_one_that_was_killed(tmp_path: Path) -> None:
         "run", *DEMO, "--candidates", 60, "--out", folder, fake=Fake(sleep_s=0.1)
     )
     wait_for(folder, 30, process)
+    os.kill(process.pid, signal.SIGSTOP)  # so that it goes on however long this takes
     page = check_closed(report(folder))
     assert page.texts[""].count("running: ")
     os.kill(process.pid, signal.SIGKILL)
@@ -539,68 +563,75 @@ TOOLTIP = """(tip => tip && tip.classList.contains("visible") ? tip.innerText : 
     document.getElementById("vg-tooltip-element"))"""
 
 
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """One browser for all pages, which opens them with nothing noticed yet."""
+    with browser(tmp_path_factory.mktemp("browser")) as page:
+
+        def opens(path: Path) -> BrowserPage:
+            page.problems.clear()
+            page.requests.clear()
+            page.open(path)
+            return page
+
+        yield opens
+
+
 @needs_browser
 def test_a_browser_draws_sorts_and_runs_nothing_else(
-    copy: Path, tmp_path: Path
+    whole: Path, text: str, tmp_path: Path, opened: Opened
 ) -> None:
-    rows = json.loads(shown("top", copy, "--json", "-k", 1000))
-    report(copy)
-    with browser(tmp_path / "profile") as page:
-        page.open(tmp_path / "page.html")
-        assert page.value("document.body.dataset.charts") == "drawn"
-        drawn = "document.querySelectorAll('.chart .marks').length"
-        assert page.value(drawn) == page.value(
-            "document.querySelectorAll('.chart').length"
+    rows = json.loads(shown("top", whole, "--json", "-k", 1000))
+    (tmp_path / "page.html").write_text(text)
+    page = opened(tmp_path / "page.html")
+    assert page.value("document.body.dataset.charts") == "drawn"
+    marks = "document.querySelectorAll('.chart .marks').length"
+    assert page.value(marks) == page.value("document.querySelectorAll('.chart').length")
+    ranked = [row["name"] for row in rows]
+    assert json.loads(page.value(NAMES))[: len(ranked)] == ranked
+    for title, field in (("weights", "parameters"), ("nodes", "nodes")):
+        button = (
+            "[...document.querySelectorAll('th button')]"
+            f".find(one => one.textContent === '{title}').click()"
         )
-        ranked = [row["name"] for row in rows]
-        assert json.loads(page.value(NAMES))[: len(ranked)] == ranked
-        for title, field in (("weights", "parameters"), ("nodes", "nodes")):
-            button = (
-                "[...document.querySelectorAll('th button')]"
-                f".find(one => one.textContent === '{title}').click()"
-            )
-            for sign in (-1, 1):
-                page.value(button)
-                sizes = {row["name"]: row[field] for row in rows}
-                found = [n for n in json.loads(page.value(NAMES)) if n in sizes]
-                order = [sign * sizes[name] for name in found]
-                assert order == sorted(order)
-        page.value("document.querySelector('button.fold').click()")
-        assert page.value("document.querySelectorAll('.picture img').length") == 1
-        assert page.value("document.querySelectorAll('.more:not([hidden])').length")
-        assert {"lstm", "gru", "mut1"} <= _tooltips(page)
-        assert page.problems == []
-        assert all(r.startswith(("file:", "data:")) for r in page.requests)
+        for sign in (-1, 1):
+            page.value(button)
+            sizes = {row["name"]: row[field] for row in rows}
+            found = [n for n in json.loads(page.value(NAMES)) if n in sizes]
+            order = [sign * sizes[name] for name in found]
+            assert order == sorted(order)
+    page.value("document.querySelector('button.fold').click()")
+    assert page.value("document.querySelectorAll('.picture img').length") == 1
+    assert page.value("document.querySelectorAll('.more:not([hidden])').length")
+    assert _says(page, {"lstm", "gru", "mut1"})
+    assert page.problems == []
+    assert all(r.startswith(("file:", "data:")) for r in page.requests)
 
 
 @needs_browser
-def test_a_browser_runs_no_script_of_a_run(copy: Path, tmp_path: Path) -> None:
-    spoil(copy)
-    report(copy)
-    with browser(tmp_path / "profile") as page:
-        page.open(tmp_path / "page.html")
-        assert page.value("document.body.dataset.charts") == "drawn"
-        assert page.value("document.title") == "run - cellsearch report"
-        shown_as = " ".join(HOSTILE.split("\u2028"))
-        assert shown_as in {" ".join(one.split("\u2028")) for one in _tooltips(page)}
-        assert page.problems == []
-        assert (
-            page.value("document.querySelectorAll('img:not([src^=data])').length") == 0
-        )
+def test_a_browser_runs_no_script_of_a_run(hostile: Path, opened: Opened) -> None:
+    page = opened(hostile)
+    assert page.value("document.body.dataset.charts") == "drawn"
+    assert page.value("document.title") == "run - cellsearch report"
+    assert _says(page, {" ".join(HOSTILE.split("\u2028"))})
+    assert page.problems == []
+    assert page.value("document.querySelectorAll('img:not([src^=data])').length") == 0
 
 
-def _tooltips(page: Any) -> set[str]:
-    """Names in the tooltips that the mouse finds on its way down the first chart."""
+def _says(page: BrowserPage, names: set[str]) -> bool:
+    """Whether the mouse finds them, going down the first chart, in its tooltips."""
     box = "document.querySelector('#chart-fitness').getBoundingClientRect()"
     page.value("document.querySelector('#chart-fitness').scrollIntoView()")
     left, top = page.value(f"{box}.x"), page.value(f"{box}.y")
-    found = set()
+    found = set[str]()
     for down in range(30, 370):
         page.mouse("Moved", left + 500, top + down)
         words = page.value(TOOLTIP).split("\n")
         if words[0].startswith("name"):
-            found.add(str(words[1].strip()))
-    return found
+            found.add(" ".join(str(words[1].strip()).split("\u2028")))
+            if names <= found:
+                return True
+    return False
 
 
 def test_the_real_pictures_are_images_of_their_own(
