@@ -58,6 +58,12 @@ settings.register_profile(
 settings.load_profile("cellsearch")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: none is to go on alone in the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 LARGE_BYTES = 700 << 20
 """Of a test process: above it, what was compiled is given back after a test."""
 

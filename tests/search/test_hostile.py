@@ -1,4 +1,4 @@
-"""Some 130 damaged and hostile run folders: every command shows it or says one line."""
+"""Some 200 damaged and hostile run folders: every command shows it or says one line."""
 
 import contextlib
 import hashlib
@@ -39,7 +39,7 @@ COMMANDS = (
     ("report", "RUN", "--out", "OUT/page.html", "-k", "1"),
     ("export", "RUN", "--out", "OUT/export", "-k", "1"),
 )
-FLIPS = 24
+FLIPS = 40
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +151,8 @@ def by_sql(*statements: tuple[str, tuple[Any, ...]]) -> Callable[[Path], None]:
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_any_value_in_any_column(small: Path, attempt: Any, kind: str) -> None:
-    """Every column gets one of the values."""
     every = list(enumerate(columns(small / RUN_FILE)))
-    for number, (table, column) in every[list(VALUES).index(kind) :: len(VALUES)]:
+    for number, (table, column) in every[list(VALUES).index(kind) % 3 :: 3]:
         sql = f'UPDATE OR IGNORE {table} SET "{column}" = ?'
         attempt(f"{table}.{column} {kind}", by_sql((sql, (VALUES[kind],))), number)
 
@@ -165,7 +164,7 @@ def test_any_value_of_metadata(small: Path, attempt: Any) -> None:
     for key in [*keys, "finals", "workers", "mixed", "numerics", "reuse"]:
         for value in ("7", '"evil:evil"', "null", "{}", "[]", "[[1]]", "1e999", DEEP):
             number += 1
-            if number % 5:
+            if number % 3:
                 continue
             sql = "INSERT OR REPLACE INTO metadata VALUES (?, ?)"
             attempt(f"{key} = {value[:9]}", by_sql((sql, (key, value))), number)
@@ -226,7 +225,7 @@ def test_a_strangers_configuration(small: Path, attempt: Any) -> None:
     for key in config:
         for value in (7, "evil:evil", None, {}, [], [[1]], {"name": 1}, float("nan")):
             number += 1
-            if number % 5:
+            if number % 3:
                 continue
             changed = json.dumps({**config, key: value})
             attempt(f"{key} = {value}", by_sql((sql, (changed,))), number)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from search.checks import CHECKS, Finding, Severity, diagnose, facts, processes
+from search.checks.numbers import CHANGING
 from search.checks.processes import ProcessError
 from search.commands import doctor
 from search.commands.cli import main
@@ -77,7 +78,7 @@ class Machine:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    for name in ("JAX_ENABLE_X64", "XLA_FLAGS", "CELLSEARCH_DATA"):
+    for name in (*CHANGING, "CELLSEARCH_DATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("search.checks.software.DATA_SETS", {})
     return Machine(monkeypatch)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -53,9 +54,13 @@ def resume(*arguments: object) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A search in one process, without Ray, that nothing has disturbed."""
+    """A search in one process, without Ray, that nothing has disturbed.
+
+    It compiles by itself what the others take from the programs of these tests.
+    """
     folder = tmp_path_factory.mktemp("whole") / "run"
-    finish(run("--workers", "inline", "--out", folder))
+    with mock.patch.dict(os.environ, {"JAX_ENABLE_COMPILATION_CACHE": "false"}):
+        finish(run("--workers", "inline", "--out", folder))
     return folder
 
 
