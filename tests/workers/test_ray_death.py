@@ -14,6 +14,11 @@ from workers.pools import ray_running
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch):
+    monkeypatch.setattr("workers.pools.crew.LOOK_S", 1.0)
+
+
 NAP = "tests.support.bad_ops:napping"
 
 
