@@ -26,9 +26,8 @@ from search.errors import UserError, at_least
 from search.loop.pools import Workers
 from search.loop.sources import read_cells
 from search.procedure.reader import make_config
-from workers import INLINE, PoolOptions, model_width
+from workers import BLOCKS, INLINE, PoolOptions, model_width
 
-BLOCKS: Final = ("plain", "residual")
 PRESET: Final = "quick"
 
 

@@ -35,7 +35,7 @@ from typing import Any, Final
 
 from benchmarks.children import Children
 from benchmarks.crossover import Crossing
-from benchmarks.nasbench import FILE, NasBench
+from benchmarks.nasbench import NasBench
 from benchmarks.paired_world import Landscape, PairedWorld, Pieces, Planted
 from benchmarks.rules_report import PAPER, RANDOM, Outcome, read, report
 from benchmarks.simulation import play
@@ -161,7 +161,7 @@ def main() -> None:
         default=PAPER,
         help="the rule that the others are compared with",
     )
-    add("--nasbench", type=Path, default=FILE, help="the published cells")
+    add("--nasbench", type=Path, help="the published cells; without them no such world")
     add("--out", type=Path, help="a line a search; those it has are not repeated")
     options = parser.parse_args()
     begun, outcomes = process_time(), read(options.out)
@@ -182,13 +182,18 @@ def main() -> None:
     print(f"\n{len(outcomes)} searches, {process_time() - begun:,.0f} CPU seconds")
 
 
-def _landscapes(names: Sequence[str], nasbench: Path) -> list[Landscape]:
+def _landscapes(names: Sequence[str], nasbench: Path | None) -> list[Landscape]:
     """Those of these names; that of published cells where they are and tell others."""
     found = [landscape for landscape in LANDSCAPES if landscape.name in names]
     if NasBench.name not in names:
         return found
-    if not nasbench.exists():
-        print(f"{NasBench.name}: left out, since there is no {nasbench}")
+    if nasbench is None or not nasbench.exists():
+        missing = (
+            "it needs --nasbench FILE"
+            if nasbench is None
+            else f"since there is no {nasbench}"
+        )
+        print(f"{NasBench.name}: left out, {missing}")
         return found
     landscape = NasBench(nasbench)
     told = landscape.prediction()

@@ -1,6 +1,6 @@
 """A world of recurrent cells by those of NAS-Bench-NLP: a cell is as good as its like.
 
-    python -m benchmarks.nasbench [FILE]
+    python -m benchmarks.nasbench FILE
 
 FILE has a line a cell, as JSON: its text and the test loss that was published for it
 (Klyuchnikov et al. 2020). It is no part of the project, which does without it. Cells
@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 from benchmarks.paired_world import OF_TASK, SPREADS, Worths, normal
 from cells import Cell, StateClass, canonical, parse, recurrent_linears, state_class
 from search.procedure.population import Member
-
-FILE: Final = Path(__file__).parents[2] / "shared" / "data" / "nasbench_nlp.jsonl"
 
 NEAREST: Final = 10
 """Cells whose mean is taken."""
@@ -71,7 +69,7 @@ class NasBench:
     name = "nasbench"
     seeds = ("gru", "lstm")
 
-    def __init__(self, path: Path = FILE) -> None:
+    def __init__(self, path: Path) -> None:
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         known = [row for row in rows if row["ptb_test_loss"] is not None]
         counted = [counts(canonical(parse(row["cell"]))) for row in known]
@@ -148,7 +146,7 @@ def counts(cell: Cell) -> tuple[int, ...]:
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description="How well like cells tell a loss.")
-    parser.add_argument("file", type=Path, nargs="?", default=FILE)
+    parser.add_argument("file", type=Path)
     print(NasBench(parser.parse_args().file).prediction().text)
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from search.commands.common_runs import BARE, add_common_runs, common_runs, told
+from search.commands.common_runs import add_common_runs, common_runs, told
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.contest.calibration import calibrate, panel_document
@@ -16,6 +16,7 @@ from search.errors import UserError
 from search.loop.pools import Workers
 from search.loop.sources import read_cells
 from search.output.tables import print_calibration
+from workers import PLAIN
 
 CELLS: Final = (
     "gru",
@@ -95,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
 
     print("\n# the cheapest panel, to begin a configuration with:")
     document = panel_document(objective, found.cheapest)
-    if options.block != BARE:  # what was calibrated, and not the paper's model
+    if options.block != PLAIN.block:  # what was calibrated, and not the paper's model
         document["training"] = {"block": options.block}
     print(tomli_w.dumps(document))
     return 0

@@ -14,8 +14,6 @@ from workers import BLOCKS, PLAIN
 STEP: Final = 20
 """Trainings between two notes of how far they are."""
 
-BARE: Final = PLAIN.block
-
 
 def add_common_runs(parser: argparse.ArgumentParser, *, seeds: int) -> None:
     """Declares which runs all cells are given.
@@ -38,8 +36,10 @@ def add_common_runs(parser: argparse.ArgumentParser, *, seeds: int) -> None:
     add_block(parser)
 
 
-def add_block(parser: argparse.ArgumentParser, default: str | None = BARE) -> None:
-    """Declares what stands around the cell in each layer; BARE unless it is named.
+def add_block(
+    parser: argparse.ArgumentParser, default: str | None = PLAIN.block
+) -> None:
+    """Declares what stands around the cell in each layer.
 
     Args:
         parser: Of a command.
@@ -49,7 +49,8 @@ def add_block(parser: argparse.ArgumentParser, default: str | None = BARE) -> No
         "--block",
         default=default,
         metavar="NAME",
-        help=f"what stands around the cell in each layer: {', '.join(BLOCKS)} ({BARE})",
+        help=f"what stands around the cell in each layer: {', '.join(BLOCKS)} "
+        f"({PLAIN.block})",
     )
 
 

@@ -31,7 +31,7 @@ class Procedure:
 
     Args:
         config: What is searched, and how.
-        proposals: What draws its moves; `benchmarks.crossover` has others.
+        proposals: What draws its moves; simulations have others.
 
     Attributes:
         config: What is searched, and how.

@@ -1,8 +1,7 @@
 """A traced function computed by NumPy, primitive by primitive: nothing is compiled.
 
-What JAX makes of a function (its derivatives, `custom_vjp` rules, scans) is in its
-trace. Where a program runs once, or each of its primitives in shapes of its own, to
-compile takes most of the time.
+What JAX makes of a function, derivatives and all, is in its trace. Where a program runs
+once, or each of its primitives in shapes of its own, to compile takes most of the time.
 """
 
 import itertools
@@ -29,7 +28,8 @@ def in_numpy(function: Callable[..., Any], *args: Any) -> Any:
 
 def by_numpy(function: Callable[..., Any], *args: Any) -> Callable[..., Any]:
     """The function, traced once: for several calls with arguments of one shape."""
-    traced, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+    with jax.disable_jit():  # loops are traced step by step
+        traced, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
     structure = jax.tree.structure(shapes)
 
     def run(*args: Any) -> Any:
@@ -59,8 +59,6 @@ def _run(traced: ClosedJaxpr, args: Sequence[Array]) -> list[Array]:
 
 def _results(equation: Any, args: list[Array]) -> list[Array]:
     name, params = equation.primitive.name, equation.params
-    if name == "scan":
-        return _scan(args, **params)
     if name in FUNCTIONS:
         found = FUNCTIONS[name](*args, **params)
         return found if isinstance(found, list) else [np.asarray(found)]
@@ -71,28 +69,6 @@ def _results(equation: Any, args: list[Array]) -> list[Array]:
     bound = equation.primitive.bind(*map(jax.numpy.asarray, args), **params)
     several = equation.primitive.multiple_results
     return [np.asarray(one) for one in (bound if several else [bound])]
-
-
-def _scan(
-    args: list[Array],
-    *,
-    jaxpr: ClosedJaxpr,
-    length: int,
-    reverse: bool,
-    num_consts: int,
-    num_carry: int,
-    **_: Any,
-) -> list[Array]:
-    consts, rest = args[:num_consts], args[num_consts:]
-    carry, sequences = rest[:num_carry], rest[num_carry:]
-    rows: list[list[Array]] = [[] for _ in jaxpr.out_avals[num_carry:]]
-    for step in reversed(range(length)) if reverse else range(length):
-        now = [np.asarray(sequence[step]) for sequence in sequences]
-        found = _run(jaxpr, [*consts, *carry, *now])
-        carry = found[:num_carry]
-        for row, value in zip(rows, found[num_carry:], strict=True):
-            row.append(value)
-    return [*carry, *(np.stack(row[::-1] if reverse else row) for row in rows)]
 
 
 def _broadcast(
