@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 os.environ["NPROC"] = "1"
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 

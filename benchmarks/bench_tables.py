@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 os.environ["NPROC"] = "1"
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 
 import jax
 import numpy as np

@@ -91,6 +91,8 @@ def make_place(small: bool) -> Any:
 
     from benchmarks.device.place import Place
 
+    # What is compiled again, or timed, is not to come from a folder.
+    jax.config.update("jax_enable_compilation_cache", False)
     device = jax.devices()[0]
     if device.platform == "cpu" and not small:
         raise RuntimeError("JAX sees no accelerator here; `--cpu` measures without one")

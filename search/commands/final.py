@@ -177,7 +177,7 @@ def find_rivals(run: OpenRun, count: int, beside: Sequence[Named]) -> dict[str, 
 
     Args:
         run: The run.
-        count: How many of the best.
+        count: How many of the best; they may be more than have mutants.
         beside: Other cells, that took no part.
 
     Raises:
@@ -187,7 +187,7 @@ def find_rivals(run: OpenRun, count: int, beside: Sequence[Named]) -> dict[str, 
     if not procedure.opened:
         raise UserError(f"{run.folder} has no table yet: its seeds are being evaluated")
     known = procedure.population
-    members = [*known.best[:count], *known.seeds, *known.references.values()]
+    members = [*known.table[:count], *known.seeds, *known.references.values()]
     rivals = {one.digest: (one.name, one.cell(), one.is_candidate) for one in members}
     taken = {member.name for member in members}
     for name, cell in beside:  # of other runs, where names may be the same

@@ -35,8 +35,10 @@ def _hang(xp, a):
 
 def _devour(xp, a):
     if xp is not np:
-        many = xp.zeros((2**21, 2**21), a.dtype) + a[0, 0]  # 16 TiB
-        return a + xp.sort(many, axis=0)[0, 0]
+        import jax
+
+        many = xp.zeros((2**20, 2**20), a.dtype) + a[0, 0]  # 4 TiB
+        return a + jax.lax.optimization_barrier(many)[0, 0]  # else it is not made
     return a
 
 

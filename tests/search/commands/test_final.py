@@ -60,6 +60,15 @@ def test_finals_are_of_seeds_and_settings_that_took_no_part(folder: Path) -> Non
     assert {seed for _, seed in fresh} == {6, 7, 8, 9}
 
 
+def test_finals_may_have_more_cells_than_have_mutants(tmp_path: Path) -> None:
+    here(*WORDS, "--set", "rules.list_size=1", "--out", tmp_path / "run")
+    best = json.loads(shown("top", tmp_path / "run", "-k", 9, "--json"))
+    assert sum(row["origin"] == "mutant" for row in best) > 1
+    said, _ = here("final", tmp_path / "run", "-k", 9, "--json")
+    names = {row["name"] for row in json.loads(said)["rows"]}
+    assert names >= {row["name"] for row in best}
+
+
 def test_finals_are_made_once_and_may_be_larger(folder: Path) -> None:
     before = len(query(folder, "SELECT run_id FROM results"))
     first, _ = here("final", folder, "--json")
