@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+import threading
+from collections.abc import Hashable
 from typing import Final, NamedTuple
+
+from cachetools import LRUCache, cached
 
 from cells.check import MAX_NODES, check
 from cells.identity.states import NewStates
@@ -12,6 +16,9 @@ from cells.ops import CellError, get_op
 
 MAX_TERMS: Final = 64
 """Sums, products and extremes of more terms are not reordered as a whole."""
+
+KEPT: Final = 4096
+"""Canonical forms that are kept: seeds and the cells of a list are asked for often."""
 
 
 class Canonical(NamedTuple):
@@ -124,6 +131,17 @@ def canonicalize(cell: Cell) -> Canonical:
         CellError: The cell is not valid, or too symmetric (see `canonical_order`).
     """
     check(cell)
+    return _canonicalize(cell)
+
+
+def _key(cell: Cell) -> Hashable:
+    """All that a canonical form depends on: 0, 0.0 and -0.0 are told apart."""
+    names = sorted({node.op for node in cell.nodes})
+    return (repr(cell), *map(get_op, names))
+
+
+@cached(LRUCache(KEPT), key=_key, lock=threading.RLock())
+def _canonicalize(cell: Cell) -> Canonical:
     form, settled = _rewritten(cell)
 
     # Where grouping decides how much can be shared, what is written may be grouped in

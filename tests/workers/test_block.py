@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cells import ZOO, CellError, flops
+from tests.support.in_numpy import by_numpy
 from tests.support.interpreter import random_params, run
 from workers import (
     BLOCKS,
@@ -90,6 +91,12 @@ def logits(net: Model, params: Any, inputs: Any, key: Any = None) -> Any:
     return net.apply(params, zeros, jnp.asarray(inputs), key)[1]
 
 
+def gradient(net: Model, params: Any, inputs: Any, weight: Any) -> Any:
+    """That of the weighted sum of the logits: traced by JAX, computed by NumPy."""
+    own = jax.grad(lambda p: (logits(net, p, inputs) * weight).sum())
+    return by_numpy(own, params)(params)
+
+
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("frames", [False, True], ids=["tokens", "frames"])
 @pytest.mark.parametrize(
@@ -101,7 +108,8 @@ def test_values_and_gradients_are_those_of_the_formulas(
     net, inputs = model(cell, layers), tokens(frames)
     params = drawn(net)
     right = in_numpy(net, params, inputs)
-    np.testing.assert_allclose(logits(net, params, inputs), right, 1e-10, 1e-10)
+    own = by_numpy(lambda p: logits(net, p, inputs), params)(params)
+    np.testing.assert_allclose(own, right, 1e-10, 1e-10)
 
     # Along one direction in the room of all weights, and in NumPy alone.
     weight = np.random.default_rng(2).normal(size=right.shape)
@@ -113,17 +121,15 @@ def test_values_and_gradients_are_those_of_the_formulas(
         moved = jax.tree.map(lambda leaf, d: leaf + step * d, params, way)
         return float((in_numpy(net, moved, inputs) * weight).sum())
 
-    found = jax.grad(lambda p: (logits(net, p, inputs) * weight).sum())(
-        jax.tree.map(jnp.asarray, params)
-    )
+    found = gradient(net, params, inputs, weight)
     slope = sum(
         float((g * d).sum())
         for g, d in zip(jax.tree.leaves(found), jax.tree.leaves(way), strict=True)
     )
     wanted = (8 * (at(1e-5) - at(-1e-5)) - (at(2e-5) - at(-2e-5))) / 12e-5
     assert slope == pytest.approx(wanted, rel=1e-6)
-    for path, gradient in jax.tree_util.tree_leaves_with_path(found):
-        assert np.abs(gradient).max() > 0, path
+    for path, leaf in jax.tree_util.tree_leaves_with_path(found):
+        assert np.abs(leaf).max() > 0, path
 
 
 @pytest.mark.usefixtures("x64")
@@ -131,9 +137,7 @@ def test_each_weight_of_a_block_has_the_slope_of_finite_differences() -> None:
     net, inputs = model("gru", 2), tokens(frames=False)
     params = drawn(net)
     weight = np.random.default_rng(2).normal(size=(T, B, V))
-    found = jax.grad(lambda p: (logits(net, p, inputs) * weight).sum())(
-        jax.tree.map(jnp.asarray, params)
-    )
+    found = gradient(net, params, inputs, weight)
     block = params["blocks"][1]
     for name, place in (
         *(("norm", (4,)), ("inner_norm", (2,))),

@@ -3,7 +3,6 @@
 One with `tasks` is a search; all of them have in `[evaluate]` what scoring cells needs.
 """
 
-import copy
 import functools
 import tomllib
 from importlib.resources import files
@@ -52,9 +51,16 @@ def preset_document(name: str) -> dict[str, Any]:
     Raises:
         UserError: There is none; the nearest is named.
     """
-    return copy.deepcopy(_parsed(name))
+    return _copied(_parsed(name))
 
 
 @functools.cache
 def _parsed(name: str) -> dict[str, Any]:
     return tomllib.loads(preset_text(name))
+
+
+def _copied(value: Any) -> Any:
+    """A copy of tables and lists: documents are asked for thousands of times."""
+    if isinstance(value, dict):
+        return {key: _copied(one) for key, one in value.items()}
+    return [_copied(one) for one in value] if isinstance(value, list) else value
