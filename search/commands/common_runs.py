@@ -2,7 +2,8 @@
 
 import argparse
 
-from search.scoring.common_runs import PRESET, CommonRuns
+from search.procedure.reader import PRESET
+from search.scoring.common_runs import CommonRuns
 from workers import BLOCKS, PLAIN
 
 

@@ -17,10 +17,12 @@ from search.errors import UserError
 from search.loop.sources import read_cells
 from search.output.ladder import Cost, print_costs, print_legend, print_rung
 from search.output.progress import told_rung
-from search.scoring.common_runs import PRESET
+from search.procedure.reader import PRESET
 from search.scoring.promoting import (
+    ERROR,
     FINALISTS,
     FOLDER,
+    SEEDS,
     SIZES,
     Promotion,
     promote,
@@ -54,14 +56,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         said = ",".join(f"{value:g}" if value < 10 else str(value) for value in values)
         add(flag, default=said, metavar="A,B", help=f"{text} ({said})")
-    add("--seeds", type=int, default=4, metavar="N", help="of each setting (4)")
+    add(
+        "--seeds",
+        type=int,
+        default=SEEDS,
+        metavar="N",
+        help=f"of each setting ({SEEDS})",
+    )
     add(
         "--error",
         type=float,
-        default=0.05,
+        default=ERROR,
         metavar="P",
         help="of leaving out a cell that is level with the baseline; 0: none is left "
-        "out (0.05)",
+        f"out ({ERROR})",
     )
     add(
         "--fresh",

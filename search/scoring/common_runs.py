@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from cells import Cell, dead
 from search.errors import UserError, at_least
 from search.procedure.config import Config
 from search.procedure.objective import Paired
 from search.procedure.presets import preset_document, search_names
-from search.procedure.reader import make_config
+from search.procedure.reader import PRESET, make_config
 from workers import PLAIN
-
-PRESET: Final = "quick"
-"""Whose common runs they are unless a person says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,8 @@ from search.errors import UserError, at_least
 from search.loop.pools import Workers
 from search.loop.runs import open_run
 from search.procedure.config import Config, Named
-from search.scoring.common_runs import PRESET, CommonRuns, check_alive
+from search.procedure.reader import PRESET
+from search.scoring.common_runs import CommonRuns, check_alive
 from search.scoring.finals import Rival, find_rivals, of_run
 from workers import PLAIN, Pool, PoolOptions
 
@@ -25,6 +26,8 @@ FOLDER: Final = "runs/promote"
 
 SIZES: Final = (10_000, 100_000, 1_000_000)
 FINALISTS: Final = 10
+SEEDS: Final = 4
+ERROR: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +59,8 @@ class Promotion:
     beside: Sequence[Named] = ()
     sizes: Sequence[int] = SIZES
     rates: Sequence[float] = RATES
-    seeds: int = 4
-    error: float = 0.05
+    seeds: int = SEEDS
+    error: float = ERROR
     fresh: Sequence[str] | None = None
     settings: int | None = None
     budget: int | None = None
@@ -173,16 +176,16 @@ def _fresh(config: Config, names: Sequence[str] | None) -> Sequence[str]:
     return names
 
 
-def run_among(sources: Sequence[str]) -> Path | None:
+def run_among(sources: Sequence[object]) -> Path | None:
     """The folder of the run that a person means; None: cells are meant.
 
     Args:
-        sources: A folder, or what cells are read from.
+        sources: A folder, or cells and what they are read from.
 
     Raises:
         UserError: Both are.
     """
-    folders = [source for source in sources if Path(source).is_dir()]
+    folders = [one for one in sources if isinstance(one, str) and Path(one).is_dir()]
     if folders and len(sources) > 1:
         raise UserError(
             f"{folders[0]} is a run: it stands alone, and cells beside it in `beside`"
