@@ -1,18 +1,10 @@
 """Common runs as the command line has them: which tasks, settings and seeds."""
 
 import argparse
-import sys
-from typing import Final
 
-from search.errors import UserError, at_least
-from search.procedure.config import Config
-from search.procedure.objective import Paired
-from search.procedure.presets import preset_document, search_names
-from search.procedure.reader import make_config
+from search.procedure.reader import PRESET
+from search.scoring.common_runs import CommonRuns
 from workers import BLOCKS, PLAIN
-
-STEP: Final = 20
-"""Trainings between two notes of how far they are."""
 
 
 def add_common_runs(parser: argparse.ArgumentParser, *, seeds: int) -> None:
@@ -24,7 +16,7 @@ def add_common_runs(parser: argparse.ArgumentParser, *, seeds: int) -> None:
     """
     add = parser.add_argument
     add("--tasks", metavar="A,B", help="tasks, separated by commas (the preset's)")
-    add("--preset", default="quick", help="a search by common runs (quick)")
+    add("--preset", default=PRESET, help=f"a search by common runs ({PRESET})")
     add(
         "--seeds",
         type=int,
@@ -54,32 +46,17 @@ def add_block(
     )
 
 
-def common_runs(options: argparse.Namespace) -> tuple[Config, Paired]:
-    """The search whose runs they are, and how it compares cells.
-
-    Raises:
-        UserError: The preset compares by ratios, or there are too few seeds.
-        TaskError: There is no such task.
-    """
-    at_least("`seeds`", options.seeds, 2)
-    changes = {
-        "preset": options.preset,
-        "seed": options.seed,
-        "training": {"block": options.block},
-    }
-    if options.tasks:
-        changes["tasks"] = options.tasks.split(",")
-    config = make_config(changes)
-    if config.objective is None:
-        others = (n for n in search_names() if "objective" in preset_document(n))
-        raise UserError(
-            f"preset {options.preset} has no common runs; those of {', '.join(others)} "
-            "have"
-        )
-    return config, config.objective
+def common_runs(options: argparse.Namespace) -> CommonRuns:
+    """The runs that a person asks for with `add_common_runs`."""
+    return CommonRuns(
+        seeds=options.seeds,
+        preset=options.preset,
+        tasks=split(options.tasks or None),
+        seed=options.seed,
+        block=options.block,
+    )
 
 
-def told(done: int, whole: int, what: str = "") -> None:
-    """Says how far trainings are, now and then, and `what` they are for."""
-    if done % STEP == 0 or done == whole:
-        print(f"{what}{done} of {whole} trainings", file=sys.stderr)
+def split(text: str | None) -> tuple[str, ...] | None:
+    """The words of an option that has commas between them; None if it is not given."""
+    return None if text is None else tuple(text.split(","))

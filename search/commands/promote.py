@@ -3,34 +3,32 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from cells import Cell, dead, digest
-from search.commands.common_runs import add_block, common_runs, told
-from search.commands.final import Rival, find_rivals, of_run
+from search.commands.common_runs import add_block, split
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
 from search.commands.stopping import say_stopped
-from search.contest.finals import other_tasks
-from search.contest.ladder import FIRST_SEED, RATES, Ladder, climb, costs
-from search.contest.ledger import Ledger
-from search.contest.panel import panel_tasks
+from search.contest.ladder import RATES, Ladder, costs
 from search.contest.rungs import RungTable
-from search.errors import UserError, at_least
-from search.loop.pools import Workers
-from search.loop.runs import open_run
+from search.errors import UserError
 from search.loop.sources import read_cells
 from search.output.ladder import Cost, print_costs, print_legend, print_rung
-from search.procedure.config import Config, Named
-from workers import PLAIN, Pool
+from search.output.progress import told_rung
+from search.procedure.reader import PRESET
+from search.scoring.promoting import (
+    ERROR,
+    FINALISTS,
+    FOLDER,
+    SEEDS,
+    SIZES,
+    Promotion,
+    promote,
+    run_among,
+)
 
-FOLDER: Final = "runs/promote"
-SIZES: Final = (10_000, 100_000, 1_000_000)
-FINALISTS: Final = 10
 NONE: Final = "none"
 
 
@@ -58,14 +56,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         said = ",".join(f"{value:g}" if value < 10 else str(value) for value in values)
         add(flag, default=said, metavar="A,B", help=f"{text} ({said})")
-    add("--seeds", type=int, default=4, metavar="N", help="of each setting (4)")
+    add(
+        "--seeds",
+        type=int,
+        default=SEEDS,
+        metavar="N",
+        help=f"of each setting ({SEEDS})",
+    )
     add(
         "--error",
         type=float,
-        default=0.05,
+        default=ERROR,
         metavar="P",
         help="of leaving out a cell that is level with the baseline; 0: none is left "
-        "out (0.05)",
+        f"out ({ERROR})",
     )
     add(
         "--fresh",
@@ -76,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--budget", type=int, metavar="N", help="updates of a training (its own)")
     for flag, text in (
         ("--tasks", "of the search that cells are from (the preset's)"),
-        ("--preset", "whose common runs cells are given (quick)"),
+        ("--preset", f"whose common runs cells are given ({PRESET})"),
     ):
         add(flag, metavar="A,B" if flag == "--tasks" else "PRESET", help=text)
     add("--seed", type=int, metavar="N", help="what cells' seeds are added to (0)")
@@ -95,175 +99,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Climbs the ladder and prints a table a rung; returns the exit status."""
-    folder = _run_folder(options)
+    asked = _asked(options)
     if options.dry_run:
-        _say_costs(_ladder(folder, options), as_json=options.json)
+        _say_costs(asked.ladder(), as_json=options.json)
         return 0
     rungs: list[RungTable] = []
 
     # Whatever ends it, the same command goes on where it was.
     try:
-        with _opened(folder, options) as (ladder, ledger, pool):
-            for rung in climb(ladder, ledger, pool, _told):
-                rungs.append(rung)
-                if not options.json:
-                    print_rung(rung, sys.stdout)
-                    sys.stdout.flush()
+        for rung in promote(asked, options.out, pool_options(options), told_rung):
+            rungs.append(rung)
+            if not options.json:
+                print_rung(rung, sys.stdout)
+                sys.stdout.flush()
     except KeyboardInterrupt:
         return say_stopped()
     if options.json:
-        found = {"sizes": ladder.sizes, "rungs": [rung.to_dict() for rung in rungs]}
+        found = {"sizes": asked.sizes, "rungs": [rung.to_dict() for rung in rungs]}
         print(json.dumps(found, indent=2))
     else:
-        print_legend(rungs, ladder.sizes, ladder.error, sys.stdout)
+        print_legend(rungs, asked.sizes, asked.error, sys.stdout)
     return 0
 
 
-@contextmanager
-def _opened(
-    folder: Path | None, options: argparse.Namespace
-) -> Iterator[tuple[Ladder, Ledger, Callable[[], Pool]]]:
-    """The ladder, where its results are kept, and who carries it out."""
-    pool = pool_options(options)
-    ladder = _ladder(folder, options)  # what cannot be is said before any lock
-    if folder is not None and options.out is None:
-        with of_run(folder, pool) as (opened, made):
-            yield ladder, Ledger(opened.store.results), made
-        return
-    out = options.out or Path(FOLDER)
-    with Workers(pool) as workers, Ledger.open(out) as ledger:
-        yield ladder, ledger, workers.pool
-
-
-def _run_folder(options: argparse.Namespace) -> Path | None:
-    """The folder of the run that a person means; None: cells are meant.
+def _asked(options: argparse.Namespace) -> Promotion:
+    """What a person asks for.
 
     Raises:
-        UserError: Both are, or an option is for the other.
+        UserError: It cannot be.
     """
-    folders = [word for word in options.what if Path(word).is_dir()]
-    if folders and len(options.what) > 1:
-        raise UserError(
-            f"{folders[0]} is a run: it stands alone, and cells beside it in `beside`"
-        )
-    other = ("tasks", "preset", "seed", "block") if folders else ("k",)
-    for name in other:
-        if getattr(options, name) is not None:
-            said = "are those of the run" if folders else "is for a run"
-            raise UserError(f"`{name}` {said}, got {getattr(options, name)}")
-    return Path(folders[0]) if folders else None
-
-
-def _ladder(folder: Path | None, options: argparse.Namespace) -> Ladder:
-    """What a person asks for, checked.
-
-    Raises:
-        UserError: There can be no such ladder.
-        CellError: A text is no cell.
-        TaskError: There is no such task.
-    """
-    for name in ("k", "settings", "budget"):
-        at_least(f"`{name}`", getattr(options, name), 1)
-    beside = read_cells(options.beside)
-    config, rivals = (
-        _of_cells(options, beside)
-        if folder is None
-        else (_of_run(folder, options, beside))
-    )
-    for name, cell, _ in rivals.values():
-        reason = dead(cell)
-        if reason is not None:
-            raise UserError(
-                f"{name} ignores the {reason.missing}: it can learn nothing"
-            )
-    ladder = _sized(config, rivals, options)
-    ladder.check()
-    return ladder
-
-
-def _of_run(
-    folder: Path, options: argparse.Namespace, beside: Sequence[Named]
-) -> tuple[Config, dict[str, Rival]]:
-    with open_run(folder, reading=True) as opened:
-        if opened.config.objective is None:
-            raise UserError(
-                f"{folder} is no search by common runs; name its cells instead, such "
-                f"as {folder}:1"
-            )
-        count = FINALISTS if options.k is None else options.k
-        return opened.config, find_rivals(opened, count, beside)
-
-
-def _of_cells(
-    options: argparse.Namespace, beside: Sequence[Named]
-) -> tuple[Config, dict[str, Rival]]:
-    """The preset's search, and cells with its baseline, as if it had found them."""
-    chosen = {
-        "preset": options.preset or "quick",
-        "seed": options.seed or 0,
-        "block": options.block or PLAIN.block,
-    }
-    config, _ = common_runs(argparse.Namespace(**{**vars(options), **chosen}))
-    rivals: dict[str, Rival] = {}
-    named = read_cells(options.what)
-    taken = {name for name, _ in named}
-    for name, cell in (*beside, (config.baseline, config.baseline_cell)):
-        named += ((name if name not in taken else f"{name} (beside)", cell),)
-    for name, cell in named:
-        rivals.setdefault(digest(cell), (name, cell, False))
-    return config, rivals
-
-
-def _sized(
-    config: Config, rivals: dict[str, Rival], options: argparse.Namespace
-) -> Ladder:
-    """The ladder of these cells."""
-    objective = config.objective
-    assert objective is not None
-    settings = (objective.finals.panel or objective.panel)[: options.settings]
-    searched = panel_tasks(config)
-    tasks = [*searched, *other_tasks(config, _fresh(config, options.fresh))]
-    if options.budget is not None:
-        tasks = [replace(task, budget=options.budget) for task in tasks]
-    cells: dict[str, Cell] = {name: cell for name, cell, _ in rivals.values()}
-    return Ladder(
-        cells=cells,
-        baseline=rivals[digest(config.baseline_cell)][0],
-        tasks=tuple(tasks),
-        searched=len(searched),
-        settings=settings,
+    folder = run_among(options.what)
+    return Promotion(
+        run=folder,
+        cells=read_cells(options.what) if folder is None else (),
+        k=options.k,
+        beside=read_cells(options.beside),
         sizes=_numbers("sizes", options.sizes, int),
         rates=_numbers("rates", options.rates, float),
         seeds=options.seeds,
         error=options.error,
-        fitness=objective.fitness,
-        seed=config.seed,
-        first=max(FIRST_SEED, objective.most_seeds + objective.finals.seeds),
-        floor=objective.floor,
-        ops=config.own_ops or tuple(options.op),
+        fresh=() if options.fresh == NONE else split(options.fresh),
+        settings=options.settings,
+        budget=options.budget,
+        tasks=split(options.tasks or None),
+        preset=options.preset,
+        seed=options.seed,
+        block=options.block,
+        ops=options.op,
     )
-
-
-def _fresh(config: Config, text: str | None) -> Sequence[str]:
-    """Names of the tasks that took no part; a person may want none.
-
-    Raises:
-        UserError: Neither it nor the search says, or one did.
-    """
-    objective = config.objective
-    assert objective is not None
-    if text == NONE:
-        return ()
-    names = objective.finals.tasks if text is None else tuple(text.split(","))
-    searched = [stage.name for stage in config.tasks]
-    took = next((name for name in names if name in searched), None)
-    if not names:
-        raise UserError(
-            "`fresh` must be given, tasks or none: its finals have no task of their own"
-        )
-    if took is not None:
-        raise UserError(f"`fresh` must be tasks that took no part, got {took}")
-    return names
 
 
 def _numbers(name: str, text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:
@@ -282,7 +165,3 @@ def _say_costs(ladder: Ladder, *, as_json: bool) -> None:
         print(json.dumps({"rungs": [cost._asdict() for cost in found]}, indent=2))
     else:
         print_costs(found, len(ladder.cells), sys.stdout)
-
-
-def _told(size: int, done: int, whole: int) -> None:
-    told(done, whole, f"{size:,} weights: ")

@@ -15,7 +15,18 @@ from xml.etree import ElementTree
 import pytest
 
 from cells import ZOO, digest
-from search.api import Limits, PoolOptions, Run, evaluate, resume, search, show
+from search.api import (
+    Limits,
+    PoolOptions,
+    Run,
+    ablate,
+    calibrate,
+    evaluate,
+    promote,
+    resume,
+    search,
+    show,
+)
 from search.errors import UserError
 from search.loop import pools
 from tests.support.fake_search import Fake, Trained, query
@@ -99,6 +110,116 @@ def test_cells_are_evaluated_as_the_command_does(tmp_path: Path) -> None:
     assert json.loads(again)["cells"][0] == rows[0]
 
 
+@pytest.fixture(scope="module")
+def paired(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A search by common runs, trained by formula; finals may be added to it."""
+    out = tmp_path_factory.mktemp("paired") / "run"
+    with mock.patch.object(pools, "make_pool", return_value=Trained(Fake())):
+        return search("demo", out, limits=Limits(3))
+
+
+@pytest.fixture
+def formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings are answered by formula."""
+    monkeypatch.setattr(pools, "make_pool", lambda *_: Trained(Fake()))
+
+
+def stored(*words: object) -> Any:
+    """What a command prints as JSON that finds all stored: it says of no training."""
+    return json.loads(shown(*words, "--json"))
+
+
+@pytest.mark.usefixtures("formula")
+def test_finals_are_those_of_the_command(
+    paired: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finals = paired.final(2, seeds=3, beside=["lstm_b"])
+    assert {"lstm_b", "gru"} < {row.name for row in finals.rows}
+    count = len(finals.rows) * len(finals.rows[0].scores) * finals.settings * 3
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == f"finals: {count} of {count} trainings"
+    words = ("-k", 2, "--seeds", 3, "--beside", "lstm_b")
+    assert stored("final", paired.folder, *words) == finals.to_dict()
+
+
+@pytest.mark.usefixtures("formula")
+def test_ablations_are_those_of_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = ablate(
+        "lstm",
+        parts=["gate"],
+        tasks=["echo"],
+        settings=1,
+        seeds=2,
+        budget=50,
+        parameters=3000,
+        out=tmp_path,
+    )
+    assert capsys.readouterr().err.splitlines()[-1] == "8 of 8 trainings"
+    words = ("--parts", "gate", "--tasks", "echo", "--settings", 1, "--seeds", 2)
+    words += ("--budget", 50, "--parameters", 3000, "--out", tmp_path)
+    assert stored("ablate", "lstm", *words) == table.to_dict()
+
+
+SIZES = ("--sizes", "4000,8000", "--rates", "1,2", "--settings", 1, "--seeds", 2)
+
+
+@pytest.mark.usefixtures("formula")
+def test_cells_are_promoted_as_the_command_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rungs = promote(
+        ["lstm", show("ugrnn")],
+        beside=["mut2"],
+        sizes=[4000, 8000],
+        rates=[1, 2],
+        settings=1,
+        seeds=2,
+        error=0,
+        tasks=["stack"],
+        fresh=(),
+        out=tmp_path,
+    )
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "8,000 weights: 16 of 16 trainings"
+    words = ("lstm", "ugrnn", "--beside", "mut2", "--tasks", "stack", *SIZES)
+    words += ("--fresh", "none", "--error", 0, "--out", tmp_path)
+    found = stored("promote", *words)
+    assert found["rungs"] == [rung.to_dict() for rung in rungs]
+
+
+@pytest.mark.usefixtures("formula")
+def test_the_best_of_a_run_are_promoted_within_its_folder(paired: Run) -> None:
+    first, second = (
+        promote(
+            what,
+            k=1,
+            sizes=[4000, 8000],
+            rates=[1, 2],
+            settings=1,
+            seeds=2,
+            fresh=["echo"],
+        )
+        for what in (paired, paired.folder)
+    )
+    assert first == second
+    found = stored("promote", paired.folder, "-k", 1, *SIZES, "--fresh", "echo")
+    assert found["rungs"] == [rung.to_dict() for rung in first]
+
+
+@pytest.mark.usefixtures("formula")
+def test_calibrations_are_those_of_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = ["lstm", "ugrnn", "mut1"]
+    found = calibrate(cells, tasks=["echo", "stack"], seeds=2, out=tmp_path)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(" trainings")
+    words = ("--tasks", "echo,stack", "--seeds", 2, "--out", tmp_path)
+    assert stored("calibrate", *cells, *words) == found.to_dict()
+
+
 def test_exports_are_those_of_the_command(run: Run, tmp_path: Path) -> None:
     folders = run.export(tmp_path / "out", k=2)
     assert [folder.name[0] for folder in folders] == ["1", "2"]
@@ -174,3 +295,41 @@ def test_mistakes_name_what_came() -> None:
         show("no such cell")
     with pytest.raises(UserError, match="'gru' twice"):
         evaluate(["gru", "gru"], ["arithmetic"])
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: ablate("lstm", seeds=1), "`seeds` must be at least 2, got 1"),
+        (lambda: ablate("lstm", parts=["gates"]), "unknown part 'gates'"),
+        (lambda: ablate("lstm", settings=9), "`settings` must be at most 4, the"),
+        (lambda: promote("gru"), "nobody is there to compare with gru"),
+        (lambda: promote("lstm", k=3), "`k` is for a run, got 3"),
+        (lambda: promote("lstm", sizes=[2, 1]), "`sizes` must be rising"),
+        (lambda: promote({"lstm": ZOO["lstm"]}, error=1), "`error` must be at least 0"),
+        (lambda: promote(["lstm"], fresh=["stack"]), "took no part, got stack"),
+        (lambda: calibrate(["gru", "lstm"]), "needs two besides the baseline"),
+        (lambda: calibrate(reliability=1), r"`reliability` must be in \(0, 1\)"),
+        (lambda: calibrate(preset="small"), "preset small has no common runs"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_line(call: Callable[[], Any], said: str) -> None:
+    with pytest.raises(UserError, match=said) as error:
+        call()
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.usefixtures("formula")
+def test_runs_are_told_from_cells(run: Run, paired: Run) -> None:
+    with pytest.raises(UserError, match="`tasks` are those of the run, got echo,stack"):
+        promote(paired, tasks=["echo", "stack"])
+    with pytest.raises(UserError, match="it stands alone"):
+        promote([str(paired.folder), ZOO["lstm"]])
+    with pytest.raises(UserError, match="is no search by common runs"):
+        promote(run)
+    with pytest.raises(UserError, match="finals need the objective `paired`"):
+        run.final()
+    with pytest.raises(UserError, match="`beside` has 'lstm' twice"):
+        paired.final(beside=["lstm", "lstm"])
+    with pytest.raises(UserError, match="`k` must be at least 1, got 0"):
+        paired.final(0)

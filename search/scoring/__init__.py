@@ -1,0 +1,1 @@
+"""What a person asks of cells beside a search, from a run or from cells to a table."""
