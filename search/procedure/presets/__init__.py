@@ -51,7 +51,7 @@ def preset_document(name: str) -> dict[str, Any]:
     Raises:
         UserError: There is none; the nearest is named.
     """
-    return _copied(_parsed(name))
+    return {key: _copied(value) for key, value in _parsed(name).items()}
 
 
 @functools.cache
