@@ -4,6 +4,7 @@ import itertools
 import math
 import threading
 import time
+from collections import deque
 from types import SimpleNamespace
 
 import pytest
@@ -84,7 +85,7 @@ def pool_with(job_under_way, clock, **fields):
     pool, crew = object.__new__(RayPool), object.__new__(Crew)
     seat = Seat(None, None, about={"node": "n", "machine": "m"})
     seat.queued, seat.kill_at = job_under_way, job_under_way.deadline_s + 20.0
-    pool.__dict__.update(_crew=crew, _queue=[])
+    pool.__dict__.update(_crew=crew, _queue=[], _over=deque())
     crew.__dict__.update(
         ray=FakeRay(), seats=[seat], clock=clock, _news=[], _count=0, _refused=0,
         _nodes=SimpleNamespace(left=lambda *_: None), _repeat=pool._wait_again,
@@ -99,6 +100,25 @@ def test_a_worker_is_not_killed_for_time_in_which_all_stood_still():
     assert pool._late() is None
     assert pool._late() is None
     assert len(pool) == 1
+
+
+def test_of_jobs_side_by_side_none_is_to_blame_until_a_process_dies_with_it_alone():
+    error = Died("worker process has died")
+    both = [QueuedJob(0.0, number, job(seed=number), math.inf) for number in range(2)]
+
+    def dies(*jobs):
+        """What is answered, and what waits, when a process dies that has these."""
+        pool, seat = pool_with(both[0], clock_of(*range(99)))
+        seat.queued, seat.beside = None, {one.number: one for one in jobs}
+        return pool._died(seat, error), pool._queue
+
+    suspects = [one._replace(suspect=True) for one in both]
+    assert dies(*both) == (None, suspects)
+    once = suspects[0]._replace(attempts=1)
+    assert dies(suspects[0]) == (None, [once])
+    answer, left = dies(once)
+    assert answer[1].results[0].status is Status.CRASHED
+    assert left == []
 
 
 def test_a_worker_killed_for_a_neighbours_memory_costs_a_repeat_and_no_result():

@@ -5,7 +5,14 @@ import pytest
 from cells import ZOO
 from tests.support.jobs import job
 from workers import COMPILE_S
-from workers.pools.seats import KEPT_CELLS, LOOK_AHEAD, QueuedJob, Seat, best_for
+from workers.pools.seats import (
+    KEPT_CELLS,
+    LOOK_AHEAD,
+    QueuedJob,
+    Seat,
+    best_for,
+    share_for,
+)
 
 LATER = 1000.0
 
@@ -16,6 +23,8 @@ class _Handle:
     @property
     def evaluate(self):
         return self
+
+    evaluate_beside = evaluate
 
     def remote(self, *_):
         return object()
@@ -76,3 +85,34 @@ def test_no_more_than_some_are_looked_at():
     waiting = [queued("lstm", 0.0, number) for number in range(LOOK_AHEAD)]
     own, last = seat("gru"), queued("gru", 1.0, LOOK_AHEAD)
     assert best_for(own, [own], [*waiting, last], 0.0) == 0
+
+
+def with_lanes(lanes, *jobs):
+    made = Seat(_Handle(), None, about={"node": "", "beside": lanes})
+    made.give_beside(jobs, 0.0)
+    return made
+
+
+def test_a_worker_with_lanes_takes_the_most_urgent_that_it_has_room_for():
+    waiting = [queued("gru", number, number) for number in range(5)]
+    seat = with_lanes(4, queued("lstm", 0, 9))
+    assert share_for(seat, [seat], waiting) == [0, 1, 2]
+    waiting[1] = waiting[1]._replace(own=True)
+    assert share_for(seat, [seat], waiting) == [0, 2, 3]
+
+
+def test_workers_with_lanes_share_what_waits():
+    waiting = [queued("gru", number, number) for number in range(5)]
+    one, other = with_lanes(100), with_lanes(100, queued("lstm", 0, 9))
+    assert share_for(one, [one, other], waiting) == [0, 1, 2]
+    assert share_for(other, [one, other], waiting) == [0, 1]
+
+
+def test_a_suspect_has_a_process_to_itself():
+    suspect, other = queued("gru", 0, 0)._replace(suspect=True), queued("lstm", 1, 1)
+    empty, taken = with_lanes(8), with_lanes(8, queued("mgu", 0, 9))
+    assert share_for(empty, [empty, taken], [suspect, other]) == [0]
+    assert share_for(taken, [empty, taken], [suspect, other]) == []
+    assert share_for(with_lanes(8, suspect), [empty], [other]) == []
+    # It comes first when it is the most urgent, and is no company before.
+    assert share_for(empty, [empty], [other, suspect]) == [0]

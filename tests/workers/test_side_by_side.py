@@ -1,5 +1,7 @@
 """Different cells in lanes of one program, against each with a program of its own."""
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -13,6 +15,9 @@ from workers import (
     Evaluator,
     InlinePool,
     Job,
+    Pool,
+    PoolOptions,
+    RayPool,
     Schedule,
     Setting,
     Status,
@@ -66,7 +71,7 @@ def pool() -> Iterator[InlinePool]:
     pool.close()
 
 
-def carried_out(pool: InlinePool, jobs: Sequence[Job]) -> dict[str, Evaluation]:
+def carried_out(pool: Pool, jobs: Sequence[Job]) -> dict[str, Evaluation]:
     """Evaluations by the id of their jobs, in the order in which they came."""
     for job in jobs:
         pool.submit(job)
@@ -143,3 +148,33 @@ def test_a_pool_trains_side_by_side_what_can_be_and_the_rest_alone(
     assert {one.numerics for one in done.values()} == {about["numerics"]["key"]}
     assert about["numerics"]["key"] != numerics_class().key
     assert all(one.results[0].status is Status.OK for one in done.values())
+
+
+@pytest.mark.slow
+def test_a_worker_of_ray_trains_side_by_side_what_this_process_does(
+    pool: InlinePool,
+) -> None:
+    beside = JOBS[::2]  # of one task, and so of one program
+    jobs = [*beside, job("indrnn", 0), job("gru", 0, 7)]
+    whole = carried_out(pool, jobs)
+    (about,) = pool.workers()
+    ray = RayPool(PoolOptions(1), beside=LANES)
+    try:
+        assert ray.capacity == LANES
+        for one in jobs:
+            ray.submit(one)
+
+        # A process that dies takes nobody with it: which job it was is not known.
+        assert ray.next(timeout_s=0.1) is None
+        assert len(ray._crew.busy()) > 1
+        os.kill(ray.workers()[0]["pid"], signal.SIGKILL)
+        answers = [ray.next(timeout_s=120) for _ in jobs]
+        assert "died; its jobs are repeated" in "".join(ray.news())
+        assert len(ray) == 0
+    finally:
+        ray.close()
+    found = {answer[0].id: answer[1] for answer in answers if answer is not None}
+    assert {key: one.results for key, one in found.items()} == {
+        key: one.results for key, one in whole.items()
+    }
+    assert {one.numerics for one in found.values()} == {about["numerics"]["key"]}

@@ -36,6 +36,7 @@ class Crew:
         numerics: Key of the numerics class that workers must have; None: that of the
             first one.
         lanes: Settings in one program; None: what the platform has by default.
+        beside: Cells in one program; None: what the platform has by default.
         platforms: JAX's platforms; None leaves it to JAX.
         repeat: Takes back a job whose actor is lost through no fault of the job.
 
@@ -50,6 +51,7 @@ class Crew:
         *,
         numerics: str | None,
         lanes: int | None,
+        beside: int | None,
         platforms: str | None,
         repeat: Callable[[QueuedJob], None],
     ) -> None:
@@ -60,6 +62,7 @@ class Crew:
             ray=self.ray,
             per_gpu=options.per_gpu,
             lanes=lanes,
+            beside=beside,
             platforms=None if options.per_gpu else platforms,
             memory_bytes=options.memory_bytes,
         )
@@ -82,8 +85,12 @@ class Crew:
             raise
 
     def busy(self) -> list[tuple[Seat, QueuedJob]]:
-        """Actors that have a job, and the job."""
-        return [(seat, seat.queued) for seat in self.seats if seat.queued is not None]
+        """Actors that have a job, and the job; a pair for each that one has."""
+        return [(seat, queued) for seat in self.seats for queued in seat.jobs]
+
+    def ready(self) -> list[Seat]:
+        """Actors that have said what they are."""
+        return [seat for seat in self.seats if seat.about is not None]
 
     def about(self) -> list[dict[str, Any]]:
         """What each worker that is ready says of itself; see `Worker.about`."""
@@ -91,8 +98,7 @@ class Crew:
 
     def nodes(self) -> list[PoolNode]:
         """Who works where, and what was lost there; see `Pool.nodes`."""
-        ready = [seat for seat in self.seats if seat.about is not None]
-        return self._nodes.rows((s.about or {}, s.queued is not None) for s in ready)
+        return self._nodes.rows((s.about or {}, bool(s.jobs)) for s in self.ready())
 
     def tell(self, line: str) -> None:
         """Has a person know."""

@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 from bisect import insort
-from collections import Counter
+from collections import Counter, deque
 from typing import Any, Final, NoReturn
 
 from tasks import TaskError
@@ -25,6 +25,7 @@ from workers.pools.seats import (
     ending,
     lost,
     said_by,
+    share_for,
 )
 
 GRACE_S: Final = 20.0
@@ -38,6 +39,9 @@ Answer = tuple[Job, Evaluation]
 
 class RayPool:
     """Long-lived Ray actors, each single-threaded and, on CPU, on a core of its own.
+
+    On accelerators each trains many cells side by side, where a program can, and the
+    others one after the other.
 
     A process that dies by itself costs a repeat of its job, and the second death makes
     the job `CRASHED`; one that is lost with its node, or killed because a node's memory
@@ -56,6 +60,8 @@ class RayPool:
         numerics: Key of the numerics class that workers must have; None: that of the
             first one.
         lanes: Settings in one program; None: what the platform has by default.
+        beside: Cells that a worker trains side by side; 0: none; None: as many as the
+            platform has by default.
         platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX, as
             workers that share a GPU always do.
     """
@@ -66,16 +72,19 @@ class RayPool:
         *,
         numerics: str | None = None,
         lanes: int | None = None,
+        beside: int | None = None,
         platforms: str | None = "cpu",
     ) -> None:
         if options.address is None:  # its workers have this process's environment
             check_environment()
         self._queue: list[QueuedJob] = []
+        self._over: deque[Answer] = deque()  # came with one that was returned
         self._numbers = itertools.count()
         self._crew = Crew(
             options,
             numerics=numerics,
             lanes=lanes,
+            beside=beside,
             platforms=platforms,
             repeat=self._wait_again,
         )
@@ -83,13 +92,12 @@ class RayPool:
     @property
     def capacity(self) -> int:
         """Jobs that can be under way at once, now."""
-        return max(1, len(self._crew.about()))
+        return max(1, sum(max(1, seat.lanes) for seat in self._crew.ready()))
 
     def __len__(self) -> int:
         """Jobs submitted and not yet returned."""
-        return len(self._queue) + len(
-            {queued.number for _, queued in self._crew.busy()}
-        )
+        under_way = {queued.number for _, queued in self._crew.busy()}
+        return len(self._queue) + len(self._over) + len(under_way)
 
     def submit(
         self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
@@ -98,12 +106,15 @@ class RayPool:
         number, now = next(self._numbers), self._crew.clock.read()
         queued = QueuedJob(priority, number, job, deadline_s, now)
         insort(self._queue, queued)
-        self._assign()
+        if not any(seat.lanes for seat in self._crew.seats):
+            self._assign()  # those with lanes begin together what is submitted together
 
     def next(self, timeout_s: float | None = None) -> Answer | None:
         """Waits for some job to be done; see `Pool.next`."""
         until = math.inf if timeout_s is None else self._crew.clock.read() + timeout_s
         while len(self):
+            if self._over:
+                return self._over.popleft()
             self._crew.look()
             self._assign()
             seat = self._crew.wait(until)
@@ -139,31 +150,63 @@ class RayPool:
 
     def _turn(self, seat: Seat) -> Answer | None:
         """Takes the answer of an actor, or replaces it."""
-        if seat.queued is None:
+        if seat.about is None:
             self._crew.welcome(seat)
             return None
         errors = self._crew.ray.exceptions
-        queued = seat.queued
         try:
             reply = json.loads(self._crew.ray.get(seat.reference))
         except errors.RayTaskError as error:
             self._raised(seat, error)
         except errors.RayError as error:
             return None if self._crew.revived() else self._died(seat, error)
+        own = seat.queued
         seat.free()
+        if own is None:
+            return self._from_beside(seat, reply)
         if seat.worn(reply["process"]):
             self._crew.replace(seat, WORN)
-        return self._answer(queued, Evaluation.from_json(reply["evaluation"]))
+        return self._answer(own, Evaluation.from_json(reply["evaluation"]))
+
+    def _from_beside(self, seat: Seat, reply: dict[str, Any]) -> Answer | None:
+        """Takes what has been trained side by side, and what cannot be."""
+        for key in reply["own"]:
+            if (queued := seat.taken(key)) is not None:
+                self._wait_again(queued._replace(own=True))
+        for text in reply["evaluations"]:
+            evaluation = Evaluation.from_json(text)
+            if (queued := seat.taken(evaluation.job_id)) is not None:
+                self._over.append(self._answer(queued, evaluation))
+        return self._over.popleft() if self._over else None
 
     def _answer(self, queued: QueuedJob, evaluation: Evaluation) -> Answer:
         """The answer, for which nobody else need work any more.
 
-        Actors that have the same job are replaced: their answer would be the same.
+        Actors that have the same job are replaced, for their answer would be the same;
+        one that has it beside others goes on, and nobody looks.
         """
         for seat, other in self._crew.busy():
-            if other.number == queued.number:
+            if other.number != queued.number:
+                continue
+            if other.number in seat.beside:
+                del seat.beside[other.number]
+            else:
+                self._take_back(seat)
                 self._crew.replace(seat)
         return queued.job, evaluation
+
+    def _take_back(self, seat: Seat, *, suspect: bool = False) -> None:
+        """Has jobs wait again that an actor has side by side; it is to end.
+
+        Args:
+            seat: The actor's.
+            suspect: Whether one of them may be the cause.
+        """
+        others = {queued.number for one, queued in self._crew.busy() if one is not seat}
+        for queued in seat.beside.values():
+            if queued.number not in others:
+                self._wait_again(queued._replace(suspect=queued.suspect or suspect))
+        seat.beside.clear()
 
     def _raised(self, seat: Seat, error: Any) -> NoReturn:
         """A job raised an exception past `evaluate`: nobody's cell is at fault."""
@@ -175,10 +218,17 @@ class RayPool:
 
     def _died(self, seat: Seat, error: Exception) -> Answer | None:
         """Replaces an actor that has died; its job is repeated, or has failed."""
-        queued = seat.queued
-        assert queued is not None
         gone = lost(self._crew.ray, error)
+        queued = seat.queued
+        if queued is None and len(seat.beside) == 1:
+            [(_, queued)] = seat.beside.items()
+            seat.beside.clear()
+        # Which of several it was is found by giving each a process to itself.
+        self._take_back(seat, suspect=not gone and queued is None)
         self._crew.replace(seat, LOST if gone else DIED)
+        if queued is None:
+            self._tell(seat, error, "its jobs are repeated")
+            return None
         # Who repeats the job will answer, or die, too: no death is counted twice.
         if any(other.number == queued.number for _, other in self._crew.busy()):
             self._tell(seat, error, "another has its job, too")
@@ -210,10 +260,15 @@ class RayPool:
     def _late(self) -> Answer | None:
         """Kills an actor that is past its deadline."""
         now = self._crew.clock.read()
-        late = [pair for pair in self._crew.busy() if pair[0].kill_at <= now]
+        late = [
+            (seat, queued)
+            for seat, queued in self._crew.busy()
+            if seat.kill_at <= now and queued is seat.queued
+        ]
         if not late:
             return None
         seat, queued = late[0]
+        self._take_back(seat)
         self._crew.replace(seat, KILLED)
         cause = f"killed {GRACE_S:g} s after its deadline of {queued.deadline_s:g} s"
         self._crew.tell(f"a worker{_where(seat)} was {cause}; its job has failed")
@@ -228,16 +283,38 @@ class RayPool:
     def _assign(self) -> None:
         """Gives waiting jobs to idle actors, if possible to one that knows the cell."""
         idle = [seat for seat in self._crew.seats if seat.idle]
+        for seat in [seat for seat in idle if seat.lanes]:
+            self._assign_beside(seat)
+        idle = [seat for seat in idle if seat.idle]
         while idle and self._queue:
             seat, now = idle.pop(0), self._crew.clock.read()
             chosen = best_for(seat, self._crew.seats, self._queue, now)
             if chosen is not None:
                 seat.give(self._queue.pop(chosen), now, GRACE_S)
         for seat in idle:
-            again = self._oldest_alone()
+            again, now = self._oldest_alone(), self._crew.clock.read()
             if again is None:
                 return
-            seat.give(again, self._crew.clock.read(), GRACE_S)
+            if seat.lanes and not again.own:  # by itself it would have other bits
+                seat.give_beside([again], now)
+            else:
+                seat.give(again, now, GRACE_S)
+
+    def _assign_beside(self, seat: Seat) -> None:
+        """Has an actor with lanes go on, with further jobs where there is room.
+
+        What needs a program of its own waits until it is the most urgent of all.
+        """
+        now = self._crew.clock.read()
+        if self._queue and self._queue[0].own:
+            seat.give(self._queue.pop(0), now, GRACE_S)
+            return
+        share = share_for(seat, self._crew.seats, self._queue)
+        jobs = [self._queue[at] for at in share]
+        for at in reversed(share):
+            del self._queue[at]
+        if jobs or seat.beside:
+            seat.give_beside(jobs, now)
 
     def _oldest_alone(self) -> QueuedJob | None:
         """The most urgent job that a single worker has had for a while."""

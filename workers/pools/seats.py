@@ -1,4 +1,4 @@
-"""Places of a pool for Ray actors, and what sits there: one process, one job."""
+"""Places of a pool for Ray actors, and what sits there: a process and its jobs."""
 
 import math
 from collections.abc import Sequence
@@ -41,6 +41,8 @@ class QueuedJob(NamedTuple):
         since: When it began to wait, by the pool's clock.
         attempts: Processes that died with it.
         losses: Times it was lost through no fault of its own.
+        own: Whether it is known to need a program of its own.
+        suspect: Whether a process has died with it and others side by side.
     """
 
     priority: float
@@ -50,6 +52,8 @@ class QueuedJob(NamedTuple):
     since: float = 0.0
     attempts: int = 0
     losses: int = 0
+    own: bool = False
+    suspect: bool = False
 
 
 @dataclass
@@ -59,9 +63,11 @@ class Seat:
     Attributes:
         handle: Ray's actor.
         reference: Ray's reference of what it was asked last: about itself until it is
-            ready, then a job's answer; None when idle.
+            ready, then an answer; None when nothing was.
         about: What it says of itself; None until it is ready.
-        queued: The job under way; None when idle.
+        queued: The job that it carries out by itself; None: none.
+        beside: Jobs that it has side by side, by number; they wait while it carries out
+            another by itself.
         started: When it was given its job, by the pool's clock.
         kill_at: When it is killed, by the same clock.
         cells: Those it has compiled programs of, the last one last.
@@ -72,6 +78,7 @@ class Seat:
     reference: Any
     about: dict[str, Any] | None = None
     queued: QueuedJob | None = None
+    beside: dict[int, QueuedJob] = field(default_factory=dict)
     started: float = 0.0
     kill_at: float = math.inf
     cells: list[str] = field(default_factory=list)
@@ -79,8 +86,19 @@ class Seat:
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for a job."""
-        return self.about is not None and self.queued is None
+        """Whether it waits to be asked."""
+        return self.about is not None and self.reference is None
+
+    @property
+    def lanes(self) -> int:
+        """Jobs that it carries out side by side at most; 0: one after the other."""
+        return 0 if self.about is None else int(self.about.get("beside", 0))
+
+    @property
+    def jobs(self) -> list[QueuedJob]:
+        """All that it has."""
+        own = [] if self.queued is None else [self.queued]
+        return [*own, *self.beside.values()]
 
     @property
     def node(self) -> str:
@@ -99,10 +117,26 @@ class Seat:
             queued.job.to_json(), queued.deadline_s
         )
 
+    def give_beside(self, jobs: Sequence[QueuedJob], now: float) -> None:
+        """Has it go on side by side for a while, these among them.
+
+        Deadlines do not count: all go on together.
+        """
+        self.beside |= {queued.number: queued for queued in jobs}
+        self.started = now
+        self.reference = self.handle.evaluate_beside.remote(
+            [queued.job.to_json() for queued in jobs]
+        )
+
     def free(self) -> None:
         """Notes that it has answered."""
         self.queued, self.reference, self.kill_at = None, None, math.inf
         self.done += 1
+
+    def taken(self, job_id: str) -> QueuedJob | None:
+        """Takes from it a job that it has side by side; None: it is not its own now."""
+        numbers = [n for n, queued in self.beside.items() if queued.job.id == job_id]
+        return self.beside.pop(numbers[0]) if numbers else None
 
     def worn(self, facts: dict[str, Any]) -> bool:
         """Whether it should give way to a new process.
@@ -110,7 +144,7 @@ class Seat:
         Args:
             facts: Memory and maps, as it said with its last answer.
         """
-        return (
+        return not self.jobs and (
             self.done >= RECYCLE_JOBS
             or facts["rss_bytes"] >= RECYCLE_BYTES
             or facts["maps"] >= RECYCLE_MAPS
@@ -143,6 +177,33 @@ def best_for(
     return chosen if rank(chosen) < 2 or waited >= COMPILE_S else None
 
 
+def share_for(
+    seat: Seat, seats: Sequence[Seat], queue: Sequence[QueuedJob]
+) -> list[int]:
+    """Indices of the waiting jobs that an actor is to begin side by side.
+
+    The most urgent ones, as many as it has lanes for, but no more than its share where
+    other actors have lanes, too. A suspect has a process to itself: who dies with it
+    alone is to blame.
+
+    Args:
+        seat: The actor.
+        seats: All of them, itself included.
+        queue: What waits, the most urgent first.
+    """
+    if queue and queue[0].suspect:
+        return [] if seat.beside else [0]
+    if any(queued.suspect for queued in seat.beside.values()):
+        return []
+    company = [
+        at for at, queued in enumerate(queue) if not (queued.own or queued.suspect)
+    ]
+    others = [one for one in seats if one.lanes]
+    under_way = sum(len(one.beside) for one in others)
+    share = math.ceil((len(company) + under_way) / max(1, len(others)))
+    return company[: max(0, min(seat.lanes, share) - len(seat.beside))]
+
+
 class ActorFactory(NamedTuple):
     """Makes actors: Ray neither restarts them nor repeats their calls.
 
@@ -150,6 +211,7 @@ class ActorFactory(NamedTuple):
         ray: The module.
         per_gpu: Actors that share a GPU; 0: each has a CPU instead.
         lanes: Settings in one program; None: what the platform has by default.
+        beside: Cells in one program; None: what the platform has by default.
         platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX.
         memory_bytes: What a worker may allocate; see `limit_memory`.
     """
@@ -157,6 +219,7 @@ class ActorFactory(NamedTuple):
     ray: Any
     per_gpu: int
     lanes: int | None
+    beside: int | None
     platforms: str | None
     memory_bytes: int | None
 
@@ -175,6 +238,7 @@ class ActorFactory(NamedTuple):
             memory_share=share,
             memory_bytes=self.memory_bytes,
             lanes=self.lanes,
+            beside=self.beside,
         )
         return Seat(handle, handle.about.remote())
 

@@ -47,6 +47,10 @@ class SideBySide:
         """Jobs taken and not yet returned."""
         return len(self._over) + sum(map(len, self._trainers.values()))
 
+    def fits(self, job: Job) -> bool:
+        """Whether it can be trained beside others; if not, it needs its own program."""
+        return self._kind(job) is not None
+
     def take(self, waiting: list[Waiting]) -> list[Waiting]:
         """Begins those that there is room for, the most urgent first.
 
@@ -97,6 +101,16 @@ class SideBySide:
             self._kinds[job.id] = kind_of(job, self._data)
         return self._kinds[job.id]
 
+    def step(self) -> None:
+        """Trains the lanes of one kind for an epoch; there has to be a job.
+
+        Raises:
+            MachineError: The machine or this program failed, and not the cell.
+        """
+        kind = max(self._trainers, key=self._urgency)
+        self._over.extend(self._step(kind))
+        self._passed = {k: n + 1 for k, n in self._passed.items()} | {kind: 0}
+
     def next(self) -> tuple[Job, Evaluation]:
         """Trains until a job is over; there has to be one.
 
@@ -104,9 +118,7 @@ class SideBySide:
             MachineError: The machine or this program failed, and not the cell.
         """
         while not self._over:
-            kind = max(self._trainers, key=self._urgency)
-            self._over.extend(self._step(kind))
-            self._passed = {k: n + 1 for k, n in self._passed.items()} | {kind: 0}
+            self.step()
         job, result, compile_s, train_s = self._over.popleft()
         self._kinds.pop(job.id, None)
         evaluation = Evaluation(
