@@ -608,29 +608,3 @@ def test_a_mutant_that_is_the_baseline_does_not_replace_it(tmp_path: Path) -> No
     decisions = history(folder)[0]
     [tanh] = [row[3] for row in decisions if row[1] == "reference"]
     assert [row[1] for row in decisions if row[3] == tanh].count("propose") == 1
-
-
-# With training
-
-REAL = (
-    *("--preset", "tiny", "--candidates", "3", "--set", 'tasks=["xml"]'),
-    *("--set", "plans.xml.budget=40", "--set", "filter.budget=100"),
-    *("--set", "filter.target=0.0", "--set", "rules.baseline_settings=2"),
-    *("--set", "rules.gate=0.0", "--set", "plans.xml.task.train_tokens=14000"),
-)
-
-
-@pytest.mark.slow
-def test_real_training_killed_and_resumed_is_the_same_search(tmp_path: Path) -> None:
-    """Through Ray: see `test_search_ray`."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    inline = ("--workers", "inline")
-    command("run", *REAL, *inline, "--out", whole, fake=None)
-    process = start("run", *REAL, *inline, "--out", killed, fake=None)
-    wait_for(killed, 3, process)
-    process.kill()
-    process.communicate()
-    assert evaluations(killed) < evaluations(whole)
-    command("resume", killed, *inline, fake=None)
-    check_same(killed, whole)
-    assert len(json.loads(table(whole))) > 2

@@ -221,9 +221,3 @@ def test_a_cell_that_kills_its_process_ends_as_crashed_and_the_search_goes_on(
     status = "SELECT DISTINCT status FROM results WHERE digest IN "
     status += "(SELECT lower(hex(digest)) FROM cells WHERE text LIKE '%segfaulting%')"
     assert query(folder, status) == [("CRASHED",)]
-
-
-def test_two_workers_make_the_table_of_none(whole: Path, tmp_path: Path) -> None:
-    """One worker makes it, too: see the test of one that is killed."""
-    finish(run("--workers", 2, "--out", tmp_path))
-    check_same(tmp_path, whole)
