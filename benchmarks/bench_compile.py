@@ -102,7 +102,7 @@ class Measured(Program):
             spent[name] = time.process_time() - traced
             spent["traced"] += traced - start
             texts.append(compiled.as_text())
-            self._held[name, data.windows.inputs.shape] = compiled
+            self._kept(name)[data.windows.inputs.shape] = compiled
         text = "\n".join(texts)
         times, loss = [], 0.0
         for _ in range(3):

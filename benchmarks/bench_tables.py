@@ -272,7 +272,7 @@ def measure(program: Program, state: TrainState, rows: Hyper, data: Any) -> Spen
     compiled = lowered.compile(program.options)
     done = time.process_time()
     counted = compiled.cost_analysis()
-    program._held["train", data.inputs.shape] = compiled
+    program._kept("train")[data.inputs.shape] = compiled
     seconds, kept = [], jax.device_get(state)
     for _ in range(3):
         fresh = jax.block_until_ready(jax.device_put(kept))

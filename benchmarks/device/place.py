@@ -174,7 +174,8 @@ def timed(
     """
     rows = hyper(program, 0.01, cell)
     if alone is None:
-        alone = replace(program, lanes=Lanes(1), _held={}).initial([0], [SCALE])
+        one = replace(program, lanes=Lanes(1), _trainers={}, scorers={})
+        alone = one.initial([0], [SCALE])
     shapes = jax.eval_shape(lambda state: same_lanes(program, state), alone)
     needs = 0
     with contextlib.suppress(AttributeError):  # where XLA keeps no account

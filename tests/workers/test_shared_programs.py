@@ -44,12 +44,22 @@ def test_a_cell_compiles_once_for_all_tasks_of_the_pack(compiled):
     assert compiled == ["train", "validate"]
 
 
-def test_another_optimizer_cell_or_vocabulary_compiles_anew(compiled):
+def test_another_optimizer_compiles_its_training_alone(compiled):
+    evaluator = Evaluator()
+    jobs = [
+        job(budget=3, task=STACK, training=Training(optimizer))
+        for optimizer in ("sgd", "adam")
+    ]
+    sharing = [evaluator.evaluate(one).results for one in jobs]
+    assert compiled == ["train", "validate", "train"]
+    assert sharing == [Evaluator().evaluate(one).results for one in jobs]
+
+
+def test_another_cell_or_vocabulary_compiles_anew(compiled):
     evaluator = Evaluator()
     wide = TaskSpec("stack", overrides=(("vocabulary", 33),))
     for changed in (
-        {"training": Training("sgd")},
-        {"training": Training("adam")},
+        {},
         {"cell": ZOO["irnn"]},
         {"task": wide},
         {"task": TINY},

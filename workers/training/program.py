@@ -96,6 +96,8 @@ class Program:
         divergence_loss: Mean loss in nats above which a setting has diverged.
         lanes: Settings in one program.
         options: XLA's options.
+        scorers: What has been compiled for validation, which other programs of the same
+            model share: it depends on no optimizer.
         compile_s: Seconds spent tracing and compiling so far.
         compiled: Programs compiled so far.
     """
@@ -107,9 +109,10 @@ class Program:
     divergence_loss: float
     lanes: Lanes = field(default_factory=Lanes)
     options: dict[str, str | bool] = field(default_factory=dict)
+    scorers: dict[tuple[int, ...], Any] = field(default_factory=dict)
     compile_s: float = 0.0
     compiled: int = 0
-    _held: dict[tuple[str, tuple[int, ...]], Any] = field(default_factory=dict)
+    _trainers: dict[tuple[int, ...], Any] = field(default_factory=dict)
     _at_rest: Any = None
 
     def reset_meter(self) -> None:
@@ -173,14 +176,18 @@ class Program:
         return total
 
     def _compiled(self, name: str, data: Windows, *rest: Any) -> Any:
-        key = (name, data.inputs.shape)
-        if key not in self._held:
+        held, key = self._kept(name), data.inputs.shape
+        if key not in held:
             start = time.perf_counter()
             shapes = jax.tree.map(_shape, (data, *rest))
-            self._held[key] = self._lower(name, *shapes).compile(self.options)
+            held[key] = self._lower(name, *shapes).compile(self.options)
             self.compile_s += time.perf_counter() - start
             self.compiled += 1
-        return self._held[key]
+        return held[key]
+
+    def _kept(self, name: str) -> dict[tuple[int, ...], Any]:
+        """What has been compiled of `train` or `validate`, by the shape of windows."""
+        return self._trainers if name == "train" else self.scorers
 
     def _lower(self, name: str, data: Any, *rest: Any) -> Any:
         number = _shape(np.int32(0))
