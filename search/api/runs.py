@@ -13,6 +13,7 @@ from search.loop.asking import Asked, ask, tell
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun, open_run, replay
 from search.loop.sources import read_text
+from search.loop.standing import final_order, standing
 from search.output.answers import YOU, Answer, propose
 from search.output.export import export_run
 from search.output.leaderboard import Leaderboard
@@ -71,8 +72,8 @@ class Run:
         Args:
             count: How many rows; None: all.
         """
-        with self._replayed() as (_, engine):
-            rows = Leaderboard(engine.procedure).rows(count)
+        with self._replayed() as (run, engine):
+            rows = Leaderboard(engine.procedure, final_order(run)).rows(count)
             return [row.to_dict() for row in rows]
 
     def cell(self, rank: int) -> Cell:
@@ -88,14 +89,14 @@ class Run:
 
     def show(self, rank: int) -> Picture:
         """A cell of the table as a picture; see `cell`."""
-        with self._replayed() as (_, engine):
-            member = self._ranked(engine, rank)
+        with self._replayed() as (run, engine):
+            member = self._ranked(run, engine, rank)
             return Picture(member.name, member.cell())
 
     def lineage(self, rank: int) -> list[dict[str, Any]]:
         """The way from a seed to a cell: what `cellsearch lineage --json` prints."""
-        with self._replayed() as (_, engine):
-            member = self._ranked(engine, rank)
+        with self._replayed() as (run, engine):
+            member = self._ranked(run, engine, rank)
             return [step.to_dict() for step in Lineages(engine.procedure).of(member)]
 
     def frame(self, count: int | None = None) -> "pandas.DataFrame":
@@ -215,8 +216,8 @@ class Run:
         exports = export_run(self.folder, Path(out), k, force=force)
         return [Path(out) / export.folder for export in exports]
 
-    def _ranked(self, engine: Engine, rank: int) -> Member:
-        ranked = engine.procedure.population.table
+    def _ranked(self, run: OpenRun, engine: Engine, rank: int) -> Member:
+        ranked = standing(engine.procedure, final_order(run))
         if not 1 <= rank <= len(ranked):
             raise UserError(f"`rank` must be 1 to {len(ranked)}, got {rank}")
         return ranked[rank - 1]

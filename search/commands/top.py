@@ -9,6 +9,7 @@ from typing import Final
 from search.commands.own_code import add_own_code, note_missing
 from search.errors import UserError, at_least
 from search.loop.runs import open_run, replay
+from search.loop.standing import final_order
 from search.output.finals import print_finals
 from search.output.leaderboard import Leaderboard
 from search.output.screens import make_screen
@@ -56,12 +57,12 @@ def _watch(options: argparse.Namespace) -> None:
         def renew() -> None:
             nonlocal said
             with open_run(options.run, reading=True) as run:
-                procedure = replay(run).procedure
+                procedure, finals = replay(run).procedure, final_order(run)
             line = summary_line(procedure, run.candidates)
             if line != said:
                 screen.line(line)
             said = line
-            board = Leaderboard(procedure)
+            board = Leaderboard(procedure, finals)
             screen.draw(lambda width: table_picture(board, line, options.k, width))
 
         while_running(options.run, EVERY_S, renew)
@@ -69,7 +70,7 @@ def _watch(options: argparse.Namespace) -> None:
 
 def _print_table(options: argparse.Namespace) -> int:
     with open_run(options.run, reading=True) as run:
-        board = Leaderboard(replay(run).procedure)
+        board = Leaderboard(replay(run).procedure, final_order(run))
         mixed = run.store.history.get("mixed")
         finals = stored_finals(run)
     # JSON has the rows alone: legend and notes are for people.

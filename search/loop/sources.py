@@ -9,6 +9,7 @@ from typing import Any
 from cells import ZOO, Cell, CellError, nearest_name, parse_named, to_text
 from search.errors import UserError
 from search.loop.runs import branch_document, open_run, replay
+from search.loop.standing import final_order, standing
 from search.procedure.document import Document, assign, overlay
 from search.procedure.own_code import own_code
 from search.procedure.population import Member
@@ -187,8 +188,8 @@ def find_ranked(run: str, rank: str) -> tuple[Procedure, Member]:
 
     # The table may have grown, or shrunk, since a person looked at it.
     with open_run(Path(run), reading=True) as opened:
-        engine = replay(opened)
-    members = engine.procedure.population.table
+        engine, finals = replay(opened), final_order(opened)
+    members = standing(engine.procedure, finals)
     if not members:
         raise UserError(f"{asked}: the table of {run} is empty as yet")
     if int(rank) > len(members):

@@ -11,6 +11,7 @@ from typing import Any, Final
 from cells import Cell, draw_png, draw_svg, forms
 from search.errors import UserError, at_least
 from search.loop.runs import open_run, replay
+from search.loop.standing import final_order
 from search.output.card import (
     describe_cell,
     describe_member,
@@ -117,7 +118,8 @@ def read_scores(path: Path) -> Mapping[str, Any]:
 def _best_of(folder: Path, k: int | None, scores: Mapping[str, Any]) -> list[Export]:
     with open_run(folder, reading=True) as run:
         engine = replay(run)
-        rows = Leaderboard(engine.procedure).rows(DEFAULT_K if k is None else k)
+        board = Leaderboard(engine.procedure, final_order(run))
+        rows = board.rows(DEFAULT_K if k is None else k)
         if not rows:
             raise UserError(f"{folder} has no table yet: no cell has been evaluated")
         if k is not None and len(rows) < k:

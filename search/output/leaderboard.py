@@ -1,11 +1,12 @@
 """The ranked table of a search: who is best, and by how much."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from cells import flops, num_params, state_bytes
+from search.loop.standing import standing
 from search.output.score import BestScore, PairedScore, TaskScore
 from search.output.terms import Terms, terms_of
 from search.procedure.paired import PairedPopulation
@@ -94,10 +95,12 @@ class Leaderboard:
 
     Args:
         procedure: Of the search, which may be in progress.
+        finals: Digests of the cells of its finals, best first; see `standing`.
     """
 
-    def __init__(self, procedure: Procedure) -> None:
+    def __init__(self, procedure: Procedure, finals: Sequence[str] = ()) -> None:
         self._procedure = procedure
+        self._finals = finals
         self._sizes: dict[str, _Size] = {}
 
     @property
@@ -111,7 +114,7 @@ class Leaderboard:
         Args:
             count: How many; None: the whole table.
         """
-        members = self._procedure.population.table
+        members = standing(self._procedure, self._finals)
         unbeaten = {
             member.digest
             for member in pareto(members, lambda member: self._size(member).parameters)
@@ -121,6 +124,21 @@ class Leaderboard:
             self._row(rank, member, member.digest in unbeaten)
             for rank, member in enumerate(chosen, 1)
         ]
+
+    @property
+    def note(self) -> str:
+        """Says which ranks finals have changed; empty: none."""
+        first = standing(self._procedure, self._finals)
+        moved = [
+            rank
+            for rank, pair in enumerate(
+                zip(first, self._procedure.population.table, strict=True), 1
+            )
+            if pair[0] is not pair[1]
+        ]
+        if not moved:
+            return ""
+        return f"ranks {moved[0]} to {moved[-1]} go by the finals, below"
 
     def named(self) -> list[LeaderboardRow]:
         """Seeds and references, with their ranks, if they have one."""

@@ -35,6 +35,8 @@ def print_leaderboard(board: Leaderboard, stream: IO[str], count: int) -> None:
         console.print(leaderboard_table(board, count, console.width))
     for line in board.terms.legend:
         print(line, file=stream)
+    if board.note:
+        print(board.note, file=stream)
 
 
 def leaderboard_table(board: Leaderboard, count: int, width: int) -> "Table":

@@ -12,6 +12,7 @@ from search.errors import UserError, at_least
 from search.loop.numerics import admit, class_of
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, open_run, replay
+from search.loop.standing import final_order, standing
 from search.procedure.config import Config, Named
 from search.store.locks import RunLock
 from workers import Pool, PoolOptions
@@ -99,7 +100,8 @@ def find_rivals(run: OpenRun, count: int, beside: Sequence[Named]) -> dict[str, 
     if not procedure.opened:
         raise UserError(f"{run.folder} has no table yet: its seeds are being evaluated")
     known = procedure.population
-    members = [*known.table[:count], *known.seeds, *known.references.values()]
+    table = standing(procedure, final_order(run))
+    members = [*table[:count], *known.seeds, *known.references.values()]
     rivals = {one.digest: (one.name, one.cell(), one.is_candidate) for one in members}
     taken = {member.name for member in members}
     for name, cell in beside:  # of other runs, where names may be the same

@@ -10,6 +10,7 @@ from cells import ZOO, Cell, digest, flops, num_params
 from search.contest.finals import FinalTable
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun
+from search.loop.standing import final_order, standing
 from search.output.leaderboard import (
     WIDTH,
     Leaderboard,
@@ -132,11 +133,13 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
     """
     procedure, config = engine.procedure, run.config
     objective = config.objective
-    board = Leaderboard(procedure)
+    order = final_order(run)
+    ranks = {one.digest: rank for rank, one in enumerate(standing(procedure, order), 1)}
+    board = Leaderboard(procedure, order)
     rows = board.rows()
     listed = {row.member.digest for row in rows}
     named = board.named()
-    cells = tuple(_ranked(procedure))
+    cells = tuple(_ranked(procedure, ranks))
     lineages = Lineages(procedure)
     return Report(
         name=run.folder.resolve().name,
@@ -153,9 +156,9 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
         rows=tuple(rows),
         rest=tuple(row for row in named if row.member.digest not in listed),
         top=min(top, len(rows)),
-        lineages=tuple(map(lineages.of, _best(procedure, min(top, LINEAGES)))),
+        lineages=tuple(map(lineages.of, _best(rows, min(top, LINEAGES)))),
         interval=lineages.gains.words,
-        tree=tuple(tree_lines(procedure, lineages)),
+        tree=tuple(tree_lines(procedure, lineages, ranks)),
         boxes=tuple(box_plots(procedure)),
         panel=tuple(map(describe_setting, objective.panel if objective else ())),
         work=tuple(run.store.results.work()),
@@ -165,16 +168,13 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
     )
 
 
-def _ranked(procedure: Procedure) -> Iterator[RankedCell]:
-    length = len(procedure.population.table)
-    for place, member in enumerate(procedure.population.ranked):
-        rank = place + 1 if place < length else 0
-        cell = member.cell()
+def _ranked(procedure: Procedure, ranks: Mapping[str, int]) -> Iterator[RankedCell]:
+    for member in procedure.population.ranked:
         yield RankedCell(
             member,
             member.fitness,
-            *_sizes(cell),
-            rank=rank,
+            *_sizes(member.cell()),
+            rank=ranks.get(member.digest, 0),
         )
 
 
@@ -242,9 +242,9 @@ def _gates(procedure: Procedure, mutants: Sequence[Member]) -> Iterator[FunnelSt
         yield FunnelStep(f"reached {stage.name}", count)
 
 
-def _best(procedure: Procedure, count: int) -> Iterator[Member]:
+def _best(rows: Sequence[LeaderboardRow], count: int) -> Iterator[Member]:
     """The best mutants of the table."""
-    members = procedure.population.table
+    members = (row.member for row in rows)
     return itertools.islice((m for m in members if m.is_candidate), count)
 
 

@@ -1,7 +1,7 @@
 """The family tree of a search: who descends from whom, as a list to fold out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,8 +42,16 @@ class TreeLine:
     closes: int
 
 
-def tree_lines(procedure: Procedure, lineages: Lineages) -> Iterator[TreeLine]:
-    """All ranked cells, each after its parent, the best first among siblings."""
+def tree_lines(
+    procedure: Procedure, lineages: Lineages, ranks: Mapping[str, int]
+) -> Iterator[TreeLine]:
+    """All ranked cells, each after its parent, the best first among siblings.
+
+    Args:
+        procedure: The search.
+        lineages: Of its cells.
+        ranks: Of those in the table, by digest.
+    """
     population = procedure.population
     ranked, known = population.ranked, {m.digest for m in population.ranked}
     children: dict[str, list[Member]] = {}
@@ -57,7 +65,6 @@ def tree_lines(procedure: Procedure, lineages: Lineages) -> Iterator[TreeLine]:
         if member.digest not in known and not member.under_way
     )
     dropped = Counter(member.parent for member in lost)
-    ranks = {m.digest: i for i, m in enumerate(population.table, 1)}
     said = {m.digest for m in ranked[:SAID]}
     shown, counts = _way_to_the_best(population), _descendants(population)
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from search.api import Run
 from search.contest.finals import FinalTable
 from search.errors import UserError
+from search.loop.runs import open_run, replay
 from search.output.words import duration
 from search.procedure.presets import preset_document
 from search.procedure.reader import make_config
@@ -96,6 +98,38 @@ def test_a_search_that_goes_on_keeps_its_decisions_beside_finals(folder: Path) -
     rows = len(json.loads(shown("top", folder, "--json", "-k", 100)))
     here("resume", folder, "--candidates", 14)
     assert len(json.loads(shown("top", folder, "--json", "-k", 100))) >= rows
+
+
+def test_ranks_go_by_the_finals(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folder, run)
+    here("final", run, "-k", 3)
+    with open_run(run) as opened:
+        finals = opened.store.history.get("finals")
+        table = [one.name for one in replay(opened).procedure.population.table]
+        tested = [row["name"] for row in finals["rows"]]
+        count = next(n for n, name in enumerate(table) if name not in tested)
+        assert count >= 3
+        # As if the finals had found them in the other order.
+        finals["rows"].sort(key=lambda row: -[*table, row["name"]].index(row["name"]))
+        opened.store.history.set("finals", finals)
+    stands = [*reversed(table[:count]), *table[count:]]
+
+    rows = json.loads(shown("top", run, "--json", "-k", 100))
+    assert [row["name"] for row in rows] == stands
+    assert f"ranks 1 to {count} go by the finals" in shown("top", run)
+    assert json.loads(shown("show", f"{run}:1", "--json"))["name"] == stands[0]
+    best = next(n for n, name in enumerate(stands, 1) if name.startswith("cell_"))
+    way = json.loads(shown("lineage", f"{run}:{best}", "--json"))
+    assert way[-1]["name"] == stands[best - 1]
+    assert [row["name"] for row in Run(run).table()] == stands
+    assert Run(run).show(2).name == stands[1]
+    here("export", run, "-k", 2, "--out", tmp_path / "best")
+    folders = sorted(path.name for path in tmp_path.glob("best/*_*"))
+    assert folders == [f"{n}_{name}" for n, name in enumerate(stands[:2], 1)]
+    here("report", run)
+    page = (run / "report.html").read_text()
+    assert page.index(f">{stands[0]}<") < page.index(f">{stands[1]}<")
 
 
 def test_damaged_finals_are_said_in_a_line() -> None:
