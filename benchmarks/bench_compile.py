@@ -36,6 +36,7 @@ from workers.job.setting import Shape
 from workers.machine.runtime import COMPILER_OPTIONS
 from workers.training.data import DataCache
 from workers.training.model import Model, make_model
+from workers.training.optimizers import RULES
 from workers.training.program import Hyper, Program, TrainState
 
 CELLS: Final = [
@@ -102,7 +103,7 @@ class Measured(Program):
             spent[name] = time.process_time() - traced
             spent["traced"] += traced - start
             texts.append(compiled.as_text())
-            self._kept(name)[data.windows.inputs.shape] = compiled
+            self._kept[name, data.windows.inputs.shape] = compiled
         text = "\n".join(texts)
         times, loss = [], 0.0
         for _ in range(3):
@@ -135,11 +136,16 @@ def measure(model: Model, spec: Any, data: Any, options: Options) -> Cost:
         model,
         task.readout,
         task.batch_size,
-        Training(optimizer="rmsprop"),
+        Training(),
         divergence_loss=float("inf"),
         options=dict(options),
     )
-    row = Hyper(np.float32(0.005), np.float32(2.5), np.zeros(2, np.uint32))
+    row = Hyper(
+        np.float32(0.005),
+        np.float32(2.5),
+        np.zeros(2, np.uint32),
+        rule=RULES["rmsprop"],
+    )
     hyper: Hyper = program.lanes.stack([row])
     return program.measure(data, program.initial([0], [1.4]), hyper)
 

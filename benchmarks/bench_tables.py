@@ -52,6 +52,7 @@ from workers.side_by_side.program import AnyProgram
 from workers.training.data import DataCache
 from workers.training.lanes import Lanes
 from workers.training.model import make_model
+from workers.training.optimizers import RULES
 from workers.training.program import Hyper, Program, TrainState
 
 QUICK: Final = preset_document("quick")
@@ -249,7 +250,7 @@ def common(lanes: int) -> dict[str, Any]:
     return {
         "readout": SPEC.task.readout,
         "batch": SPEC.task.batch_size,
-        "training": Training(optimizer="rmsprop"),
+        "training": Training(),
         "divergence_loss": float("inf"),
         "lanes": Lanes(lanes, True),
         "options": dict(COMPILER_OPTIONS["cpu"]),
@@ -258,7 +259,8 @@ def common(lanes: int) -> dict[str, Any]:
 
 def hyper(program: Program, cell: Any = None) -> Hyper:
     """The same in all lanes."""
-    row = Hyper(np.float32(0.005), np.float32(2.5), np.zeros(2, np.uint32), cell)
+    rule = RULES["rmsprop"]
+    row = Hyper(np.float32(0.005), np.float32(2.5), np.zeros(2, np.uint32), cell, rule)
     stacked: Hyper = program.lanes.stack([row])
     return stacked
 
@@ -272,7 +274,7 @@ def measure(program: Program, state: TrainState, rows: Hyper, data: Any) -> Spen
     compiled = lowered.compile(program.options)
     done = time.process_time()
     counted = compiled.cost_analysis()
-    program._kept("train")[data.inputs.shape] = compiled
+    program._kept["train", data.inputs.shape] = compiled
     seconds, kept = [], jax.device_get(state)
     for _ in range(3):
         fresh = jax.block_until_ready(jax.device_put(kept))

@@ -174,7 +174,7 @@ def timed(
     """
     rows = hyper(program, 0.01, cell)
     if alone is None:
-        one = replace(program, lanes=Lanes(1), _trainers={}, scorers={})
+        one = replace(program, lanes=Lanes(1), _kept={})
         alone = one.initial([0], [SCALE])
     shapes = jax.eval_shape(lambda state: same_lanes(program, state), alone)
     needs = 0

@@ -1,8 +1,8 @@
 """What a search by common runs would cost: probes are given a few runs of the panel.
 
 Two of them are trained on every task, on a share of the budget, with one setting of
-each optimizer of the panel. A program serves all tasks and seeds of a cell, so that
-compiling counts once an optimizer, and training once a run.
+each optimizer of the panel. A program serves all tasks, seeds and optimizers of a cell,
+so that compiling counts once a cell, and training once a run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,22 +36,18 @@ class Costs(NamedTuple):
     """What probes took, in core-seconds.
 
     Attributes:
-        compile_s: Compiling a cell, by optimizer.
+        compile_s: Compiling a cell.
         run_s: Training a run with its whole budget on all tasks, by optimizer.
         points: Of a learning curve.
     """
 
-    compile_s: Mapping[str, float]
+    compile_s: float
     run_s: Mapping[str, float]
     points: float
 
     def of(self, settings: Sequence[Setting]) -> float:
         """Runs with these settings on all tasks by one cell, from the start."""
-        return self.compiling(settings) + self.running(settings)
-
-    def compiling(self, settings: Sequence[Setting]) -> float:
-        """What that takes before the first run of each optimizer."""
-        return sum(self.compile_s[name] for name in {one.optimizer for one in settings})
+        return self.compile_s + self.running(settings)
 
     def running(self, settings: Sequence[Setting]) -> float:
         """What it takes beside that."""
@@ -129,15 +125,17 @@ def measure(config: Config, pool: Pool) -> Costs:
 
     results = [result for one in answers.values() for result in one.results]
 
-    def spent(name: str, part: str) -> float:
-        """Of all tasks together, by the mean of the probes."""
-        return mean(
-            [sum(getattr(answers[job.id], part) for job in row) for row in jobs[name]]
-        )
+    def spent(name: str, part: str) -> list[float]:
+        """Of all tasks together, by each of the probes."""
+        return [
+            sum(getattr(answers[job.id], part) for job in row) for row in jobs[name]
+        ]
 
+    # Whoever is first compiles; another worker may have had to do so, too.
+    compiling = zip(*(spent(name, "compile_s") for name in jobs), strict=True)
     return Costs(
-        compile_s={name: spent(name, "compile_s") for name in jobs},
-        run_s={name: SHARE * spent(name, "train_s") for name in jobs},
+        compile_s=mean([max(by_optimizer) for by_optimizer in compiling]),
+        run_s={name: SHARE * mean(spent(name, "train_s")) for name in jobs},
         points=SHARE * mean([len(result.curve) for result in results]),
     )
 
@@ -194,7 +192,7 @@ def _finals_s(config: Config, costs: Costs) -> float:
         return 0.0
     cells = chosen.cells + len(config.seeds) + len(config.references)
     runs = chosen.seeds * (1 + len(chosen.tasks) / len(config.tasks))
-    one_s = costs.compiling(chosen.panel) + runs * costs.running(chosen.panel)
+    one_s = costs.compile_s + runs * costs.running(chosen.panel)
     return cells * one_s
 
 

@@ -117,15 +117,13 @@ class Orders:
     def _compiles(self, order: Order) -> bool:
         """Whether its worker has, by estimate, no program for it yet.
 
-        Common runs of a cell are carried out where it is known, and its programs serve
-        all tasks: there is one for each optimizer.
+        Common runs of a cell are carried out where it is known, and its program serves
+        all tasks and optimizers.
         """
         objective = self._config.objective
         if objective is None:
             return True
-        own = order.settings[0].optimizer
-        first = next(one for one in objective.panel if one.optimizer == own)
-        return order.task == 0 and first in order.settings
+        return order.task == 0 and objective.panel[0] in order.settings
 
     def issued(self, ticket: Ticket[Pending], *, drain: bool) -> Issued:
         """An order that the clock has taken, as it is stored.

@@ -47,10 +47,8 @@ class SlowPaired(SlowSearch):
         return make_job(part.known.cell, task, part.settings, part.budget, **options)
 
     def cost(self, part: Part) -> float:
-        """A cell is compiled on the first task, once for each optimizer."""
-        of = part.settings[0].optimizer
-        first = next(one for one in self.panel if one.optimizer == of)
-        compiled = part.stage > 0 or first not in part.settings
+        """A cell is compiled on the first task, with the first setting."""
+        compiled = part.stage > 0 or self.panel[0] not in part.settings
         shape, stage = part.settings[0].shape, self.config.tasks[part.stage]
         try:
             block = self.config.training.block

@@ -16,6 +16,7 @@ from workers import Training
 from workers.job.spec import OPTIMIZERS
 from workers.training.losses import READOUTS
 from workers.training.model import Model
+from workers.training.optimizers import RULES, by_rule
 from workers.training.program import Hyper, Program
 
 B, T, W, V, H = 3, 4, 2, 7, 5
@@ -115,7 +116,8 @@ def test_two_windows_of_sgd_equal_a_plain_step_loop(cell, layers, frames):
 def test_each_optimizer_takes_the_step_of_optax(optimizer):
     net, data = model("tanh"), windows()
     program = Program(net, "softmax", B, Training(optimizer), divergence_loss=1e9)
-    hyper = Hyper(np.float32(0.01), np.float32(1.0), np.zeros(2, np.uint32))
+    rate, clip, key = np.float32(0.01), np.float32(1.0), np.zeros(2, np.uint32)
+    hyper = Hyper(rate, clip, key, rule=RULES[optimizer])
     state = program.train(program.initial([3], [1.0]), data, 0, W, hyper)
 
     params = jax.tree.map(jnp.asarray, net.init(3, 1.0))
@@ -143,12 +145,27 @@ def test_each_optimizer_takes_the_step_of_optax(optimizer):
     )
 
 
+def test_sgd_has_the_bits_that_it_has_by_itself():
+    rng = np.random.default_rng(1)
+    params, grads = rng.standard_normal((2, 500)).astype(np.float32)
+    own = by_rule(RULES["sgd"], np.float32(0.07))
+    steps, state = own.update(grads, own.init(params), params)
+    np.testing.assert_array_equal(steps, -np.float32(0.07) * grads)
+    again, _ = own.update(grads, state, params)
+    np.testing.assert_array_equal(again, steps)
+
+
+def test_rules_are_of_all_optimizers():
+    assert list(RULES) == list(OPTIMIZERS)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_biases_of_cells_stay_where_they_start_if_they_are_not_learned(optimizer):
     net, data = model("lstm_b"), windows()
     training = Training(optimizer, biases=False)
     program = Program(net, "softmax", B, training, divergence_loss=1e9)
-    hyper = Hyper(np.float32(0.1), np.float32(1.0), np.zeros(2, np.uint32))
+    rate, clip, key = np.float32(0.1), np.float32(1.0), np.zeros(2, np.uint32)
+    hyper = Hyper(rate, clip, key, rule=RULES[optimizer])
     state = program.train(program.initial([3], [1.0]), data, 0, W, hyper)
     before, after = net.init(3, 1.0), state.params
     for name, weights in before["layers"][0].items():

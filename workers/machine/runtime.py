@@ -42,6 +42,9 @@ launches: measured on an H100, 256 cells are trained at nine tenths of the speed
 1,024, without compiling any (`benchmarks/README.md`).
 """
 
+ARITHMETIC: Final = "optimizers=rules"
+"""What has changed in our own arithmetic, so that results of before are told apart."""
+
 UNFIT: Final = (
     ("JAX_DISABLE_JIT", r"^(y|yes|t|true|on|1)$", "has JAX compile nothing"),
     ("JAX_NUM_CPU_DEVICES", r"^(?!-?1?$)", "makes several devices of one core"),
@@ -322,6 +325,7 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
     options = " ".join(f"{k}={v}" for k, v in sorted(COMPILER_OPTIONS[name].items()))
     if (form := ScanForm.default()) is not ScanForm.LOOP:
         options += f" scan={form}"
+    options += f" {ARITHMETIC}"
     if beside:
         options += f" side_by_side={beside} rows=sparse"
     return Numerics(

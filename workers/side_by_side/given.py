@@ -20,14 +20,12 @@ class GivenCell(NamedTuple):
     Attributes:
         table: Its coefficients.
         mask: [H], 1 for the features that it has, 0 for those that are only room.
-        optimizer: Number of a row of `OPTIMIZER_ROWS`.
         train: Where the windows that the lane is trained on begin.
         valid: Where those that it is scored on begin.
     """
 
     table: TableArrays
     mask: Array
-    optimizer: Array = np.int32(0)
     train: Array = np.int32(0)
     valid: Array = np.int32(0)
 

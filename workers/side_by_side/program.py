@@ -10,12 +10,10 @@ from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
-import optax
-from jax.flatten_util import ravel_pytree
 
 from tasks import Windows
 from workers.side_by_side.given import AnyModel, GivenCell
-from workers.training.program import OPTIMIZER_ROWS, Hyper, Program, TrainState
+from workers.training.program import Hyper, Program, TrainState
 from workers.training.stack import Params
 
 
@@ -61,32 +59,6 @@ class AnyProgram(Program):
             return loop[0] + 1, self.lanes.each(update, (loop[1], hyper))
 
         return jax.lax.while_loop(unfinished, body, (start, state))[1]
-
-    def _optimizer(self, hyper: Hyper) -> optax.GradientTransformation:
-        """All optimizers, of whose steps the lane takes its own's.
-
-        To them all weights are one vector: there are as many operations as if there
-        were one array.
-        """
-        clip = optax.clip_by_global_norm(hyper.clip)
-        rows = [optax.chain(clip, row(hyper.rate)) for row in OPTIMIZER_ROWS.values()]
-        chosen = 0 if hyper.cell is None else hyper.cell.optimizer
-
-        def init(params: Any) -> Any:
-            vector, _ = ravel_pytree(params)
-            return tuple(row.init(vector) for row in rows)
-
-        def update(grads: Any, states: Any, params: Any = None) -> Any:
-            vector, unravel = ravel_pytree(grads)
-            weights, _ = ravel_pytree(params)
-            done = [
-                row.update(vector, state, weights)
-                for row, state in zip(rows, states, strict=True)
-            ]
-            steps = jax.lax.select_n(chosen, *[steps for steps, _ in done])
-            return unravel(steps), tuple(state for _, state in done)
-
-        return optax.GradientTransformation(init, update)
 
     def _score(self, params: Params, cell: GivenCell, data: Windows, stop: Any) -> Any:
         own = jax.tree.map(

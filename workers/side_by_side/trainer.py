@@ -18,7 +18,8 @@ from workers.side_by_side.shelf import Shelf
 from workers.training.data import DataCache
 from workers.training.lanes import Lanes
 from workers.training.model import Model, make_model
-from workers.training.program import OPTIMIZER_ROWS, Hyper, Totals, TrainState
+from workers.training.optimizers import RULES
+from workers.training.program import Hyper, Totals, TrainState
 from workers.training.progress import Position, Progress, end, result_of
 from workers.training.scoring import point_of
 from workers.training.trainer import LOSS_TOO_HIGH
@@ -150,7 +151,6 @@ class LaneTrainer:
         )
         valid = self._valid.place(job.task, [self._data.get(job.task, "valid")])
         cell = cell._replace(
-            optimizer=np.int32(list(OPTIMIZER_ROWS).index(job.optimizer)),
             train=np.int32(train),
             valid=np.int32(valid),
         )
@@ -159,6 +159,7 @@ class LaneTrainer:
             np.float32(setting.clip),
             np.zeros(2, np.uint32),
             cell,
+            RULES[job.optimizer],
         )
         self._hyper[index : index + 1] = [hyper]
         self._lanes[index] = _Lane(job, model, Progress(setting))

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import jax
 from cachetools import LRUCache
@@ -103,9 +103,6 @@ class Evaluator:
         self._machine = platform.node()
         self._data = DataCache(data_bytes)
         self._programs: LRUCache[str, Program] = LRUCache(programs)
-        self._scorers: LRUCache[str, dict[tuple[int, ...], Any]] = LRUCache(
-            max(1, programs // 2)
-        )
         self._dropped = 0
         self._progress: LRUCache[str, Progress] = LRUCache(state_bytes, _size)
 
@@ -168,14 +165,12 @@ class Evaluator:
 
     def _program(self, job: Job) -> Program:
         """The job's program, kept from an earlier job or new."""
-        # Rate, scale and clip are runtime values; a setting's optimizer is not.
-        task = job.task.task
-        training = replace(job.training, optimizer=job.optimizer)
+        # Rate, scale, clip and optimizer are runtime values.
+        task, training = job.task.task, job.training
         key = _program_key(job, task)
         if key not in self._programs:
             full = self._programs.currsize == self._programs.maxsize
             self._dropped += full  # the one used least lately gives way
-            same = _program_key(job, task, optimizer=False)
             self._programs[key] = Program(
                 model=make_model(job.cell, job.shape, task, training.block),
                 readout=task.readout,
@@ -184,7 +179,6 @@ class Evaluator:
                 divergence_loss=training.divergence * task.uniform_loss,
                 lanes=Lanes(self.lanes, self.vectorized),
                 options=dict(COMPILER_OPTIONS[self.platform]),
-                scorers=self._scorers.setdefault(same, {}),
             )
         program: Program = self._programs[key]
         return program
@@ -216,7 +210,6 @@ class Evaluator:
             if not self._trains_known(job):
                 raise
             self._programs.clear()
-            self._scorers.clear()
             self._clear()
             try:
                 return self._train(job, deadline_s)
@@ -287,8 +280,8 @@ class Evaluator:
         gc.collect()
 
 
-def _program_key(job: Job, task: Task, *, optimizer: bool = True) -> str:
-    """All that a program depends on, or all but the optimizer.
+def _program_key(job: Job, task: Task) -> str:
+    """All that a program depends on.
 
     Of a task that is its vocabulary, batch, readout and uniform loss: tasks that agree
     in them share a program, and what it has compiled where their windows are alike.
@@ -296,8 +289,8 @@ def _program_key(job: Job, task: Task, *, optimizer: bool = True) -> str:
     training = job.training
     kind = (task.num_inputs, task.num_outputs, task.readout, task.batch_size)
     how = (training.products, training.divergence, training.biases, training.block)
-    own = job.optimizer if optimizer else ""
-    return json.dumps((job.digest, job.shape, kind, task.uniform_loss, own, how))
+    shape = job.shape._replace(optimizer="")
+    return json.dumps((job.digest, shape, kind, task.uniform_loss, how))
 
 
 def classify(job: Job, error: Exception) -> tuple[Status, str]:

@@ -1,7 +1,6 @@
 """The compiled programs of one model: training and validation over windows."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -15,19 +14,11 @@ from workers.job.spec import Training
 from workers.training.lanes import Lanes
 from workers.training.losses import READOUTS
 from workers.training.model import Model
+from workers.training.optimizers import RULES, Rule, by_rule
 from workers.training.stack import Carry, Params
 
 JUDGED_AFTER: Final = 50
 """Windows of an epoch before its mean loss is compared with the divergence bound."""
-
-OPTIMIZER_ROWS: Final[dict[str, Callable[[Any], optax.GradientTransformation]]] = {
-    "sgd": lambda rate: optax.sgd(rate),
-    "adam": lambda rate: optax.adam(rate),
-    "adamw": lambda rate: optax.adamw(rate),
-    "momentum": lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True),
-    "rmsprop": lambda rate: optax.rmsprop(rate),
-}
-"""Optimizers by name; the rate may be a traced value."""
 
 _PRECISION: Final = {"float32": "float32", "bfloat16": "BF16_BF16_F32"}
 
@@ -66,12 +57,14 @@ class Hyper(NamedTuple):
         clip: Largest norm of a gradient.
         key: Of dropout.
         cell: The cell, where the program can run any; otherwise None.
+        rule: Of its optimizer, one of `RULES`.
     """
 
     rate: Any
     clip: Any
     key: Any
     cell: Any = None
+    rule: Rule = RULES["sgd"]
 
 
 class Totals(NamedTuple):
@@ -92,12 +85,10 @@ class Program:
         model: The model.
         readout: `softmax` or `sigmoid`.
         batch: B.
-        training: How it trains.
+        training: How it trains; the optimizer is each setting's own.
         divergence_loss: Mean loss in nats above which a setting has diverged.
         lanes: Settings in one program.
         options: XLA's options.
-        scorers: What has been compiled for validation, which other programs of the same
-            model share: it depends on no optimizer.
         compile_s: Seconds spent tracing and compiling so far.
         compiled: Programs compiled so far.
     """
@@ -109,10 +100,9 @@ class Program:
     divergence_loss: float
     lanes: Lanes = field(default_factory=Lanes)
     options: dict[str, str | bool] = field(default_factory=dict)
-    scorers: dict[tuple[int, ...], Any] = field(default_factory=dict)
     compile_s: float = 0.0
     compiled: int = 0
-    _trainers: dict[tuple[int, ...], Any] = field(default_factory=dict)
+    _kept: dict[tuple[str, tuple[int, ...]], Any] = field(default_factory=dict)
     _at_rest: Any = None
 
     def reset_meter(self) -> None:
@@ -176,18 +166,14 @@ class Program:
         return total
 
     def _compiled(self, name: str, data: Windows, *rest: Any) -> Any:
-        held, key = self._kept(name), data.inputs.shape
-        if key not in held:
+        key = (name, data.inputs.shape)
+        if key not in self._kept:
             start = time.perf_counter()
             shapes = jax.tree.map(_shape, (data, *rest))
-            held[key] = self._lower(name, *shapes).compile(self.options)
+            self._kept[key] = self._lower(name, *shapes).compile(self.options)
             self.compile_s += time.perf_counter() - start
             self.compiled += 1
-        return held[key]
-
-    def _kept(self, name: str) -> dict[tuple[int, ...], Any]:
-        """What has been compiled of `train` or `validate`, by the shape of windows."""
-        return self._trainers if name == "train" else self.scorers
+        return self._kept[key]
 
     def _lower(self, name: str, data: Any, *rest: Any) -> Any:
         number = _shape(np.int32(0))
@@ -247,8 +233,7 @@ class Program:
         grads, (carry, total) = jax.grad(objective, has_aux=True)(state.params)
         grads = self._learned(grads)
         optimizer = self._optimizer(hyper)
-        with jax.numpy_dtype_promotion("standard"):  # Optax's Adam mixes types
-            steps, inner = optimizer.update(grads, state.optimizer, state.params)
+        steps, inner = optimizer.update(grads, state.optimizer, state.params)
         # A first loss may be high without harm; one that stays so is divergence.
         loss_sum = state.loss_sum + total
         positions = state.positions + window.scored.sum(dtype=jnp.float32)
@@ -272,8 +257,10 @@ class Program:
         return {**changes, "layers": held}
 
     def _optimizer(self, hyper: Hyper) -> optax.GradientTransformation:
-        row = OPTIMIZER_ROWS[self.training.optimizer]
-        return optax.chain(optax.clip_by_global_norm(hyper.clip), row(hyper.rate))
+        # All weights are one vector to it: there are as few operations to compile as if
+        # there were one array.
+        clip = optax.clip_by_global_norm(hyper.clip)
+        return optax.flatten(optax.chain(clip, by_rule(hyper.rule, hyper.rate)))
 
     def _validate(self, params: Params, cells: Any, data: Windows, stop: Any) -> Totals:
         def score(lane: tuple[Params, Any]) -> Totals:

@@ -17,12 +17,17 @@ from workers.job.setting import Point
 from workers.job.spec import TaskSpec
 from workers.machine.clock import RunningClock
 from workers.training.data import DataCache
+from workers.training.optimizers import RULES
 from workers.training.program import Hyper, Program, TrainState
 from workers.training.progress import Position, Progress, end, is_open, result_of
 from workers.training.scoring import Scorer
 
 BLOCK: Final = 100
 """Updates between two looks at divergence and at the clock; decides no result."""
+
+COPIES: Final = 4
+"""Numbers a weight has at least while it is trained: its own, its gradient and two that
+the optimizer keeps."""
 
 LOSS_TOO_HIGH: Final = "loss not finite or far above a uniform prediction's"
 """Why training ended when a setting diverged."""
@@ -101,8 +106,7 @@ class Trainer:
         Where the weights, their gradient and what the optimizer keeps fit the limit,
         XLA's own account of the compiled program decides; otherwise they do.
         """
-        copies = 2 if self.job.optimizer == "sgd" else 4
-        least = 4 * copies * self.program.model.num_params * self.program.lanes.count
+        least = 4 * COPIES * self.program.model.num_params * self.program.lanes.count
         limit = self.job.training.memory_limit_bytes
         if limit is not None and least > limit:
             return least
@@ -145,6 +149,7 @@ class Trainer:
                 np.float32(lane.setting.rate * lane.schedule.factor),
                 np.float32(lane.setting.clip),
                 _key_data(self.job.seed_of(lane.setting, "dropout")),
+                rule=RULES[self.job.optimizer],
             )
             for lane in lanes
         ]

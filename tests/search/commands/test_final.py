@@ -277,18 +277,18 @@ def test_a_dry_run_knows_common_runs(tmp_path: Path) -> None:
     # A probe takes 1 s to compile, on each of 4 tasks here, and 2 s for a tenth of a
     # run.
     compile_s, run_s, workers = 4, 4 * 2 * 10, 2
-    settings, kinds = len(QUICK.panel), len({one.optimizer for one in QUICK.panel})
-    whole_s = kinds * compile_s + QUICK.rungs[-1] * run_s
+    settings = len(QUICK.panel)
+    whole_s = compile_s + QUICK.rungs[-1] * run_s
     # The baseline, one of eight seeds, has 3 seeds of each setting.
     opening_s = (8 * whole_s + (3 - QUICK.seeds) * settings * run_s) / workers
     assert lines["opening"].startswith(f"{duration(opening_s)}: seeds")
     first_s = compile_s + run_s
     assert lines["rung 1"].startswith(f"{first_s:.1f} core-seconds a candidate, 1 run")
     assert lines["panel"].startswith(f"{whole_s - first_s} core-seconds for each")
-    again_s = kinds * compile_s + settings * run_s
+    again_s = compile_s + settings * run_s
     assert lines["again"] == f"{again_s} core-seconds a re-examination"
     # Ten cells and eight seeds, 16 seeds of 3 settings, and echo beside the four tasks.
-    finals_s = 18 * (3 * compile_s + 16 * 3 * run_s * 5 / 4) / workers
+    finals_s = 18 * (compile_s + 16 * 3 * run_s * 5 / 4) / workers
     assert lines["finals"].startswith(f"{duration(finals_s)}: 10 cells")
     candidate_s = first_s + 0.3 * (whole_s - first_s) + again_s / 9
     hours = (opening_s + finals_s + 1000 * candidate_s / workers) / 3600
