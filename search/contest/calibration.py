@@ -60,7 +60,7 @@ class Calibration:
         panel: The size of panel that reliability is stated for.
         least: Reliability of the least over tasks, by that panel.
         run_s: Core-seconds of a training.
-        compile_s: Core-seconds of compiling a cell for a setting.
+        compile_s: Core-seconds of compiling a cell.
         wanted: The reliability that was asked for.
         cheapest: The cheapest panel that reaches it, or else the best.
         reached: Whether it does.
@@ -124,7 +124,7 @@ def calibrate(
         size: Settings and seeds of the panel that reliability is stated for.
         wanted: Reliability of the least over tasks that is to be reached.
         run_s: Core-seconds of a training.
-        compile_s: Core-seconds of compiling a cell for a setting.
+        compile_s: Core-seconds of compiling a cell.
     """
     # The baseline is 0 everywhere by definition: it says nothing of the others.
     differences = np.delete(

@@ -216,7 +216,7 @@ def cheapest(
         scores: [tasks, cells, settings, seeds].
         wanted: The reliability of the least over tasks.
         run_s: Core-seconds of a run on all tasks.
-        compile_s: Core-seconds of compilation for each setting of a cell.
+        compile_s: Core-seconds of compiling a cell.
         most_settings: Settings that there are.
         most_seeds: Seeds that may be asked for.
 
@@ -227,7 +227,7 @@ def cheapest(
         PanelSize(
             settings,
             seeds,
-            settings * (compile_s + seeds * run_s),
+            compile_s + settings * seeds * run_s,
             reliability_of_least(scores, settings, seeds),
         )
         for settings in range(1, most_settings + 1)

@@ -125,8 +125,8 @@ def print_calibration(found: Calibration, stream: IO[str]) -> None:
         "is which settings a cell likes",
         f"reliability: correlation of two panels of {settings} settings x {seeds} "
         f"seeds; of the least over tasks {found.least:.2f}",
-        f"a training takes {found.run_s:.2f} core-seconds, compiling a cell for a "
-        f"setting {found.compile_s:.2f}",
+        f"a training takes {found.run_s:.2f} core-seconds, compiling a cell "
+        f"{found.compile_s:.2f}",
         f"{best.settings} settings x {best.seeds} seeds {said} {found.wanted:.2f}: "
         f"{best.reliability:.2f}, {best.seconds:.0f} core-seconds a cell",
         *(f"note: {one.task}: {one.warning}" for one in found.tasks if one.warning),

@@ -131,5 +131,5 @@ def calibrate(
         size=(len(objective.panel), objective.seeds),
         wanted=plan.reliability,
         run_s=spent.train_s / len(panel),
-        compile_s=spent.compile_s / (len(panel.cells) * len(objective.panel)),
+        compile_s=spent.compile_s / len(panel.cells),
     )

@@ -95,6 +95,7 @@ def test_the_cheapest_panel_reaches_what_is_wanted() -> None:
     )
     assert enough
     assert panel.reliability >= 0.7
+    assert panel.seconds == 2.0 + panel.settings * panel.seeds  # compiled once
     better, reached = cheapest(
         scores, 0.999, run_s=1.0, compile_s=2.0, most_settings=2, most_seeds=2
     )
