@@ -5,7 +5,7 @@ from typing import Final
 from cells.export import description
 from cells.export.layer_source import Library, layer_source, weights_source
 from cells.export.names import Names
-from cells.export.step import Spelling
+from cells.export.step import Parts, Spelling, step_source
 from cells.ir import Cell
 
 _OPS: Final = {
@@ -91,7 +91,8 @@ def flax_source(cell: Cell, names: Names, digest: str) -> str:
         "zeros": _zeros(names, "self.dtype"),
         "linen_zeros": _zeros(names, "self._dtype"),
     }
-    return layer_source(FLAX, cell, names, digest, fields)
+    parts = Parts("", ("x",), step_source(cell, names, FLAX.spellings))
+    return layer_source(FLAX, cell, names, digest, parts, fields)
 
 
 def _prose(cell: Cell, names: Names) -> str:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from cells.export import description
 from cells.export.names import Names
 from cells.export.step import (
+    Parts,
     Spelling,
     attribute,
     definitions,
     indented,
     signature,
-    step_source,
 )
 from cells.ir import Cell
 
@@ -37,6 +37,7 @@ def layer_source(
     cell: Cell,
     names: Names,
     digest: str,
+    parts: Parts,
     fields: Mapping[str, object],
 ) -> str:
     """The text of a module.
@@ -46,14 +47,12 @@ def layer_source(
         cell: The cell.
         names: What everything is called.
         digest: The cell's.
+        parts: Its step.
         fields: What the library's template has besides the fields of all templates.
-
-    Raises:
-        CellError: The library has no spelling for an op.
     """
-    # What is imported depends on what the step calls, so the step is written first.
-    step = step_source(cell, names, library.spellings)
-    imports, functions = definitions(cell, step, library.spellings, library.always)
+    # What is imported depends on what is called.
+    body = parts.of_input + parts.step
+    imports, functions = definitions(cell, body, library.spellings, library.always)
 
     # Fields of every template; a library adds its own.
     common = {
@@ -64,8 +63,8 @@ def layer_source(
         "old": description.old_states(names),
         "imports": imports,
         "definitions": functions and f"\n\n{functions}\n",
-        "signature": signature(["cell", "x", *names.states]),
-        "step": indented(step),
+        "signature": signature(["cell", *parts.given, *names.states]),
+        "step": indented(parts.step),
         "states": description.packed(names),
         "table": description.weight_table(cell),
     }

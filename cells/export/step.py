@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from cells.export.names import Names
@@ -53,7 +53,81 @@ def step_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> str:
     Raises:
         CellError: The table has no spelling for an op.
     """
-    # All ops are looked up before anything is written.
+    _check_spelled(cell, table)
+    # A value stands where it is read, unless it has a name.
+    pieces = {value: Piece(word) for value, word in enumerate(("x", *names.states))}
+    lines = _assigned(cell, range(len(cell.nodes)), names.values, pieces)
+    return "\n".join([*lines, *_returned(cell, names, pieces)])
+
+
+class Parts(NamedTuple):
+    """A step in two, so that the first is done for all steps at once.
+
+    Attributes:
+        of_input: The body of `of_input(cell, x)`, all that needs no state; empty: that
+            is nothing.
+        given: What it returns, and the second part takes in place of x.
+        step: The body of `step(cell, *given, h, ...)`.
+    """
+
+    of_input: str
+    given: tuple[str, ...]
+    step: str
+
+
+def split_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> Parts:
+    """As `step_source`, in two parts.
+
+    Raises:
+        CellError: The table has no spelling for an op.
+    """
+    _check_spelled(cell, table)
+    recurrent = set(range(1, cell.num_inputs))
+    early: list[int] = []
+    late: list[int] = []
+    for index, node in enumerate(cell.nodes):
+        bound = bool(recurrent.intersection(node.args))
+        recurrent |= {cell.num_inputs + index} if bound else set()
+        # Ones cost nothing, and are written where they stand.
+        later = bound or get_op(node.op).kind == "constant"
+        (late if later else early).append(index)
+    read = {arg for index in late for arg in cell.nodes[index].args}
+    frontier = [
+        index for index in early if cell.num_inputs + index in read.union(cell.outputs)
+    ]
+
+    own = dict(names.values)
+    for index in frontier:
+        own.setdefault(index, _unused(f"{attribute(cell, index)}_x", names))
+    pieces = {value: Piece(word) for value, word in enumerate(("x", *names.states))}
+    pieces |= {
+        cell.num_inputs + index: Piece(_ONES)
+        for index in late
+        if get_op(cell.nodes[index].op).kind == "constant"
+    }
+    early_lines = _assigned(cell, early, own, pieces)
+    lines = _assigned(cell, late, own, pieces)
+    body = "\n".join([*lines, *_returned(cell, names, pieces)])
+
+    given = tuple(own[index] for index in frontier)
+    if 0 in read.union(cell.outputs) or _ONES in body or not given:
+        given = ("x", *given)
+    if not frontier:
+        return Parts("", given, body)
+    packed = ", ".join(given) if len(given) > 1 else f"({given[0]},)"
+    return Parts("\n".join([*early_lines, wrapped("return ", packed)]), given, body)
+
+
+def _unused(word: str, names: Names) -> str:
+    """The word, made longer until no value has it."""
+    taken = {*names.values.values(), *names.states}
+    while word in taken:
+        word += "_"
+    return word
+
+
+def _check_spelled(cell: Cell, table: Mapping[str, Spelling]) -> None:
+    """All ops are looked up before anything is written."""
     for index, node in enumerate(cell.nodes):
         plain = get_op(node.op).kind in ("linear", "constant")
         if not plain and rank_of(get_op(node.op)) == ATOM and node.op not in table:
@@ -62,25 +136,35 @@ def step_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> str:
                 "its row is missing in the table of cells.export"
             )
 
-    # A value stands where it is read, unless it has a name.
-    pieces = {value: Piece(word) for value, word in enumerate(("x", *names.states))}
-    lines = []
-    for index in range(len(cell.nodes)):
-        value = cell.num_inputs + index
-        piece = _expression(cell, index, pieces)
-        if index in names.values:
-            lines.append(_assignment(names.values[index], piece.text))
-            piece = Piece(names.values[index])
-        pieces[value] = piece
 
-    # New states all have one, too; a value that is two of them is assigned twice.
+def _assigned(
+    cell: Cell,
+    indices: Iterable[int],
+    values: Mapping[int, str],
+    pieces: dict[int, Piece],
+) -> list[str]:
+    """The lines of nodes that have names; how all are written is added to `pieces`."""
+    lines = []
+    for index in indices:
+        piece = _expression(cell, index, pieces)
+        if index in values:
+            lines.append(_assignment(values[index], piece.text))
+            piece = Piece(values[index])
+        pieces[cell.num_inputs + index] = piece
+    return lines
+
+
+def _returned(cell: Cell, names: Names, pieces: dict[int, Piece]) -> list[str]:
+    """The last lines of a step."""
+    # New states all have a name, too; a value that is two of them is assigned twice.
+    lines = []
     new = [f"{state}_new" for state in names.states]
     for word, output in zip(new, cell.outputs, strict=True):
         if pieces[output].text != word:
             lines.append(_assignment(word, pieces[output].text))
             pieces[output] = Piece(word)
     lines.append(wrapped("return ", ", ".join(new)))
-    return "\n".join(lines)
+    return lines
 
 
 def _expression(cell: Cell, index: int, pieces: Mapping[int, Piece]) -> Piece:
@@ -170,12 +254,12 @@ def indented(text: str, spaces: int = 4) -> str:
     return textwrap.indent(text, " " * spaces)
 
 
-def signature(words: Sequence[str]) -> str:
+def signature(words: Sequence[str], name: str = "step") -> str:
     """The line `def step(cell, x, h):`, wrapped if it is long."""
-    head = f"def step({', '.join(words)}):"
+    head = f"def {name}({', '.join(words)}):"
     if len(head) <= LINE:
         return head
     inner = textwrap.fill(
         ", ".join(words), LINE - 4, initial_indent="    ", subsequent_indent="    "
     )
-    return f"def step(\n{inner}\n):"
+    return f"def {name}(\n{inner}\n):"

@@ -5,7 +5,7 @@ from typing import Final
 from cells.export import description
 from cells.export.layer_source import Library, layer_source, weights_source
 from cells.export.names import Names
-from cells.export.step import Spelling
+from cells.export.step import Parts, Spelling, indented, split_source
 from cells.ir import Cell
 
 _OPS: Final = {
@@ -50,6 +50,17 @@ _GIVEN: Final = """\
 list(hx) if isinstance(hx, (tuple, list)) else [hx]
         if len(states) != {count}:
             raise TypeError(f"hx is a tuple of {count} states, got {{len(states)}}")"""
+_OF_INPUT: Final = '''
+
+def of_input(cell, x):
+    """What a step needs of its input; a layer has it for all steps at once.
+
+    Args:
+        cell: Holds the weights.
+        x: The input, [..., H].
+    """
+{body}
+'''
 _LINEAR: Final = """\
 
 def linear(diagonal=0.0, bias=0.0):
@@ -72,7 +83,14 @@ def torch_source(cell: Cell, names: Names, digest: str) -> str:
     # One state is a tensor, as of a GRU; several are a tuple, as of an LSTM.
     states = description.packed(names)
     count = len(names.states)
+    parts = split_source(cell, names, TORCH.spellings)
     fields = {
+        "of_input": _OF_INPUT.format(body=indented(parts.of_input))
+        if parts.of_input
+        else "",
+        "given_docs": _given_docs(parts),
+        "given_once": "*of_input(self, x)" if parts.of_input else "x",
+        "given_all": "of_input(cell, inputs)" if parts.of_input else "(inputs,)",
         "torch": names.classes["torch"],
         "torch_layer": names.classes["torch_layer"],
         "carry": description.shapes(names, "hidden_size", "..."),
@@ -86,9 +104,9 @@ def torch_source(cell: Cell, names: Names, digest: str) -> str:
         "first": names.states[0],
         "final": "finals[0]" if count == 1 else "tuple(finals.unbind(0))",
         "count": count,
-        "given": _GIVEN_ONE if count == 1 else _GIVEN.format(count=count),
+        "hx_states": _GIVEN_ONE if count == 1 else _GIVEN.format(count=count),
     }
-    return layer_source(TORCH, cell, names, digest, fields)
+    return layer_source(TORCH, cell, names, digest, parts, fields)
 
 
 def _prose(cell: Cell, names: Names) -> str:
@@ -97,6 +115,14 @@ def _prose(cell: Cell, names: Names) -> str:
         f"`{names.classes['torch']}` is called as `torch.nn.GRUCell`, "
         f"`{names.classes['torch_layer']}` as `torch.nn.GRU`; the state is {state}. "
         + description.projection("input_size", "hidden_size", "matrix")
-        + f" {description.start(cell, 'matrices', 'hidden_size')} The layer runs step "
-        "by step in Python: slower than the kernels of torch.nn.GRU."
+        + f" {description.start(cell, 'matrices', 'hidden_size')} The layer has what "
+        "needs no state for all steps at once, and runs the rest step by step in "
+        "Python: slower than the kernels of torch.nn.GRU."
     )
+
+
+def _given_docs(parts: Parts) -> str:
+    """The line of the docstring that says what a step is given of its input."""
+    if not parts.of_input:
+        return "x: The input, [..., H]."
+    return f"{', '.join(parts.given)}: See `of_input`."

@@ -335,11 +335,10 @@ def test_the_same_cell_and_name_give_the_same_bytes() -> None:
 
 
 def test_values_have_the_names_of_the_published_text(folders: dict[str, Path]) -> None:
-    for file in IMPORTS:
+    reads = {"flax_cell.py": "cell.linear8(x)", "torch_cell.py": "linear8_x"}
+    for file, of_input in reads.items():
         source = (folders["gru"] / file).read_text("utf-8")
-        assert (
-            "    candidate = tanh(cell.linear8(x) + cell.linear10(r * h))\n" in source
-        )
+        assert f"    candidate = tanh({of_input} + cell.linear10(r * h))\n" in source
         assert "    h_new = candidate + z * (h - candidate)\n" in source
     tex = (folders["gru"] / "equations.tex").read_text("utf-8")
     assert (
@@ -418,3 +417,26 @@ def test_hostile_names_reach_no_file_but_as_names() -> None:
     first, *rest = files["equations.tex"].splitlines()
     assert first.startswith("% ")
     assert "import os" not in "\n".join(rest)
+
+
+def test_a_torch_layer_has_what_needs_no_state_for_all_steps_at_once() -> None:
+    source = forms(ZOO["gru"], "gru")["torch_cell.py"]
+    of_input, step = source.split("def step(")
+    assert of_input.count("cell.linear") == 3
+    assert step.count("cell.linear") == 3
+    assert "for value in of_input(cell, inputs)" in step
+
+
+def test_a_cell_that_makes_nothing_of_its_input_alone_is_one_function() -> None:
+    cell = parse("def plain(x, h): return tanh(x * linear(h))")
+    source = forms(cell, "plain")["torch_cell.py"]
+    assert "of_input" not in source
+    assert "def step(cell, x, h):" in source
+
+
+def test_what_is_made_of_the_input_alone_is_called_as_no_other_value() -> None:
+    body = "linear1_x = tanh(h)\n    return linear(x) * linear1_x + linear1_x"
+    text = f"def odd(x, h):\n    {body}"
+    source = forms(parse(text), "odd", text)["torch_cell.py"]
+    assert "    linear1_x_ = cell.linear1(x)\n    return (linear1_x_,)\n" in source
+    assert "def step(cell, linear1_x_, h):" in source
