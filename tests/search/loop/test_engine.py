@@ -263,6 +263,14 @@ def test_in_any_order_with_any_workers_and_interruptions_it_is_the_same_search(
     assert sorted(asked) == sorted(outcome(name).pool.trainings())
 
 
+def test_after_a_draw_of_no_cell_a_snapshot_waits_for_the_next_result() -> None:
+    """It is taken between that draw and the result before which none comes."""
+    one = outcome("few cells")
+    assert one.decisions[15][1] == "none"
+    found, _ = in_pieces("few cells", 0, 1, [(39, True)], every=5)
+    assert found == one.everything
+
+
 @pytest.mark.parametrize("answers", [20, 47])
 def test_what_was_decided_before_a_result_outlives_a_kill(
     answers: int, tmp_path: Path
