@@ -58,8 +58,8 @@ def read_objective(table: Document) -> Paired | None:
 
 def _one_of(names: type[StrEnum], table: Document, key: str) -> str:
     """One of some names, taken out of a table; the first of them if it is not there."""
-    valid = tuple(names)
-    name: str = like(table.pop(key, valid[0].value), "", f"objective.{key}")
+    valid = [one.value for one in names]
+    name: str = like(table.pop(key, valid[0]), "", f"objective.{key}")
     if name not in valid:
         raise UserError(unknown_name(f"objective.{key}", name, valid))
     return name

@@ -101,8 +101,10 @@ def _sizes(size: str, field: str, title: str) -> "alt.LayerChart":
 
     fitness = alt.Y("fitness:Q").title("fitness").scale(zero=False, padding=8)
     dots = _base("cells").mark_circle(size=34, opacity=0.55)
+    # Costs at one number of weights are near each other, and far from 0.
+    scale = alt.Scale(zero=False, padding=8) if size == "cost" else alt.Undefined
     dots = dots.encode(
-        alt.X(f"{field}:Q").title(title).axis(format="~s"),
+        alt.X(f"{field}:Q", scale=scale).title(title).axis(format="~s"),
         fitness,
         color=_kinds(),
         tooltip=[
@@ -114,7 +116,7 @@ def _sizes(size: str, field: str, title: str) -> "alt.LayerChart":
     )
     # The front is a data set of its own: a chart could not find it among the cells.
     front = _base(f"front_{size}")
-    front_x = alt.X("size:Q").title(title)
+    front_x = alt.X("size:Q", scale=scale).title(title)
     tips = [
         "name:N",
         alt.Tooltip("fitness:Q", format=".4f"),
