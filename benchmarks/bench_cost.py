@@ -1,7 +1,7 @@
 """Whether nominal costs of cells foretell what this device takes.
 
-    python -m benchmarks.bench_cost [--cells 40] [--widths 128] [--steps 64]
-        [--batch 32] [--rounds 11]
+    python -m benchmarks.bench_cost [--cells 40] [--widths 128 | --parameters 10000]
+        [--steps 64] [--batch 32] [--rounds 11]
 
 The first cells of the zoo, GRU among them, are measured in turn, in training and in
 inference (`workers.training.speed`). A line for each: FLOPs of a step, bytes of state,
@@ -9,6 +9,10 @@ medians of both times, and their ratios to the GRU's within a round. Below them
 Spearman's correlation over the cells of each measured time with each nominal cost, and
 with itself: medians of the odd rounds against those of the even ones, which nothing can
 exceed by much.
+
+With `--parameters` each cell has the width that so many weights of a layer allow, as in
+a search. Cells of one width are measured in turn, and the widths one after another, so
+that ratios are not within a round.
 """
 
 import argparse
@@ -20,7 +24,7 @@ from typing import Final
 
 from scipy.stats import spearmanr
 
-from cells import ZOO, Cell
+from cells import ZOO, Cell, width_for
 from search.output.cost import BESIDE, Counted, count, ratios
 from workers import Load, Speed, measure_speed
 
@@ -34,19 +38,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, default=40)
-    parser.add_argument("--widths", type=int, nargs="+", default=[128])
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--widths", type=int, nargs="+", default=[128])
+    sizes.add_argument("--parameters", type=int, nargs="+", default=[])
     parser.add_argument("--steps", type=int, default=64)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=11)
     options = parser.parse_args(arguments)
     if options.cells < 3 or options.rounds < 2:
         parser.error("needs 3 cells and 2 rounds at least")
-    for width in options.widths:
-        load = Load(width, options.steps, options.batch, options.rounds)
-        cells = chosen(options.cells)
-        counted = {name: count(cell, load) for name, cell in cells.items()}
-        report(load, counted, measure_speed(cells, load))
+    cells = chosen(options.cells)
+    plans = {
+        f"{count:,} weights": {n: width_for(cell, count) for n, cell in cells.items()}
+        for count in options.parameters
+    } or {f"width {width}": dict.fromkeys(cells, width) for width in options.widths}
+    for title, widths in plans.items():
+        loads = {
+            name: Load(width, options.steps, options.batch, options.rounds)
+            for name, width in widths.items()
+        }
+        counted = {name: count(cell, loads[name]) for name, cell in cells.items()}
+        report(title, loads[BESIDE], counted, measured(cells, loads))
     return 0
+
+
+def measured(cells: Mapping[str, Cell], loads: Mapping[str, Load]) -> dict[str, Speed]:
+    """The speed of each cell, those of one width in turn."""
+    found: dict[str, Speed] = {}
+    for load in dict.fromkeys(loads.values()):
+        alike = {name: cell for name, cell in cells.items() if loads[name] == load}
+        found |= measure_speed(alike, load)
+    return found
 
 
 def chosen(number: int) -> dict[str, Cell]:
@@ -56,11 +78,11 @@ def chosen(number: int) -> dict[str, Cell]:
 
 
 def report(
-    load: Load, counted: Mapping[str, Counted], speed: Mapping[str, Speed]
+    title: str, load: Load, counted: Mapping[str, Counted], speed: Mapping[str, Speed]
 ) -> None:
     """Prints a line for each cell, the fewest FLOPs first, and the correlations."""
     print(
-        f"\nwidth {load.width}, {load.num_steps} steps, batch {load.batch_size}, "
+        f"\n{title}, {load.num_steps} steps, batch {load.batch_size}, "
         f"{load.rounds} rounds; {len(counted)} cells; x: to {BESIDE}\n"
         f"{'cell':20}{'FLOPs':>12}{'state':>9}{'training':>12}{'x':>7}"
         f"{'inference':>12}{'x':>7}"

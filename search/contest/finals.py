@@ -15,6 +15,8 @@ from search.contest.panel import Array, Panel, PanelTask, panel_tasks
 from search.contest.variance import Bounds, mean_interval, shared_level
 from search.errors import UserError
 from search.procedure.config import Config
+from search.procedure.costs import finite
+from search.procedure.front import Point, fronts
 from workers import TaskSpec
 
 
@@ -58,6 +60,7 @@ class FinalRow:
         fitness: Least difference over the tasks of the search, with its interval.
         scores: On each task.
         tie: Whether its fitness cannot be told from that of the best.
+        cost: See `costs.cell_cost`; None: the search has no cost.
     """
 
     name: str
@@ -66,6 +69,7 @@ class FinalRow:
     fitness: Bounds
     scores: tuple[FinalScore, ...]
     tie: bool
+    cost: float | None = None
 
     @property
     def beats(self) -> bool:
@@ -81,6 +85,7 @@ class FinalRow:
             "fitness": self.fitness._asdict(),
             "beats_baseline": self.beats,
             "ties_best": self.tie,
+            **({} if self.cost is None else {"cost": finite(self.cost)}),
             "tasks": {
                 score.task: {
                     "searched": score.searched,
@@ -110,6 +115,17 @@ class FinalTable:
     seeds: int
     settings: int
     rows: tuple[FinalRow, ...]
+
+    @property
+    def front(self) -> frozenset[str]:
+        """Digests of cells that none dominates by these runs, if they have costs."""
+        points = {
+            row.digest: Point(row.fitness.value, row.cost)
+            for row in self.rows
+            if row.cost is not None
+        }
+        first = fronts(list(points.values()))[0] if points else []
+        return frozenset(list(points)[index] for index in first)
 
     @staticmethod
     def from_dict(values: Any) -> "FinalTable":
@@ -160,6 +176,7 @@ def _row(values: dict[str, Any]) -> FinalRow:
         fitness=_bounds(values["fitness"]),
         scores=scores,
         tie=bool(values["ties_best"]),
+        cost=None if values.get("cost") is None else float(values["cost"]),
     )
 
 

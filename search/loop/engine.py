@@ -101,6 +101,7 @@ class Engine:
         limits: What ends the search.
         barren: Moves in a row that found no cell, and nothing under way.
         draining: Whether a limit has been reached, and only what is under way goes on.
+        fruitless: Whether the last move found no cell, and nothing was applied since.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class Engine:
         self.limits = limits
         self._stop: Ending | None = None
         self._start = time.monotonic()
-        self.barren = 0
+        self.barren, self.fruitless = 0, False
         self._dispatch: Dispatch | None = None
         if pool is not None:
             self._dispatch = Dispatch(
@@ -144,6 +145,7 @@ class Engine:
             stand = snapshots.restore(procedure, store, snapshot)
             self.clock, self.tally, taken = stand.clock, stand.tally, stand.taken
             self.barren, self.draining = stand.barren, stand.draining
+            self.fruitless = stand.fruitless
         self.past = Past(store.history, taken)
         self._kept = self.past.restored
 
@@ -220,7 +222,7 @@ class Engine:
     def _move(self) -> bool:
         """Makes the next move; returns whether there may be more to issue."""
         procedure, most = self.procedure, self.limits.candidates
-        if not procedure.may_decide:
+        if self.fruitless or not procedure.may_decide:
             return False
 
         # A limit holds nothing back that was decided before it was set.
@@ -239,7 +241,8 @@ class Engine:
         self.barren += not procedure.visits
         if self.barren >= BARREN:
             self.stop(Ending.BARREN)
-        return not procedure.visits and self._stop is None
+        self.fruitless = bool(procedure.visits)
+        return not self.fruitless and self._stop is None
 
     def _decide(self) -> Decision | None:
         """The next decision: as stored, or drawn now; None: a reader knows no other."""
@@ -334,6 +337,7 @@ class Engine:
         pending = self.clock.take().content
         self.procedure.tell(pending.order, pending.answer)
         self.tally.applied(pending.order, pending.answer)
+        self.fruitless = False
 
     def _receive(self, dispatch: Dispatch) -> None:
         """Waits a moment for an evaluation, whichever job it is of."""

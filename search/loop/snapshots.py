@@ -73,6 +73,7 @@ def take(engine: "Engine") -> Snapshot:
         "now": clock.now,
         "barren": engine.barren,
         "draining": engine.draining,
+        "fruitless": engine.fruitless,
         "opened": procedure.opened,
         "tally": {key: tally[key] for key in tally if key not in OF_PROCESS},
         "visits": moves,
@@ -93,7 +94,7 @@ class Stand:
         clock: Jobs in flight.
         tally: What had happened.
         barren: See `engine.BARREN`.
-        draining: See `Engine`.
+        draining: See `Engine`; so is `fruitless`.
         taken: Decisions and jobs of the history that are in it.
     """
 
@@ -101,6 +102,7 @@ class Stand:
     tally: Tally
     barren: int
     draining: bool
+    fruitless: bool
     taken: tuple[int, int]
 
 
@@ -150,6 +152,7 @@ def restore(procedure: Procedure, store: Store, snapshot: Snapshot) -> Stand:
         _tally(state["tally"]),
         int(state["barren"]),
         draining=state["draining"] is True,
+        fruitless=state.get("fruitless") is True,
         taken=(snapshot.decisions, snapshot.issued),
     )
 

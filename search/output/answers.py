@@ -82,7 +82,7 @@ def _results(engine: Engine, member: Member) -> str:
     scores = Leaderboard(procedure).scores(member).items()
     done = [f"{task} {score.text}" for task, score in scores if score.trials]
     if member.complete:
-        rank = procedure.population.ranked.index(member) + 1
+        rank = procedure.population.order.index(member) + 1
         said = f"{member.name}, rank {rank}, fitness {member.fitness:.3f}"
     elif member.under_way:
         said = f"{member.name} is being evaluated"

@@ -1,12 +1,12 @@
 """Finals as a terminal shows them; rungs of a ladder have the same columns."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Final
 
 from search.contest.finals import FinalRow, FinalScore, FinalTable
 from search.output.tables import console_of, new_table, plain_texts
-from search.output.words import counted, plain
+from search.output.words import brief, counted, plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,13 +21,14 @@ _VERDICTS: Final = {"better": "+", "worse": "-", "tie": " "}
 def print_finals(finals: FinalTable, stream: IO[str]) -> None:
     """Prints how the best cells did on runs that took no part in the search."""
     console = console_of(stream)
-    console.print(finals_table(finals.rows))
+    console.print(finals_table(finals.rows, _costs(finals.rows), front=finals.front))
     baseline = plain(finals.baseline)
     for line in (
         f"finals: {finals.seeds} fresh seeds, "
         f"{counted(finals.settings, 'fresh setting')}; how "
         f"much lower the mean log loss is than {baseline}'s, ± 95 % intervals",
         f"{LEGEND}; loss: where it ended",
+        *(["* none of these is fitter and no dearer"] if finals.front else []),
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     print(beaten(finals.baseline, finals.rows), file=stream)
@@ -37,6 +38,7 @@ def finals_table(
     rows: Sequence[FinalRow],
     beside: Mapping[str, Sequence[str]] | None = None,
     *,
+    front: Container[str] = (),
     losses: bool = True,
 ) -> "Table":
     """A line a cell, with a column of differences for each task.
@@ -44,6 +46,7 @@ def finals_table(
     Args:
         rows: At least one.
         beside: Further columns, after the fitness: title and texts, one for each row.
+        front: Digests of those that are marked as of the front.
         losses: Whether the losses have columns, too.
     """
     further = dict(beside or {})
@@ -57,7 +60,8 @@ def finals_table(
         if losses:
             table.add_column("loss", justify="right")
     for number, row in enumerate(rows):
-        fitness = f"{row.fitness.value:+.3f}{'=' if row.tie else ' '}"
+        tie, star = "=" if row.tie else " ", "*" if row.digest in front else ""
+        fitness = f"{row.fitness.value:+.3f}{tie}{star}"
         texts = [row.name, fitness, *(column[number] for column in further.values())]
         for score in row.scores:
             texts.append(_difference(score))
@@ -65,6 +69,12 @@ def finals_table(
                 texts.append("-" if math.isnan(score.loss) else f"{score.loss:.3f}")
         table.add_row(*plain_texts(texts), style=None if row.found else "dim")
     return table
+
+
+def _costs(rows: Sequence[FinalRow]) -> dict[str, list[str]]:
+    """A column of costs, if there are any."""
+    costs = [brief(row.cost) for row in rows if row.cost is not None]
+    return {"cost": costs} if costs else {}
 
 
 def beaten(baseline: str, rows: Sequence[FinalRow]) -> str:

@@ -7,10 +7,13 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from cells import flops, num_params, state_bytes
 from search.loop.standing import standing
+from search.output.front import course_line
 from search.output.score import BestScore, PairedScore, TaskScore
 from search.output.terms import Terms, terms_of
+from search.procedure.costed import CostedPopulation
+from search.procedure.costs import finite
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member
+from search.procedure.population import Member, Population
 from search.procedure.procedure import Procedure
 
 WIDTH: Final = 128
@@ -32,8 +35,9 @@ class LeaderboardRow:
         flops: Of a step forward at width `WIDTH`: the nominal cost.
         state_bytes: Carried from step to step at width `WIDTH`.
         age: Candidates proposed since it was.
+        cost: See `CostedPopulation.cost_of`; None: the search has no cost.
         pareto: Whether no other cell is both fitter and no larger, or smaller and as
-            fit.
+            fit; with a cost, whether it is in the front.
     """
 
     rank: int
@@ -46,6 +50,7 @@ class LeaderboardRow:
     flops: int
     state_bytes: int
     age: int
+    cost: float | None = None
     pareto: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,6 +72,7 @@ class LeaderboardRow:
             "depth": self.member.depth,
             "origin": self.member.origin,
             "rules": list(self.member.rules),
+            **({} if self.cost is None else {"cost": finite(self.cost)}),
             "pareto": self.pareto,
             **({"by": self.member.by} if self.member.by else {}),
         }
@@ -115,9 +121,14 @@ class Leaderboard:
             count: How many; None: the whole table.
         """
         members = standing(self._procedure, self._finals)
+        population = self._procedure.population
         unbeaten = {
             member.digest
-            for member in pareto(members, lambda member: self._size(member).parameters)
+            for member in (
+                population.front
+                if isinstance(population, CostedPopulation)
+                else pareto(members, lambda member: self._size(member).parameters)
+            )
         }
         chosen = members if count is None else members[:count]
         return [
@@ -140,14 +151,20 @@ class Leaderboard:
             return ""
         return f"ranks {moved[0]} to {moved[-1]} go by the finals, below"
 
+    @property
+    def course(self) -> str:
+        """How far the front has come, in a line; empty: the search has no cost."""
+        population = self._procedure.population
+        if not isinstance(population, CostedPopulation) or not population.ranked:
+            return ""
+        return course_line(population, self._procedure.proposed)
+
     def named(self) -> list[LeaderboardRow]:
         """Seeds and references, with their ranks, if they have one."""
         population = self._procedure.population
         if not self._procedure.opened:
             return []
-        ranks = {
-            member.digest: rank for rank, member in enumerate(population.ranked, 1)
-        }
+        ranks = {member.digest: rank for rank, member in enumerate(population.order, 1)}
         # A reference may be a cell that the search has found, too: it stays outside.
         seeds = [
             self._row(ranks.get(seed.digest, 0), seed, pareto=False)
@@ -173,6 +190,7 @@ class Leaderboard:
             scores=self.scores(member),
             **size._asdict(),
             age=procedure.proposed - member.number,
+            cost=cost_of(procedure.population, member),
             pareto=pareto,
         )
 
@@ -202,6 +220,13 @@ class Leaderboard:
                 state_bytes=state_bytes(cell, WIDTH),
             )
         return self._sizes[member.digest]
+
+
+def cost_of(population: Population, member: Member) -> float | None:
+    """What a member costs; None: the search has no cost."""
+    if isinstance(population, CostedPopulation):
+        return population.cost_of(member)
+    return None
 
 
 def pareto(cells: Iterable[T], size: Callable[[T], int]) -> Iterator[T]:

@@ -7,7 +7,7 @@ from search.contest.calibration import Calibration
 from search.contest.scoreboard import CellScores, Scoreboard
 from search.contest.scores import Scored
 from search.output.leaderboard import Leaderboard, LeaderboardRow
-from search.output.words import plain
+from search.output.words import brief, plain
 from workers import Setting
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def print_leaderboard(board: Leaderboard, stream: IO[str], count: int) -> None:
         print(line, file=stream)
     if board.note:
         print(board.note, file=stream)
+    if board.course:
+        print(board.course, file=stream)
 
 
 def leaderboard_table(board: Leaderboard, count: int, width: int) -> "Table":
@@ -91,6 +93,8 @@ def _columns(row: LeaderboardRow, trials: str) -> list[tuple[str, str]]:
     ]
     for task, score in row.scores.items():
         columns += [(task, score.text), (trials, str(score.trials))]
+    if row.cost is not None:
+        columns.append(("cost", brief(row.cost)))
     age = "seed" if row.member.origin == "seed" else str(row.age)
     return [
         *columns,

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from search.procedure.config import Config
+from search.procedure.costs import MEASURES
+from search.procedure.objective import NominalCost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +58,27 @@ COMMON_RUNS: Final = Terms(
 )
 
 
+COSTED: Final = (
+    COMMON_RUNS.legend[0],
+    "* of the front: none is fitter and no dearer, or cheaper and as fit; cost: "
+    "{cost}, mean over tasks and settings",
+    "Cells below the worst seed's fitness are in no front. The best of many owes some "
+    "of it to luck: `cellsearch final` scores the front anew",
+)
+"""Lines below a table of a search with a cost."""
+
+
 def terms_of(config: Config) -> Terms:
     """The words for a search."""
-    if config.objective is None:
+    objective = config.objective
+    if objective is None:
         return RATIOS
-    how = config.objective.fitness.value
+    how, cost = objective.fitness.value, ""
+    legend = COMMON_RUNS.legend
+    if objective.cost is not NominalCost.NONE:
+        legend, cost = COSTED, MEASURES[objective.cost].words
     return replace(
         COMMON_RUNS,
         fitness=COMMON_RUNS.fitness.format(how=how),
-        legend=tuple(line.format(how=how) for line in COMMON_RUNS.legend),
+        legend=tuple(line.format(how=how, cost=cost) for line in legend),
     )

@@ -34,6 +34,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def brief(value: float) -> str:
+    """A number of any unit: `15,260`, `42.5`, `0.503`."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def counted(count: int, noun: str) -> str:
     """`1 dead mutant`, `1,200 dead mutants`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

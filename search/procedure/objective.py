@@ -33,6 +33,22 @@ class Fitness(StrEnum):
     MEAN = "mean"
 
 
+class NominalCost(StrEnum):
+    """What a search keeps low beside keeping fitness high; see `costs`.
+
+    Attributes:
+        NONE: Nothing: the list has the fittest.
+        FLOPS: Of a step forward.
+        STATE_BYTES: Carried from step to step.
+        TRAINING: Core-seconds of a training.
+    """
+
+    NONE = "none"
+    FLOPS = "flops"
+    STATE_BYTES = "state_bytes"
+    TRAINING = "training"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finals:
     """How the best cells are scored anew when a search ends.
@@ -70,6 +86,7 @@ class Paired:
             whole panel would reach the list.
         most_seeds: Of each setting, for a cell that is examined again and again.
         fitness: How values on tasks are combined.
+        cost: With a cost, the list is the Pareto front of fitness and that.
         floor: Share of the uniform loss below which a loss counts as that: the
             logarithm of nearly nothing is luck.
         finals: How the best cells are scored in the end.
@@ -80,6 +97,7 @@ class Paired:
     error: float = 0.05
     most_seeds: int = 16
     fitness: Fitness = Fitness.LEAST
+    cost: NominalCost = NominalCost.NONE
     floor: float = 0.01
     finals: Finals = field(default=NO_FINALS)
 

@@ -1,12 +1,13 @@
 """The table `[objective]` of a document: how cells are compared, and their finals."""
 
 import dataclasses
+from enum import StrEnum
 from typing import Any, Final
 
 from cells import unknown_name
 from search.errors import UserError
 from search.procedure.document import Document
-from search.procedure.objective import NO_FINALS, Finals, Fitness, Paired
+from search.procedure.objective import NO_FINALS, Finals, Fitness, NominalCost, Paired
 from search.procedure.typed import check_keys, check_table, fields, like
 from workers import Setting
 
@@ -30,6 +31,11 @@ def read_objective(table: Document) -> Paired | None:
     if name not in OBJECTIVES:
         raise UserError(unknown_name("objective", name, OBJECTIVES))
     if name == RATIO:
+        for key in table:
+            if key != "name" and key in _KEYS:
+                raise UserError(
+                    f"objective.{key} is for objective.name={PAIRED}, got {RATIO}"
+                )
         check_keys(table, ("name",), "objective.")
         return None
     check_keys(table, _KEYS, "objective.")
@@ -37,26 +43,37 @@ def read_objective(table: Document) -> Paired | None:
         raise UserError("objective needs panel: a list of settings")
     own = dict(table)
     own.pop("name")
-    kind = like(own.pop("fitness", Fitness.LEAST.value), "", "objective.fitness")
-    if kind not in tuple(Fitness):
-        raise UserError(unknown_name("objective.fitness", kind, tuple(Fitness)))
+    fitness = Fitness(_one_of(Fitness, own, "fitness"))
+    cost = NominalCost(_one_of(NominalCost, own, "cost"))
     panel = _panel(own.pop("panel"), "objective.panel")
     finals = _finals(own.pop("finals", {}))
     plain = {
         key: like(value, _SAMPLE[key], f"objective.{key}") for key, value in own.items()
     }
     try:
-        return Paired(panel=panel, fitness=Fitness(kind), finals=finals, **plain)
+        return Paired(panel=panel, fitness=fitness, cost=cost, finals=finals, **plain)
     except UserError as error:
         raise UserError(f"objective: {error}") from None
+
+
+def _one_of(names: type[StrEnum], table: Document, key: str) -> str:
+    """One of some names, taken out of a table; the first of them if it is not there."""
+    valid = [one.value for one in names]
+    name: str = like(table.pop(key, valid[0]), "", f"objective.{key}")
+    if name not in valid:
+        raise UserError(unknown_name(f"objective.{key}", name, valid))
+    return name
 
 
 _SAMPLE: Final = {"rungs": (1,), "error": 0.1, "most_seeds": 1, "floor": 0.1}
 
 
 def objective_table(objective: Paired) -> Document:
-    """The reverse of `read_objective`."""
-    finals = objective.finals
+    """The reverse of `read_objective`.
+
+    No cost is not said, so that runs from before there was any are the same.
+    """
+    finals, cost = objective.finals, objective.cost
     return {
         "name": PAIRED,
         "panel": [setting.to_dict() for setting in objective.panel],
@@ -64,6 +81,7 @@ def objective_table(objective: Paired) -> Document:
         "error": objective.error,
         "most_seeds": objective.most_seeds,
         "fitness": objective.fitness.value,
+        **({} if cost is NominalCost.NONE else {"cost": cost.value}),
         "floor": objective.floor,
         "finals": {
             "cells": finals.cells,

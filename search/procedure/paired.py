@@ -136,6 +136,18 @@ class PairedPopulation(Population):
             return self._ranked[self._list_size - 1].fitness
         return min((self.fitness_of(seed) for seed in self.seeds), default=-math.inf)
 
+    def bar_for(self, member: Member) -> float:
+        """The fitness below which a member would not reach the list."""
+        return self.bar
+
+    def undecided(self, free: Sequence[Member]) -> Sequence[Member]:
+        """Of members of the list, those of which more seeds decide most.
+
+        The one whose fitness, a standard error higher, is the highest (an upper
+        confidence bound); the older of equal ones.
+        """
+        return [max(free, key=lambda one: (self.upper_of(one), -one.birth))]
+
     def pool(self, member: Member) -> None:
         """Takes a cell's scatter between seeds into the error of all values."""
         for task in range(len(self._metrics)):

@@ -225,9 +225,14 @@ class Population:
         return self._ranked[: self._list_size]
 
     @property
+    def order(self) -> Sequence[Member]:
+        """All complete members as people are shown them."""
+        return self._ranked
+
+    @property
     def table(self) -> Sequence[Member]:
         """What people are shown, best first: the list, and more where it is short."""
-        return self._ranked[: max(self._list_size, TABLE)]
+        return self.order[: max(self._list_size, TABLE)]
 
     def add(self, member: Member) -> None:
         """Adds a member, which is not complete yet; references are kept apart."""

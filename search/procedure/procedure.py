@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from cells import Canonical, Cell, digest
 from search.procedure.config import Config
+from search.procedure.costed import CostedPopulation
 from search.procedure.course import Course
 from search.procedure.gated import Gated
 from search.procedure.moves import CANDIDATES, UNGATED, Decision, Move, Order
+from search.procedure.objective import NominalCost
 from search.procedure.paired import PairedPopulation
 from search.procedure.population import Member, Origin, Population
 from search.procedure.proposals import Proposals, opening
@@ -272,5 +274,7 @@ def _make_course(config: Config) -> tuple[Population, Course]:
     if config.objective is None:
         gated = Population(*about)
         return gated, Gated(config, gated)
-    paired = PairedPopulation(*about, config.objective)
+    costed = config.objective.cost is not NominalCost.NONE
+    kind = CostedPopulation if costed else PairedPopulation
+    paired = kind(*about, config.objective)
     return paired, Staged(config, config.objective, paired)

@@ -135,19 +135,14 @@ class Staged:
             one.numbers = list(known)
 
     def examinable(self) -> Sequence[Member]:
-        """The member of the list that may well be the best, if it may have more runs.
-
-        More seeds go where they decide the ranking: to the one whose fitness, a
-        standard error higher, is the highest (an upper confidence bound).
-        """
+        """Members of the list of which more seeds decide most, if they may have any."""
         free = [
             member
             for member in self._population.best
             if not member.under_way
             and self._population.repeats(member) < self._objective.most_seeds
         ]
-        upper = self._population.upper_of
-        return [max(free, key=lambda one: (upper(one), -one.birth))] if free else []
+        return self._population.undecided(free) if free else []
 
     def reason_against(self, known: Member) -> str:
         """Why a known cell that is drawn as a mutant is not taken: runs are common."""
@@ -179,7 +174,7 @@ class Staged:
         By the least over tasks a cell fails where it fails on one, and tasks share the
         probability of error (Bonferroni); by the mean, when all of them have a run.
         """
-        population, bar = self._population, self._population.bar
+        population, bar = self._population, self._population.bar_for(member)
         error = self._objective.error
         if self._objective.fitness is Fitness.LEAST:
             done = self._tasks if visit.rung else range(visit.task + 1)

@@ -12,8 +12,10 @@ from search.errors import UserError, at_least
 from search.loop.numerics import admit, class_of
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, open_run, replay
-from search.loop.standing import final_order, standing
+from search.loop.standing import final_order, finalists
 from search.procedure.config import Config, Named
+from search.procedure.costs import cell_cost
+from search.procedure.objective import NominalCost
 from search.store.locks import RunLock
 from workers import Pool, PoolOptions
 
@@ -100,8 +102,8 @@ def find_rivals(run: OpenRun, count: int, beside: Sequence[Named]) -> dict[str, 
     if not procedure.opened:
         raise UserError(f"{run.folder} has no table yet: its seeds are being evaluated")
     known = procedure.population
-    table = standing(procedure, final_order(run))
-    members = [*table[:count], *known.seeds, *known.references.values()]
+    best = finalists(procedure, final_order(run), count)
+    members = [*best, *known.seeds, *known.references.values()]
     rivals = {one.digest: (one.name, one.cell(), one.is_candidate) for one in members}
     taken = {member.name for member in members}
     for name, cell in beside:  # of other runs, where names may be the same
@@ -131,6 +133,15 @@ def _play(
         panel.last_losses(results),
         list(rivals).index(digest(config.baseline_cell)),
     )
+    objective = config.objective
+    if objective is not None and objective.cost is not NominalCost.NONE:
+        kind, about = objective.cost, (config.tasks, objective.panel)
+        rows = [
+            dataclasses.replace(
+                row, cost=cell_cost(rivals[row.digest][1], kind, *about)
+            )
+            for row in rows
+        ]
     return FinalTable(
         config.baseline, len(panel.repeats), len(panel.settings), tuple(rows)
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import bench_cost
-from cells import Cell, flops
+from cells import Cell, flops, num_params, state_bytes
 from search.output.cost import count
 from workers import Load, Speed
 
@@ -35,6 +35,32 @@ def test_times_that_go_with_flops_correlate_wholly_and_ratios_are_within_rounds(
     cells = bench_cost.chosen(40)
     ratio = flops(cells["lstm"], 8) / flops(cells["gru"], 8)
     assert f" {ratio:.2f} " in " ".join(rows["lstm"])
+
+
+def test_at_the_same_weights_each_cell_has_its_own_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loads: dict[str, Load] = {}
+
+    def measured(cells: dict[str, Cell], load: Load) -> dict[str, Speed]:
+        loads.update(dict.fromkeys(cells, load))
+        times = {name: (state_bytes(cell, load.width),) for name, cell in cells.items()}
+        return {name: Speed(2 * one, 2 * one) for name, one in times.items()}
+
+    monkeypatch.setattr(bench_cost, "measure_speed", measured)
+    words = ("--cells", "40", "--parameters", "3000", "--rounds", "2")
+    assert bench_cost.main(words) == 0
+    cells = bench_cost.chosen(40)
+    assert set(loads) == set(cells)
+    assert len({load.width for load in loads.values()}) > 5
+    for name, load in loads.items():
+        fits = [num_params(cells[name], load.width + more) <= 3000 for more in (0, 1)]
+        assert fits == [True, False]
+    out = capsys.readouterr().out
+    assert out.startswith("\n3,000 weights, 64 steps")
+    row = next(line.split() for line in out.splitlines() if "training_s" in line)
+    assert row[3] == "1.00"
+    assert row[1] != "1.00"
 
 
 def test_a_measurement_that_is_noise_does_not_correlate_with_itself() -> None:

@@ -14,6 +14,7 @@ from search.loop.outside import Outside
 from search.loop.runs import gone_on
 from search.output.leaderboard import Leaderboard
 from search.procedure.config import Config, Plan, make_stage
+from search.procedure.costed import CostedPopulation
 from search.procedure.paired import PairedPopulation
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
@@ -234,7 +235,9 @@ def state(engine: Engine) -> list[Any]:
         return found
     tasks = range(len(engine.procedure.config.tasks))
     errors = [known.error_of(known.best[0], task) for task in tasks]
-    return [*found, errors, known.bar]
+    if isinstance(known, CostedPopulation):
+        found.append(known.bar_for(known.best[0]))
+    return [*found, errors, known.bar_for(known.best[-1])]
 
 
 class States:

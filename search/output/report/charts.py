@@ -47,8 +47,14 @@ def charts(report: Report) -> dict[str, Spec]:
     specs: dict[str, Spec] = {}
     if report.cells:
         specs["chart-fitness"] = _spec(_fitness, report.terms.parity)
-        for size, field in (("parameters", "weights"), ("flops", "flops")):
-            specs[f"chart-{size}"] = _spec(_sizes, size, field)
+        for size, field, title in (
+            ("parameters", "weights", f"weights, at width {WIDTH}"),
+            ("flops", "flops", f"FLOPs a step, forward, at width {WIDTH}"),
+            *([("cost", "cost", report.cost)] if report.cost else []),
+        ):
+            specs[f"chart-{size}"] = _spec(_sizes, size, field, title)
+    if report.cost:
+        specs["chart-hypervolume"] = _spec(_hypervolume)
     if report.lineages:
         specs["chart-descent"] = _spec(_descent_chart)
     for number, group in enumerate(grouped(report.boxes)):
@@ -89,16 +95,16 @@ def _fitness(parity: float) -> "alt.LayerChart":
     )
 
 
-def _sizes(size: str, field: str) -> "alt.LayerChart":
+def _sizes(size: str, field: str, title: str) -> "alt.LayerChart":
     """Fitness against a size, with those that no cell beats in both."""
     import altair as alt
 
-    title = "weights" if size == "parameters" else "FLOPs a step, forward"
     fitness = alt.Y("fitness:Q").title("fitness").scale(zero=False, padding=8)
-    title = f"{title}, at width {WIDTH}"
     dots = _base("cells").mark_circle(size=34, opacity=0.55)
+    # Costs at one number of weights are near each other, and far from 0.
+    scale = alt.Scale(zero=False, padding=8) if size == "cost" else alt.Undefined
     dots = dots.encode(
-        alt.X(f"{field}:Q").title(title).axis(format="~s"),
+        alt.X(f"{field}:Q", scale=scale).title(title).axis(format="~s"),
         fitness,
         color=_kinds(),
         tooltip=[
@@ -110,7 +116,7 @@ def _sizes(size: str, field: str) -> "alt.LayerChart":
     )
     # The front is a data set of its own: a chart could not find it among the cells.
     front = _base(f"front_{size}")
-    front_x = alt.X("size:Q").title(title)
+    front_x = alt.X("size:Q", scale=scale).title(title)
     tips = [
         "name:N",
         alt.Tooltip("fitness:Q", format=".4f"),
@@ -126,6 +132,18 @@ def _sizes(size: str, field: str) -> "alt.LayerChart":
         ),
         300,
     )
+
+
+def _hypervolume() -> "alt.LayerChart":
+    """How far the front had come after so many candidates."""
+    import altair as alt
+
+    born = alt.X("born:Q").title("candidate").axis(format=",d", tickMinStep=1)
+    volume = alt.Y("hypervolume:Q").scale(zero=False, padding=8)
+    told = alt.Tooltip("hypervolume:Q", format=".4f")
+    base = _base("hypervolume").encode(born, volume, tooltip=["born:Q", told])
+    line = base.mark_line(interpolate="step-after", color=INK, strokeWidth=1.5)
+    return _wide(alt.layer(line, base.mark_circle(size=30, color=INK)), 300)
 
 
 def _descent_chart() -> "alt.LayerChart":

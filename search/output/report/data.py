@@ -11,10 +11,12 @@ from search.contest.finals import FinalTable
 from search.loop.engine import Engine
 from search.loop.runs import OpenRun
 from search.loop.standing import final_order, standing
+from search.output.front import hypervolumes
 from search.output.leaderboard import (
     WIDTH,
     Leaderboard,
     LeaderboardRow,
+    cost_of,
 )
 from search.output.lineage import Lineages, LineageStep
 from search.output.report.captions import Captions, captions_of
@@ -25,6 +27,8 @@ from search.output.status import run_facts
 from search.output.stored import stored_finals
 from search.output.tables import describe_setting
 from search.output.terms import Terms
+from search.procedure.costed import CostedPopulation
+from search.procedure.costs import MEASURES
 from search.procedure.moves import CANDIDATES, Move
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
@@ -48,6 +52,8 @@ class RankedCell:
         parameters: Weights at width `WIDTH`.
         flops: Of a step forward, at width `WIDTH`.
         rank: In the list, from 1; 0: below it.
+        cost: See `CostedPopulation.cost_of`; None: the search has no cost.
+        front: Whether it is in the front of fitness and cost.
     """
 
     member: Member
@@ -55,6 +61,8 @@ class RankedCell:
     parameters: int
     flops: int
     rank: int
+    cost: float | None = None
+    front: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,9 @@ class Report:
         document: The configuration.
         finals: How the best did anew; None: nobody has tried.
         finalists: How many of the best finals are to have; 0: there are none.
+        cost: What the search keeps low, in words; empty: nothing.
+        course: See `Leaderboard.course`.
+        hypervolumes: See `search.output.front.hypervolumes`.
     """
 
     name: str
@@ -121,6 +132,9 @@ class Report:
     document: Mapping[str, Any]
     finals: FinalTable | None
     finalists: int
+    cost: str
+    course: str
+    hypervolumes: Mapping[int, float]
 
 
 def collect(run: OpenRun, engine: Engine, top: int) -> Report:
@@ -165,17 +179,35 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
         document=_mapping(run.store.history.get("config")),
         finals=stored_finals(run),
         finalists=objective.finals.cells if objective else 0,
+        cost=MEASURES[objective.cost].words if objective and board.course else "",
+        course=board.course,
+        hypervolumes=_hypervolumes(procedure),
     )
 
 
 def _ranked(procedure: Procedure, ranks: Mapping[str, int]) -> Iterator[RankedCell]:
-    for member in procedure.population.ranked:
+    population = procedure.population
+    front = set()
+    if isinstance(population, CostedPopulation):
+        front = {one.digest for one in population.front}
+    for member in population.ranked:
         yield RankedCell(
             member,
             member.fitness,
             *_sizes(member.cell()),
             rank=ranks.get(member.digest, 0),
+            cost=cost_of(population, member),
+            front=member.digest in front,
         )
+
+
+def _hypervolumes(procedure: Procedure) -> dict[int, float]:
+    """Of the front by candidates, to the last of them; none without a cost."""
+    population = procedure.population
+    if not isinstance(population, CostedPopulation) or not procedure.opened:
+        return {}
+    found = hypervolumes(population)
+    return {**found, procedure.proposed: max(found.values(), default=0.0)}
 
 
 def _sizes(cell: Cell) -> tuple[int, int]:

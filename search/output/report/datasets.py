@@ -41,15 +41,30 @@ def datasets(report: Report) -> dict[str, Columns]:
     }
     # Fronts are lines of their own, in the order in which they are drawn.
     for size in ("parameters", "flops"):
-        front = list(pareto(cells, operator.attrgetter(size)))
-        columns[f"front_{size}"] = {
-            "name": [cell.member.name for cell in front],
-            "size": [getattr(cell, size) for cell in front],
-            "fitness": [_round(cell.fitness) for cell in front],
-        }
+        columns |= _front(size, pareto(cells, operator.attrgetter(size)))
+    if report.cost:
+        costs = [_round(cell.cost) for cell in cells]
+        columns["cells"] = {**columns["cells"], "cost": costs}
+        up = sorted((one for one in cells if one.front), key=lambda one: one.fitness)
+        columns |= _front("cost", up)
+        columns["hypervolume"] = _columns(
+            ("born", "hypervolume"), _rounded(report.hypervolumes.items())
+        )
     for number, group in enumerate(grouped(report.boxes)):
         columns[f"box{number}"] = _box_columns(group)
     return columns
+
+
+def _front(size: str, cells: Iterable[RankedCell]) -> dict[str, Columns]:
+    """The data set of a front, the smallest first."""
+    front = list(cells)
+    return {
+        f"front_{size}": {
+            "name": [cell.member.name for cell in front],
+            "size": [_round(getattr(cell, size)) for cell in front],
+            "fitness": [_round(cell.fitness) for cell in front],
+        }
+    }
 
 
 def grouped(boxes: Sequence[BoxPlot]) -> list[list[BoxPlot]]:

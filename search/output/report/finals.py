@@ -7,6 +7,7 @@ from typing import Final
 
 from search.contest.finals import FinalRow, FinalTable
 from search.contest.variance import Bounds
+from search.output.words import brief
 
 VERDICTS: Final = {"better": "up", "worse": "down", "tie": ""}
 """Verdict to the class of the text that says it."""
@@ -37,17 +38,23 @@ def final_titles(finals: FinalTable) -> tuple[str, ...]:
             "loss",
         )
     ]
-    return ("fitness", *tasks, f"beats {finals.baseline}")
+    costs = ("cost",) if finals.front else ()
+    return ("fitness", *costs, *tasks, f"beats {finals.baseline}")
 
 
 def final_entries(finals: FinalTable) -> Iterator[FinalEntry]:
     """The rows, best first."""
+    front = finals.front
     for row in finals.rows:
-        yield FinalEntry(row.name, row.found, tuple(_values(row)))
+        values = tuple(_values(row, star=row.digest in front))
+        yield FinalEntry(row.name, row.found, values)
 
 
-def _values(row: FinalRow) -> Iterator[tuple[str, str]]:
-    yield f"{_interval(row.fitness)}{' =' if row.tie else ''}", ""
+def _values(row: FinalRow, *, star: bool) -> Iterator[tuple[str, str]]:
+    marks = f"{' =' if row.tie else ''}{' *' if star else ''}"
+    yield f"{_interval(row.fitness)}{marks}", ""
+    if row.cost is not None:
+        yield brief(row.cost), ""
     for score in row.scores:
         yield _interval(score.difference), VERDICTS[score.verdict]
         yield "-" if math.isnan(score.loss) else f"{score.loss:.3f}", ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cells import Cell, digest, draw_svg, equations, state_class
 from search.output.leaderboard import LeaderboardRow
 from search.output.report.data import Report
+from search.output.words import brief
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class TableRow:
 def columns(report: Report) -> tuple[str, ...]:
     """Titles of the columns, but the picture and the name."""
     tasks = [name for name, _ in report.tasks]
-    sizes = ("nodes", "weights", "FLOPs")
+    sizes = (*(("cost",) if report.cost else ()), "nodes", "weights", "FLOPs")
     return ("rank", "fitness", *tasks, report.terms.trials, *sizes, "depth", "born")
 
 
@@ -87,6 +88,8 @@ def _values(row: LeaderboardRow) -> Iterator[TableText]:
     for score in row.scores.values():
         yield TableText(score.text, "" if score.value is None else _key(score.value))
     yield _number(sum(score.trials for score in row.scores.values()), "d", "-")
+    if row.cost is not None:
+        yield TableText(brief(row.cost), _key(row.cost))
     yield _number(row.nodes, "d", "-")
     yield _number(row.parameters, ",", "-")
     yield _number(row.flops, ",", "-")

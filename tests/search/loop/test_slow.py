@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cells import ZOO, parse
-from search.procedure.objective import Fitness, Paired
+from search.procedure.objective import Fitness, NominalCost, Paired
 from tests.support.fake_search import history
 from tests.support.instant import (
     Pool,
@@ -19,7 +19,7 @@ from tests.support.instant import (
     table,
     trained,
 )
-from tests.support.slow_paired import SlowPaired
+from tests.support.slow_costed import slow_search
 from workers import Setting
 
 PANEL = tuple(
@@ -42,6 +42,9 @@ PLAIN = {
     }.items()
 }
 MEAN = Fitness.MEAN
+FLOPS, STATE_BYTES, TRAINING = (
+    NominalCost(one) for one in NominalCost if one != "none"
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class World:
     error: float = 0.3
     fitness: Fitness = Fitness.LEAST
     rules: tuple[tuple[str, Any], ...] = ()
+    cost: NominalCost = NominalCost.NONE
 
     def config(self, seed: int) -> Any:
         objective = Paired(
@@ -62,6 +66,7 @@ class World:
             most_seeds=self.most_seeds,
             error=self.error,
             fitness=self.fitness,
+            cost=self.cost,
         )
         common = {"seeds": ZOO_SEEDS, "reexamine": 0.3, "edits": (1, 2)}
         options = {**common, **dict(self.rules)}
@@ -97,6 +102,19 @@ WORLDS = {
     "slots": World(3, (1, 3, 6), rules=(("slots", 30), ("in_flight", 9))),
     "one at a time": World(3, (1, 6), rules=(("slots", 1), ("in_flight", 1))),
     "parents are seeds": World(2, (1, 4), rules=(("parents", "seeds"),)),
+    "FLOPs": World(2, (1, 2, 4), cost=FLOPS),
+    "training": World(3, (1, 6), cost=TRAINING, fitness=MEAN),
+    "bytes of state": World(2, (1, 4), cost=STATE_BYTES, error=0.6),
+    "the front is larger than the list": World(
+        2, (1, 2, 4), cost=FLOPS, rules=(("list_size", 2),)
+    ),
+    "a list of one, with a cost": World(
+        2, (1, 4), cost=TRAINING, rules=(("list_size", 1),)
+    ),
+    "all are in the list, with a cost": World(
+        2, (2, 4), cost=STATE_BYTES, rules=(("list_size", 99),)
+    ),
+    "few cells, with a cost": World(2, (1, 2, 4), cost=FLOPS, error=0.5, rules=FEW),
     "single jobs": World(3, (1, 2, 6), rules=(("settings_per_job", 1),)),
 }
 
@@ -107,7 +125,7 @@ def test_common_runs_are_what_a_slow_and_plain_search_makes(
 ) -> None:
     chosen, states = WORLDS[name].config(list(WORLDS).index(name)), States()
     _, engine = run(tmp_path, chosen, 18, pool=Pool(), call=states)
-    slow = SlowPaired(chosen, formula, 18)
+    slow = slow_search(chosen)(chosen, formula, 18)
     assert history(tmp_path) == [slow.decisions, slow.rejected, slow.issued]
     assert {row[0] for row in trained(tmp_path)} == {key for key, _ in slow.trained}
     assert len(states.found) == len(slow.states)

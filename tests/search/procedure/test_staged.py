@@ -14,7 +14,7 @@ from cells import ZOO
 from search.errors import UserError
 from search.loop.engine import Engine
 from search.procedure.config import Config
-from search.procedure.objective import Finals, Fitness, Paired, log_loss
+from search.procedure.objective import Finals, Fitness, NominalCost, Paired, log_loss
 from search.procedure.paired import PairedPopulation
 from search.procedure.population import Member, Origin
 from search.procedure.staged import Prediction
@@ -226,8 +226,9 @@ def test_dropped_cells_are_those_clearly_worse(tmp_path: Path) -> None:
         OBJECTIVE,
         dataclasses.replace(OBJECTIVE, fitness=Fitness.MEAN, rungs=(2, 4)),
         dataclasses.replace(OBJECTIVE, rungs=(2,), most_seeds=1),
+        dataclasses.replace(OBJECTIVE, cost=NominalCost.FLOPS),
     ],
-    ids=["least", "mean", "one rung"],
+    ids=["least", "mean", "one rung", "cost"],
 )
 def test_any_pool_and_any_interruption_give_the_same_search(
     objective: Paired, tmp_path: Path
