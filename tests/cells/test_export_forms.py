@@ -76,13 +76,13 @@ def _mutants(count: int) -> dict[str, Cell]:
     return found
 
 
-CELLS = {**ZOO, **_mutants(8)}
+CELLS = {**ZOO, **_mutants(4)}
 BUILT_IN = [op.name for op in OPS.values() if not op.origin]
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every zoo cell and 8 mutants, exported."""
+    """Every zoo cell and some mutants, exported."""
     root = tmp_path_factory.mktemp("exports")
     return {
         name: exports.write(root / name, cell, name) for name, cell in CELLS.items()
