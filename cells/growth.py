@@ -1,9 +1,12 @@
 """How large the output of a cell grows before anything is learned."""
 
 import math
+import threading
+from collections.abc import Hashable
 from typing import Any, Final
 
 import numpy as np
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from cells.ir import Cell, Node
@@ -16,6 +19,9 @@ _ROWS: Final = 8
 _STEPS: Final = 32
 _DRAWS: Final = 2
 _SCALE: Final = 2.0
+
+KEPT: Final = 10_000
+"""Cells whose growth is remembered: a search that is read again asks for all of its."""
 
 
 def growth(cell: Cell) -> float:
@@ -33,6 +39,17 @@ def growth(cell: Cell) -> float:
     Returns:
         The larger of two draws; infinite if it leaves the range of numbers.
     """
+    return float(_growth(cell))
+
+
+def _key(cell: Cell) -> Hashable:
+    """All that it depends on; see `cells.identity.canonical`."""
+    names = sorted({node.op for node in cell.nodes})
+    return (repr(cell), *map(get_op, names))
+
+
+@cached(LRUCache(KEPT), key=_key, lock=threading.RLock())
+def _growth(cell: Cell) -> float:
     with np.errstate(all="ignore"):
         return max(_largest(cell, np.random.default_rng(k)) for k in range(_DRAWS))
 
