@@ -1,16 +1,14 @@
 """How large the output of a cell grows before anything is learned."""
 
 import math
-import threading
-from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from cells.ir import Cell, Node
-from cells.ops import get_op
+from cells.ops import Op, get_op
 
 Array = NDArray[np.float64]
 
@@ -39,26 +37,22 @@ def growth(cell: Cell) -> float:
     Returns:
         The larger of two draws; infinite if it leaves the range of numbers.
     """
-    return float(_growth(cell))
+    return _growth(cell, tuple(get_op(node.op) for node in cell.nodes))
 
 
-def _key(cell: Cell) -> Hashable:
-    """All that it depends on; see `cells.identity.canonical`."""
-    names = sorted({node.op for node in cell.nodes})
-    return (repr(cell), *map(get_op, names))
-
-
-@cached(LRUCache(KEPT), key=_key, lock=threading.RLock())
-def _growth(cell: Cell) -> float:
+@lru_cache(KEPT)
+def _growth(cell: Cell, ops: tuple[Op, ...]) -> float:
+    """The same of a cell and what its ops are: a person's own may be another by now."""
     with np.errstate(all="ignore"):
-        return max(_largest(cell, np.random.default_rng(k)) for k in range(_DRAWS))
+        draws = map(np.random.default_rng, range(_DRAWS))
+        return max(_largest(cell, ops, rng) for rng in draws)
 
 
-def _largest(cell: Cell, rng: np.random.Generator) -> float:
+def _largest(cell: Cell, ops: tuple[Op, ...], rng: np.random.Generator) -> float:
     bound = _SCALE / math.sqrt(_WIDTH)
     program = [
-        (get_op(node.op).function, _weights(node, bound, rng), node.args or (0,))
-        for node in cell.nodes
+        (op.function, _weights(node, op, bound, rng), node.args or (0,))
+        for node, op in zip(cell.nodes, ops, strict=True)
     ]
     inputs = rng.uniform(-1, 1, (_STEPS, _ROWS, _WIDTH)) * bound * math.sqrt(3)
     carry: list[Array] = [np.zeros_like(inputs[0])] * cell.num_states
@@ -72,10 +66,9 @@ def _largest(cell: Cell, rng: np.random.Generator) -> float:
 
 
 def _weights(
-    node: Node, bound: float, rng: np.random.Generator
+    node: Node, op: Op, bound: float, rng: np.random.Generator
 ) -> tuple[dict[str, Any], ...]:
     """The weights of a node as training begins with them; none for most ops."""
-    op = get_op(node.op)
     given = dict(zip(op.attributes, node.attrs, strict=True))
     weights: dict[str, Array] = {}
     for name, rank in op.weights:

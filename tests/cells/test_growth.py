@@ -37,5 +37,5 @@ def test_every_state_counts_from_zero():
 @given(cells(max_nodes=25, max_states=3))
 def test_the_answer_is_a_function_of_the_cell(cell):
     first = growth(cell)
-    _growth.cache.clear()
+    _growth.cache_clear()
     assert growth(cell) == first >= 0
