@@ -1,13 +1,14 @@
 """How large the output of a cell grows before anything is learned."""
 
 import math
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cells.ir import Cell, Node
-from cells.ops import get_op
+from cells.ops import Op, get_op
 
 Array = NDArray[np.float64]
 
@@ -16,6 +17,9 @@ _ROWS: Final = 8
 _STEPS: Final = 32
 _DRAWS: Final = 2
 _SCALE: Final = 2.0
+
+KEPT: Final = 10_000
+"""Cells whose growth is remembered: a search that is read again asks for all of its."""
 
 
 def growth(cell: Cell) -> float:
@@ -33,15 +37,22 @@ def growth(cell: Cell) -> float:
     Returns:
         The larger of two draws; infinite if it leaves the range of numbers.
     """
+    return _growth(cell, tuple(get_op(node.op) for node in cell.nodes))
+
+
+@lru_cache(KEPT)
+def _growth(cell: Cell, ops: tuple[Op, ...]) -> float:
+    """The same of a cell and what its ops are: a person's own may be another by now."""
     with np.errstate(all="ignore"):
-        return max(_largest(cell, np.random.default_rng(k)) for k in range(_DRAWS))
+        draws = map(np.random.default_rng, range(_DRAWS))
+        return max(_largest(cell, ops, rng) for rng in draws)
 
 
-def _largest(cell: Cell, rng: np.random.Generator) -> float:
+def _largest(cell: Cell, ops: tuple[Op, ...], rng: np.random.Generator) -> float:
     bound = _SCALE / math.sqrt(_WIDTH)
     program = [
-        (get_op(node.op).function, _weights(node, bound, rng), node.args or (0,))
-        for node in cell.nodes
+        (op.function, _weights(node, op, bound, rng), node.args or (0,))
+        for node, op in zip(cell.nodes, ops, strict=True)
     ]
     inputs = rng.uniform(-1, 1, (_STEPS, _ROWS, _WIDTH)) * bound * math.sqrt(3)
     carry: list[Array] = [np.zeros_like(inputs[0])] * cell.num_states
@@ -55,10 +66,9 @@ def _largest(cell: Cell, rng: np.random.Generator) -> float:
 
 
 def _weights(
-    node: Node, bound: float, rng: np.random.Generator
+    node: Node, op: Op, bound: float, rng: np.random.Generator
 ) -> tuple[dict[str, Any], ...]:
     """The weights of a node as training begins with them; none for most ops."""
-    op = get_op(node.op)
     given = dict(zip(op.attributes, node.attrs, strict=True))
     weights: dict[str, Array] = {}
     for name, rank in op.weights:

@@ -1,6 +1,7 @@
 """Strict numerics and reproducible examples for every test."""
 
 import atexit
+import compileall
 import contextlib
 import ctypes
 import gc
@@ -10,6 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_worker_niceness", "0")  # else they starve beside others
@@ -25,6 +27,9 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
         "TF_CPP_MIN_LOG_LEVEL": "3",  # it says of each that it was compiled before
     }
+    # Python's own: else each of some hundred processes does it, where it may not write.
+    for room in ("benchmarks", "cells", "search", "tasks", "tests/support", "workers"):
+        compileall.compile_dir(Path(__file__).parents[1] / room, quiet=2)
 
 import jax
 import psutil

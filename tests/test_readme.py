@@ -15,6 +15,7 @@ import pytest
 from cells import OPS
 from search.commands.cli import COMMANDS, main
 from search.loop import pools
+from tests.support import exports
 from tests.support.fake_search import Fake, Trained, query
 from tests.support.searches import ROOT
 
@@ -181,6 +182,7 @@ def test_training_scripts_train(
     done = subprocess.run(
         [sys.executable, "-c", f"{script}\nprint({value})"],
         cwd=tmp_path / "best" / "gru",
+        env=exports.environment(),
         capture_output=True,
         text=True,
         timeout=300,

@@ -13,10 +13,12 @@ class Sizes:
         steps: T, steps of a window.
         symbols: V.
         curve_updates: Updates of a loss curve.
+        known: Published cells that have loss curves, the first ones.
         mutants: Mutants that have loss curves.
         scans: Cells whose `scan` is compared with `step`, the first of those.
         scan_width: H of those comparisons.
-        bit_lanes: Lanes of the programs whose bits are compared.
+        bit_cells: Cells whose programs have their bits compared, the first ones.
+        bit_lanes: Lanes of these programs.
         parameters: Weights of the models that are timed; the first is that of curves.
         lanes: Settings in one program, of those that are timed.
         timing_s: Seconds that a timed call takes at least.
@@ -39,9 +41,11 @@ class Sizes:
     steps: int = 35
     symbols: int = 28
     curve_updates: int = 20
+    known: int = 3
     mutants: int = 10
     scans: int = 4
     scan_width: int = 128
+    bit_cells: int = 2
     bit_lanes: int = 20
     parameters: tuple[int, ...] = (25_000, 250_000, 1_000_000)
     lanes: tuple[int, ...] = (1, 20, 64, 256, 1024)
@@ -77,20 +81,22 @@ SMALL: Final = Sizes(
     steps=4,
     symbols=5,
     curve_updates=3,
+    known=1,
     mutants=1,
     scans=1,
     scan_width=4,
+    bit_cells=1,
     bit_lanes=3,
     parameters=(600,),
-    lanes=(1, 2),
+    lanes=(1,),
     timing_s=0.005,
     option_lanes=(2,),
-    variants=3,
+    variants=2,
     any_parameters=600,
     any_lanes=(2,),
     any_lstm=(),
     any_cells=2,
-    filter_cells=3,
+    filter_cells=1,
     filter_alone=1,
     filter_lanes=2,
     filter_epochs=1,

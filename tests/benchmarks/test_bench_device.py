@@ -78,7 +78,7 @@ def test_every_part_runs_on_a_cpu_without_ray(tmp_path: Path) -> None:
 
     # The device is the CPU itself: nothing differs but what is computed otherwise.
     curves = [row["values"] for key, row in rows.items() if key.startswith("curve")]
-    assert len(curves) >= 4
+    assert len(curves) >= 3
     assert all(curve["equal"] and curve["holds"] for curve in curves)
     scans = [row["values"] for key, row in rows.items() if key.startswith("scan")]
     assert all(scan["holds"] for scan in scans)

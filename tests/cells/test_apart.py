@@ -117,7 +117,7 @@ def test_no_product_stands_in_a_loop(name: str) -> None:
 
 
 def test_no_product_stands_in_a_loop_of_random_cells() -> None:
-    for cell in descendants({StateClass.AFFINE, StateClass.DIAGONAL}, 60):
+    for cell in descendants({StateClass.AFFINE, StateClass.DIAGONAL}, 30):
         assert products_in_loops(cell, APART)[0] == 0, cell
 
 
@@ -132,7 +132,7 @@ def test_both_forms_equal_step(name: str, form: ScanForm) -> None:
 def test_both_forms_equal_step_for_random_cells(form: ScanForm) -> None:
     kinds = {StateClass.AFFINE} | ({StateClass.DIAGONAL} if form is APART else set())
     with jax.enable_x64(True):
-        for cell in descendants(kinds, 30 if form is TREE else 20):
+        for cell in descendants(kinds, 15 if form is TREE else 12):
             assert_scan_equals_step(longer(cell, form))
 
 

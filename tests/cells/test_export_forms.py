@@ -76,13 +76,13 @@ def _mutants(count: int) -> dict[str, Cell]:
     return found
 
 
-CELLS = {**ZOO, **_mutants(8)}
+CELLS = {**ZOO, **_mutants(4)}
 BUILT_IN = [op.name for op in OPS.values() if not op.origin]
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every zoo cell and 8 mutants, exported."""
+    """Every zoo cell and some mutants, exported."""
     root = tmp_path_factory.mktemp("exports")
     return {
         name: exports.write(root / name, cell, name) for name, cell in CELLS.items()
@@ -260,7 +260,7 @@ def test_the_golden_vectors_are_those_of_a_numpy_interpreter(
 def test_the_golden_gradients_are_central_differences(
     folders: dict[str, Path],
 ) -> None:
-    for name in ("lstm_peephole", "mutant3", "mutant7"):
+    for name in ("lstm_peephole", "mutant1", "mutant3"):
         golden = json.loads((folders[name] / "golden.json").read_text())
         gradients = golden["gradients"]
         pairs = [(golden["inputs"][0][1], gradients["inputs"][0][1])]

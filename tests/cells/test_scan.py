@@ -147,14 +147,14 @@ def compiled(function: Any, *args: Any) -> Any:
     return jax.jit(function)(*args)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(cell=cells(ops="paper"))
 def test_scan_equals_step_for_random_paper_cells(cell: Cell) -> None:
     with jax.enable_x64(True):
         assert_scan_equals_step(problem(cell))
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(cell=cells(ops="extended"))
 def test_scan_equals_step_for_random_extended_cells(cell: Cell) -> None:
     with jax.enable_x64(True):
@@ -173,7 +173,7 @@ def test_compiled_scan_equals_step(name: str) -> None:
     assert_scan_equals_step(problem(ZOO[name]), compiled)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(cell=mutants(ops="extended"))
 def test_compiled_scan_equals_step_for_mutants(cell: Cell) -> None:
     with jax.enable_x64(True):

@@ -62,15 +62,22 @@ def command(*arguments: object, **options: Any) -> str:
     return finish(start(*arguments, **options))[0]
 
 
-def here(*arguments: object, status: int = 0, fake: Fake = INSTANT) -> tuple[str, str]:
-    """As `start` and `finish`, sooner, for what needs no process of its own."""
+def tried(*arguments: object, fake: Fake = INSTANT) -> tuple[int, str, str]:
+    """The status of a command in this process, and what it printed."""
     with (
         contextlib.redirect_stdout(io.StringIO()) as out,
         contextlib.redirect_stderr(io.StringIO()) as err,
         mock.patch.object(pools, "make_pool", return_value=Trained(fake)),
     ):
-        assert main(list(map(str, arguments))) == status
-    return out.getvalue(), err.getvalue()
+        status = main(list(map(str, arguments)))
+    return status, out.getvalue(), err.getvalue()
+
+
+def here(*arguments: object, status: int = 0, fake: Fake = INSTANT) -> tuple[str, str]:
+    """As `start` and `finish`, sooner, for what needs no process of its own."""
+    found, out, err = tried(*arguments, fake=fake)
+    assert found == status, err
+    return out, err
 
 
 def shown(*arguments: object) -> str:

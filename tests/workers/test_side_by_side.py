@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,6 +160,7 @@ def test_a_worker_of_ray_trains_side_by_side_what_this_process_does(
     whole = carried_out(pool, jobs)
     (about,) = pool.workers()
     ray = RayPool(PoolOptions(1), beside=LANES)
+    folder = ray._crew._running.folder
     try:
         assert ray.capacity == LANES
         for one in jobs:
@@ -173,6 +175,8 @@ def test_a_worker_of_ray_trains_side_by_side_what_this_process_does(
         assert len(ray) == 0
     finally:
         ray.close()
+    assert isinstance(folder, Path)
+    assert not folder.exists()
     found = {answer[0].id: answer[1] for answer in answers if answer is not None}
     assert {key: one.results for key, one in found.items()} == {
         key: one.results for key, one in whole.items()

@@ -104,7 +104,8 @@ def test_json_has_what_is_promised(whole: tuple[Path, str]) -> None:
     assert row["tasks"]["xml"]["ratio"] == row["tasks"]["xml"]["mean"] / mean
 
 
-def test_killed_and_continued_it_gives_the_same_table_and_trains_nothing_twice(
+@pytest.mark.slow
+def test_killed_and_continued_by_two_workers_it_gives_the_same_table(
     whole: tuple[Path, str], tmp_path: Path
 ) -> None:
     arguments = ("tanh", *TINY, "--out", str(tmp_path), "--json")
@@ -113,20 +114,11 @@ def test_killed_and_continued_it_gives_the_same_table_and_trains_nothing_twice(
     process.kill()
     process.communicate()
     assert 4 <= stored(tmp_path) < stored(whole[0])
-    out, _ = finish(start(*arguments))
+    out, _ = finish(start(*arguments, "--workers", "2"))
     assert comparable(out) == comparable(whole[1])
+    # Nothing was trained twice.
     assert stored(tmp_path) == stored(whole[0])
     assert stored(tmp_path, "evaluations") == stored(whole[0], "evaluations")
-
-
-@pytest.mark.slow
-def test_two_workers_give_the_same_table(
-    whole: tuple[Path, str], tmp_path: Path
-) -> None:
-    arguments = ("tanh", *TINY, "--out", str(tmp_path), "--json", "--workers", "2")
-    out, _ = finish(start(*arguments))
-    assert comparable(out) == comparable(whole[1])
-    assert stored(tmp_path) == stored(whole[0])
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_continue(

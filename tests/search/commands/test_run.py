@@ -1,6 +1,7 @@
 """One seed, one search: whatever happens to its processes, disk and folder."""
 
 import ctypes
+import functools
 import json
 import os
 import random
@@ -20,7 +21,6 @@ from search.store.database import RUN_FILE
 from search.store.store import Store
 from tests.support.fake_search import Fake, history, query, results
 from tests.support.searches import (
-    INSTANT,
     command,
     evaluations,
     finish,
@@ -30,6 +30,7 @@ from tests.support.searches import (
     shown,
     start,
     table,
+    tried,
     wait_for,
 )
 
@@ -41,7 +42,7 @@ SLOW = Fake(sleep_s=0.02)
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of 60 candidates that nothing has disturbed; not to be changed."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    command("run", *DEMO, "--candidates", 60, "--out", folder)
+    begun(folder)
     return folder
 
 
@@ -55,10 +56,22 @@ def begin(folder: Path, *more: object, fake: Fake = SLOW) -> subprocess.Popen[st
     return start("run", *DEMO, "--candidates", 60, "--out", folder, *more, fake=fake)
 
 
+def begun(folder: Path, *more: object, status: int = 0) -> tuple[str, str]:
+    """The same in this process, where nothing has it wait; what it printed."""
+    words = ("run", *DEMO, "--candidates", 60, "--out", folder, *more)
+    return here(*words, status=status)
+
+
+def content(folder: Path) -> tuple[object, ...]:
+    """The table, and all that led to it."""
+    return table(folder), history(folder), results(folder)
+
+
+content_of_whole = functools.cache(content)
+
+
 def check_same(folder: Path, whole: Path) -> None:
-    assert table(folder) == table(whole)
-    assert history(folder) == history(whole)
-    assert results(folder) == results(whole)
+    assert content(folder) == content_of_whole(whole)
 
 
 def check_prefix(folder: Path, whole: Path) -> None:
@@ -69,13 +82,13 @@ def check_prefix(folder: Path, whole: Path) -> None:
     assert 0 < len(history(folder)[0]) < len(history(whole)[0])
 
 
-def test_killed_at_ten_moments_and_resumed_it_is_the_same_search(
+def test_killed_at_six_moments_and_resumed_it_is_the_same_search(
     whole: Path, tmp_path: Path
 ) -> None:
     folder, rng = tmp_path / "run", random.Random(5)
     process, seen = begin(folder), [0]
-    for number in range(10):
-        wait_for(folder, seen[-1] + rng.randrange(1, 15), process)
+    for number in range(6):
+        wait_for(folder, seen[-1] + rng.randrange(1, 25), process)
         time.sleep(rng.random() / 50)
         process.kill()
         process.communicate()
@@ -95,7 +108,7 @@ def test_killed_in_a_transaction_and_resumed_it_is_the_same_search(
 ) -> None:
     finish(begin(tmp_path, fake=Fake(die_at=commit)), -signal.SIGKILL)
     assert evaluations(tmp_path) == commit - 1
-    finish(start("resume", tmp_path))
+    here("resume", tmp_path)
     check_same(tmp_path, whole)
 
 
@@ -116,22 +129,21 @@ def test_killed_as_it_is_begun_it_can_be_begun_again(
     dying = Fake(die_in=f"{module}:{function}")
     finish(begin(tmp_path, fake=dying), -signal.SIGKILL)
     if again == "run" or not (tmp_path / RUN_FILE).exists():
-        finish(begin(tmp_path, fake=INSTANT))
+        begun(tmp_path)
     else:
-        process = start("resume", tmp_path)
-        _, err = process.communicate()
-        if process.returncode:
+        status, _, err = tried("resume", tmp_path)
+        if status:
             assert "nothing was begun there" in err
-            finish(begin(tmp_path, fake=INSTANT))
+            begun(tmp_path)
     check_same(tmp_path, whole)
 
 
 def test_a_run_that_is_raised_equals_one_that_was_begun_so(
     whole: Path, copy: Path, tmp_path: Path
 ) -> None:
-    command("run", *DEMO, "--candidates", 120, "--out", tmp_path / "long")
+    here("run", *DEMO, "--candidates", 120, "--out", tmp_path / "long")
     assert "120 of 120" in shown("status", tmp_path / "long")
-    command("resume", copy, "--candidates", 120)
+    here("resume", copy, "--candidates", 120)
     assert table(copy) == table(tmp_path / "long")
     assert history(copy) == history(tmp_path / "long")
     assert set(results(copy)) >= set(results(tmp_path / "long"))
@@ -139,9 +151,9 @@ def test_a_run_that_is_raised_equals_one_that_was_begun_so(
 
 
 def test_run_raises_as_resume_does_and_the_number_is_kept(copy: Path) -> None:
-    command("run", *DEMO, "--candidates", 70, "--out", copy)
+    here("run", *DEMO, "--candidates", 70, "--out", copy)
     assert "70 of 70" in shown("status", copy)
-    assert "70 of 70" in command("resume", copy) + shown("status", copy)
+    assert "70 of 70" in here("resume", copy)[0] + shown("status", copy)
 
 
 def test_fewer_candidates_than_there_are_are_refused(copy: Path) -> None:
@@ -164,36 +176,33 @@ def test_ctrl_c_finishes_what_is_trained_saves_and_says_how_to_go_on(
     issued, stored = len(history(tmp_path)[2]), evaluations(tmp_path)
     assert 12 <= stored < issued
     check_prefix(tmp_path, whole)
-    command("resume", tmp_path)
+    here("resume", tmp_path)
     check_same(tmp_path, whole)
     assert evaluations(tmp_path) == evaluations(whole)
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
+def test_a_second_ctrl_c_stops_at_once(whole: Path, tmp_path: Path) -> None:
+    pairs = (
         (signal.SIGINT, signal.SIGINT),
         (signal.SIGTERM, signal.SIGINT),
         (signal.SIGINT, signal.SIGTERM),
-    ],
-)
-def test_a_second_ctrl_c_stops_at_once(
-    first: int, second: int, whole: Path, tmp_path: Path
-) -> None:
-    process = begin(tmp_path, fake=Fake(sleep_s=4))
-    wait_for(tmp_path, 1, process)
-    process.send_signal(first)
-    assert process.stderr is not None
-    assert "finishing" in process.stderr.readline()
-    start_s = time.monotonic()
-    process.send_signal(second)
-    _, err = finish(process, 130)
-    assert time.monotonic() - start_s < 4
-    assert err == (
-        f"stopped at once. Go on: cellsearch resume {tmp_path} [--candidates N]\n"
     )
-    command("resume", tmp_path)
-    check_same(tmp_path, whole)
+    folders = [tmp_path / str(number) for number in range(len(pairs))]
+    processes = [begin(folder, fake=Fake(sleep_s=4)) for folder in folders]
+    for (first, second), folder, process in zip(pairs, folders, processes, strict=True):
+        wait_for(folder, 1, process)
+        process.send_signal(first)
+        assert process.stderr is not None
+        assert "finishing" in process.stderr.readline()
+        start_s = time.monotonic()
+        process.send_signal(second)
+        _, err = finish(process, 130)
+        assert time.monotonic() - start_s < 4
+        assert err == (
+            f"stopped at once. Go on: cellsearch resume {folder} [--candidates N]\n"
+        )
+        here("resume", folder)
+        check_same(folder, whole)
 
 
 def test_with_json_ctrl_c_says_how_to_go_on_beside_the_table(tmp_path: Path) -> None:
@@ -209,19 +218,19 @@ def test_time_and_fitness_stop_a_search_that_goes_on_as_if_they_had_not(
     whole: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    out, _ = finish(begin(folder, "--hours", "0", fake=INSTANT))
+    out, _ = begun(folder, "--hours", "0")
     assert "no cell has been evaluated yet" in out
     assert "time is up. Go on: cellsearch resume" in out
-    out, _ = finish(start("resume", folder, "--hours", 0.0001, fake=SLOW))
+    out, _ = here("resume", folder, "--hours", 0.0001, fake=SLOW)
     assert "time is up" in out
     check_prefix(folder, whole)
     best = json.loads(table(whole))[0]["fitness"]
     wanted = (1 + best) / 2
-    out, _ = finish(start("resume", folder, "--fitness", wanted))
+    out, _ = here("resume", folder, "--fitness", wanted)
     assert "the fitness wanted was reached" in out
     assert json.loads(table(folder))[0]["fitness"] >= wanted
     check_prefix(folder, whole)
-    command("resume", folder)
+    here("resume", folder)
     check_same(folder, whole)
 
 
@@ -240,7 +249,7 @@ def test_a_file_that_is_cut_off_is_refused_and_what_is_left_is_not_trained_again
     for name in ("top", "status"):
         assert f"`cellsearch run --reuse {copy} --out NEW`" in refused(name, copy)
     new = tmp_path / "new"
-    finish(begin(new, "--reuse", copy))
+    begun(new, "--reuse", copy)
     assert table(new) == table(whole)
     assert results(new) == results(whole)
     trained = query(new, "SELECT count(*) FROM evaluations WHERE source IS NULL")[0][0]
@@ -254,7 +263,7 @@ def test_a_log_that_is_cut_off_is_no_obstacle(whole: Path, tmp_path: Path) -> No
     process.communicate()
     log = tmp_path / f"{RUN_FILE}-wal"
     os.truncate(log, log.stat().st_size - 5000)
-    command("resume", tmp_path)
+    here("resume", tmp_path)
     check_same(tmp_path, whole)
 
 
@@ -265,12 +274,12 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(
     _, err = finish(begin(tmp_path, fake=Fake(limit=limit)), 2)
     *progress, last = err.splitlines()
     assert last.startswith(f"cellsearch run: cannot read or write {tmp_path}")
-    begun = limit > 5_000
-    assert ("goes on: what was stored is kept" in last) == begun
-    assert ("the same command begins: nothing is stored yet" in last) == (not begun)
+    there = limit > 5_000
+    assert ("goes on: what was stored is kept" in last) == there
+    assert ("the same command begins: nothing is stored yet" in last) == (not there)
     assert all(line.startswith("[") for line in progress)
     assert evaluations(tmp_path) > 0 or limit < 300_000
-    finish(begin(tmp_path, fake=INSTANT))
+    begun(tmp_path)
     check_same(tmp_path, whole)
 
 
@@ -349,7 +358,7 @@ def test_an_edited_configuration_is_refused_and_names_the_option(copy: Path) -> 
     path.write_text("not toml")
     assert "config.toml: not TOML" in refused("resume", copy)
     path.write_text(f"# mine\n{text}")
-    command("resume", copy)
+    here("resume", copy)
 
 
 def test_a_run_that_is_opened_opens_nothing_that_it_names(
@@ -370,9 +379,9 @@ def test_a_configuration_that_is_gone_or_shorter_is_no_problem(
     whole: Path, copy: Path
 ) -> None:
     (copy / CONFIG_FILE).write_text('preset = "tiny"\nseed = 3\n')
-    command("resume", copy)
+    here("resume", copy)
     (copy / CONFIG_FILE).unlink()
-    command("resume", copy)
+    here("resume", copy)
     check_same(copy, whole)
     assert (copy / CONFIG_FILE).read_text() == (whole / CONFIG_FILE).read_text()
 
@@ -411,14 +420,14 @@ def test_a_copy_of_the_file_alone_can_be_read(tmp_path: Path) -> None:
 
 def test_the_command_to_go_on_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
     folder = tmp_path / "my first; run"
-    printed = command("run", *DEMO, "--candidates", 1, "--out", folder)
+    printed, _ = here("run", *DEMO, "--candidates", 1, "--out", folder)
     assert f"cellsearch resume '{folder}' [--candidates N]" in printed
 
 
 def test_the_configuration_of_a_run_makes_the_same_search(
     whole: Path, tmp_path: Path
 ) -> None:
-    command("run", whole / CONFIG_FILE, "--candidates", 60, "--out", tmp_path)
+    here("run", whole / CONFIG_FILE, "--candidates", 60, "--out", tmp_path)
     check_same(tmp_path, whole)
     assert (tmp_path / CONFIG_FILE).read_text() == (whole / CONFIG_FILE).read_text()
 
@@ -496,7 +505,7 @@ def names(folder: Path) -> dict[str, str]:
 
 def test_a_branch_starts_from_the_table_of_a_run(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "branch"
-    command("run", "--branch", whole, "--candidates", 20, "--out", folder)
+    here("run", "--branch", whole, "--candidates", 20, "--out", folder)
     decisions = history(folder)[0]
     seeds = [row for row in decisions if row[1] == "seed"]
     assert [row[3].hex() for row in seeds] == list(names(whole))[:10]  # the list
@@ -504,24 +513,24 @@ def test_a_branch_starts_from_the_table_of_a_run(whole: Path, tmp_path: Path) ->
     best = json.loads(table(folder))[0]["fitness"]  # the baseline may have got better
     assert best > 0.95 * json.loads(table(whole))[0]["fitness"]
     again = tmp_path / "again"
-    command("run", "--branch", folder, "--candidates", 10, "--out", again)
+    here("run", "--branch", folder, "--candidates", 10, "--out", again)
     kinds = [row[1] for row in history(again)[0]]
     assert kinds.count("seed") == min(10, len(names(folder)))
     assert len(set(names(again).values())) == len(names(again))
-    assert command("resume", again)
+    assert here("resume", again)[0]
 
 
 def test_a_run_that_reuses_trains_nothing_that_the_other_has(
     whole: Path, tmp_path: Path
 ) -> None:
-    finish(begin(tmp_path / "same", "--reuse", whole))
+    begun(tmp_path / "same", "--reuse", whole)
     check_same(tmp_path / "same", whole)
     sources = "SELECT count(*), count(source) FROM evaluations"
     assert query(tmp_path / "same", sources)[0] == (evaluations(whole),) * 2
     spent = "SELECT sum(compile_s), sum(train_s) FROM evaluations"
     assert query(tmp_path / "same", spent) == [(0.0, 0.0)]
     other = ("--set", "rules.gate=0.97", "--reuse", whole)
-    finish(begin(tmp_path / "other", *other))
+    begun(tmp_path / "other", *other)
     own = {row[0] for row in results(whole)}
     trained = "SELECT run_id FROM results WHERE source IS NULL"
     rows = {row[0] for row in query(tmp_path / "other", trained)}
@@ -533,16 +542,16 @@ def test_a_run_goes_on_when_the_one_that_it_reuses_is_gone(
     whole: Path, copy: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "new"
-    finish(begin(folder, "--reuse", copy, "--fitness", "1"))
+    begun(folder, "--reuse", copy, "--fitness", "1")
     shutil.rmtree(copy)
-    _, err = finish(start("resume", folder))
+    _, err = here("resume", folder)
     assert f"{copy} has no results" in err
     check_same(folder, whole)
 
 
 def test_a_run_that_goes_on_may_reuse_another(whole: Path, tmp_path: Path) -> None:
-    finish(begin(tmp_path, "--hours", 0, fake=INSTANT))
-    finish(begin(tmp_path, "--reuse", whole))
+    begun(tmp_path, "--hours", 0)
+    begun(tmp_path, "--reuse", whole)
     check_same(tmp_path, whole)
     trained = "SELECT count(*) FROM evaluations WHERE source IS NULL"
     assert query(tmp_path, trained) == [(0,)]
@@ -552,7 +561,7 @@ def test_what_a_reused_run_computes_elsewhere_later_is_not_taken(
     copy: Path, tmp_path: Path
 ) -> None:
     folder, other = tmp_path / "run", Fake(numerics="other")
-    finish(begin(folder, "--reuse", copy, "--hours", 0))
+    begun(folder, "--reuse", copy, "--hours", 0)
     here("resume", copy, "--candidates", 80, "--mixed", fake=other)
     _, err = here("resume", folder, "--candidates", 80)
     assert f"note: {copy} has results of another numerics class" in err
@@ -572,7 +581,7 @@ def test_results_of_another_numerics_class_do_not_enter_unless_that_is_allowed(
         assert f"results of {copy} are of another numerics class" in error
         assert "--mixed" in error
         assert not folder.exists()
-    command(*words, "--out", folder, "--mixed", fake=other)
+    here(*words, "--out", folder, "--mixed", fake=other)
     assert "mixed" in shown("top", folder)
     assert "mixed" in shown("status", folder)
 
@@ -582,15 +591,17 @@ def test_a_machine_of_another_numerics_class_is_refused_unless_that_is_allowed(
 ) -> None:
     other = Fake(numerics="other")
     words = ("resume", copy, "--candidates", 70)
-    _, error = finish(start(*words, fake=other), 2)
+    _, error = here(*words, status=2, fake=other)
     assert "compute other bits than the run (device 'fake abacus' / 'other" in error
     assert "mixed" not in shown("top", copy)
-    command(*words, "--mixed", fake=other)
+    here(*words, "--mixed", fake=other)
     assert "not reproducible to the bit" in shown("top", copy)
     assert "not reproducible to the bit" in shown("status", copy)
 
 
-def test_a_mutant_that_is_the_baseline_does_not_replace_it(tmp_path: Path) -> None:
+def test_a_mutant_that_is_the_baseline_does_not_replace_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = "def near(x, h):\n    return sigmoid(linear(x) + linear(h))\n"
     (tmp_path / "near").write_text(text)
     words = ("--set", 'seeds=["near"]', "--set", 'references=["tanh"]')
@@ -599,12 +610,8 @@ def test_a_mutant_that_is_the_baseline_does_not_replace_it(tmp_path: Path) -> No
     for name in ("elementwise", "insert", "remove", "ancestor", "combine"):
         words += ("--set", f"rules.weights.{name}=0")
     folder = tmp_path / "run"
-    finish(
-        start(
-            *("run", *DEMO, "--candidates", 20, "--out", folder, *words),
-            cwd=tmp_path,
-        )
-    )
+    monkeypatch.chdir(tmp_path)
+    here("run", *DEMO, "--candidates", 20, "--out", folder, *words)
     decisions = history(folder)[0]
     [tanh] = [row[3] for row in decisions if row[1] == "reference"]
     assert [row[1] for row in decisions if row[3] == tanh].count("propose") == 1

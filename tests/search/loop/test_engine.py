@@ -258,7 +258,7 @@ def end(engine: Engine, *, pool: Pool, answers: int, killed: bool) -> None:
         engine.stop()
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     name=st.sampled_from(list(SEARCHES)),
     seed=st.integers(0, 10**6),

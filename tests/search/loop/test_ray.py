@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -35,7 +35,7 @@ OPTIONS = (
     "rules.gate=0.0",
 )
 REAL = (
-    *("--preset", "tiny", "--candidates", "3", "--seed", "4"),
+    *("--preset", "tiny", "--candidates", "4", "--seed", "4"),
     *(word for option in OPTIONS for word in ("--set", option)),
 )
 """A search of seconds: all of its time is compilation."""
@@ -99,73 +99,62 @@ def alive(session: int) -> list[str]:
     return [line for line in said.splitlines() if "<defunct>" not in line]
 
 
-@pytest.fixture(scope="module")
-def killed() -> Iterator[list[int]]:
-    """Sessions of drivers that were killed: at last nothing at all is left of them."""
-    sessions: list[int] = []
-    yield sessions
-    until(lambda: not any(alive(session) for session in sessions), 120)
+def at_work(session: int) -> bool:
+    """Whether two workers of a run do something, as Ray titles their processes."""
+    return sum("Worker.evaluate" in line for line in alive(session)) == 2
 
 
-def test_a_driver_killed_at_any_moment_leaves_nothing_behind_and_can_be_resumed(
-    whole: Path, tmp_path: Path, killed: list[int]
-) -> None:
-    rng, two = random.Random(7), ("--workers", 2)
-    process = run(*two, "--out", tmp_path)
-    wait_for(tmp_path, rng.randrange(1, 4), process)
-    for seconds in (rng.uniform(0, 1), rng.uniform(0, 12)):
-        time.sleep(seconds)
-        process.kill()
-        finish(process, -signal.SIGKILL)
-        killed.append(process.pid)
-        process = resume(tmp_path, *two)
-    finish(process)
-    assert alive(process.pid) == []
-    # Ray's agents wait a minute for what is gone, idly; the others are gone themselves.
-    until(
-        lambda: all("Agent" in line for session in killed for line in alive(session)),
-        30,
-    )
-    check_same(tmp_path, whole)
-    assert evaluations(tmp_path) == evaluations(whole)
-
-
-def test_a_killed_worker_is_replaced_and_its_loss_is_told(
+def test_a_search_that_loses_a_worker_and_is_killed_and_stopped_is_the_same_search(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("RAY_worker_niceness")
-    process = run("--workers", 1, "--out", tmp_path)
-    wait_for(tmp_path, 2, process)
+    """One search is hurt in all of these ways: each costs a start of Ray."""
+    with monkeypatch.context() as patch:
+        patch.delenv("RAY_worker_niceness")
+        process = run("--workers", 1, "--out", tmp_path)
+    wait_for(tmp_path, 1, process)
     [node] = workers_of(tmp_path)["nodes"]
     assert node["busy"] == 1
     [pid] = node["pids"]
     assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
     os.kill(pid, signal.SIGKILL)
-    _, err = finish(process)
-    assert f"a worker on {node['machine']} died; its job is repeated" in err
-    [last] = workers_of(tmp_path)["nodes"]
-    assert last["losses"] == {"died": 1}
-    assert last["pids"] != [pid]
-    assert "; 1 died; last seen" in shown("status", tmp_path)
-    check_same(tmp_path, whole)
 
+    def replaced() -> bool:
+        [now] = workers_of(tmp_path)["nodes"]
+        return now["losses"] == {"died": 1} and now["pids"] not in ([], [pid])
 
-def test_a_signal_to_all_of_it_lets_two_workers_finish_what_they_do(
-    whole: Path, tmp_path: Path
-) -> None:
-    """A terminal's Ctrl-C reaches Ray's processes, too."""
-    process = run("--workers", 2, "--out", tmp_path)
-    wait_for(tmp_path, 1, process)
-    os.killpg(process.pid, signal.SIGINT)
-    finish_stopped(process)
-    before = evaluations(tmp_path)
-    process = resume(tmp_path, "--workers", 2)
-    wait_for(tmp_path, before + 1, process)
+    until(replaced)
     process.send_signal(signal.SIGTERM)  # Ray would have the process abort
-    finish(process, 130)
+    _, err = finish(process, 130)
+    assert f"a worker on {node['machine']} died; its job is repeated" in err
+    assert "; 1 died; last seen" in shown("status", tmp_path)
+    assert alive(process.pid) == []
+
+    killed, two = [], ("--workers", 2)
+    for begun in (False, True):
+        process = resume(tmp_path, *two)
+        if begun:
+            until(lambda: at_work(process.pid))  # noqa: B023 - called at once
+        else:
+            time.sleep(random.Random(7).uniform(0, 6))
+        process.kill()
+        finish(process, -signal.SIGKILL)
+        killed.append(process.pid)
+
+    process = resume(tmp_path, *two)
+    until(lambda: at_work(process.pid))
+    os.killpg(process.pid, signal.SIGINT)  # a terminal's Ctrl-C reaches Ray's, too
+    finish_stopped(process)
+    assert alive(process.pid) == []
+    assert evaluations(tmp_path) > 3
+
     finish(resume(tmp_path, "--workers", "inline"))
     check_same(tmp_path, whole)
     assert evaluations(tmp_path) == evaluations(whole)
+    # Ray's agents wait a minute for what is gone, idly; the others are gone themselves.
+    until(
+        lambda: all("Agent" in line for session in killed for line in alive(session)),
+        30,
+    )
 
 
 def test_nodes_of_a_cluster_die_and_join_while_a_search_runs(
