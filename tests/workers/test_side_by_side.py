@@ -244,7 +244,7 @@ def test_what_fails_otherwise_is_the_machines(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Program, "train", fails)
     pool = InlinePool(platforms="cpu", beside=LANES)
-    with pytest.raises(MachineError, match="1 cells in 3 lanes cannot be .* INTERNAL"):
+    with pytest.raises(MachineError, match=r"1 for 3 lanes\) cannot .* INTERNAL"):
         carried_out(pool, JOBS[:1])
 
 

@@ -28,15 +28,25 @@ def share_memory(share: float | None) -> None:
 
 
 def allowance() -> int | None:
+    """Bytes that a program of several lanes may need here; see `allowance_of`.
+
+    It is part of the numerics class. Starts JAX.
+    """
+    return allowance_of(device_bytes())
+
+
+def allowance_of(held: int) -> int | None:
     """Bytes that a program of several lanes may need; None: as many as it likes.
 
-    Half of what this process may have on its device, for data, states and other
-    programs need room too, rounded down to a power of two, and `MOST_BYTES` at most.
-    So devices of one kind have the same, whose drivers keep a little more or less for
-    themselves, and what is free at the moment decides nothing. It is part of the
-    numerics class. Starts JAX.
+    Half of what a process may have on its device, for data, states and other programs
+    need room too, rounded down to a power of two, and `MOST_BYTES` at most. So devices
+    of one kind have the same, whose drivers keep a little more or less for themselves,
+    and what is free at the moment decides nothing.
+
+    Args:
+        held: Bytes that the process may have; 0: unknown.
     """
-    half = device_bytes() // 2
+    half = held // 2
     return min(MOST_BYTES, 1 << half.bit_length() - 1) if half else None
 
 

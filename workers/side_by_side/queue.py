@@ -95,9 +95,10 @@ class SideBySide:
                 raise
             except Exception as error:
                 if not out_of_memory(error):
-                    what = f"{len(trainer)} cells in {trainer.count} lanes"
+                    jobs, lanes = len(trainer), trainer.count
                     raise MachineError(
-                        f"{what} cannot be trained: {one_line(error)}"
+                        f"cells side by side ({jobs} for {lanes} lanes) cannot be "
+                        f"trained: {one_line(error)}"
                     ) from error
                 cause = one_line(error)
             # Here the error is gone, and with it all that it held.
