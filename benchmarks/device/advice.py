@@ -4,6 +4,9 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from workers.machine.device_memory import allowance_of
+from workers.machine.runtime import DEFAULT_LANES
+
 Parts = Mapping[str, Mapping[str, Any]]
 """As the file has them: by letter, each with its `rows`."""
 
@@ -78,11 +81,13 @@ def _lanes(rows: Sequence[Values]) -> Iterator[str]:
             best = max(n / ms for n, ms in times.items())
             full = min(n for n, ms in times.items() if n / ms >= FULL * best)
             found.setdefault(parameters, []).append((free, full))
+    now = DEFAULT_LANES["gpu"]
     for parameters, pairs in sorted(found.items()):
         free, full = (min(column) for column in zip(*pairs, strict=True))
         yield (
             f"DEFAULT_LANES at {parameters:,} weights: {free} lanes cost at most "
-            f"{FREE:g} times one; from {full} on more bring less than {1 - FULL:.0%}"
+            f"{FREE:g} times one; from {full} on more bring less than {1 - FULL:.0%}; "
+            f"now {now} at most, fewer where memory has room for fewer"
         )
     if not found:
         yield "DEFAULT_LANES: not measured"
@@ -141,7 +146,7 @@ def _rivals(rows: Sequence[Values]) -> Iterator[str]:
 
 
 def _memory(parts: Parts) -> Iterator[str]:
-    """What a lane needs, and so how many workers fit the device."""
+    """What a lane needs, so how many a program has room for, and how many workers."""
     limit = max((row.get("memory_bytes", 0) for row in _values(parts, "a")), default=0)
     own = [row for row in _values(parts, "d") if row["who"] == "ours"]
     for parameters in sorted({row["parameters"] for row in own}):
@@ -149,8 +154,11 @@ def _memory(parts: Parts) -> Iterator[str]:
         # With many lanes what a program needs once counts for little.
         lane = max(mine, key=lambda row: row["lanes"])["lane_bytes"]
         text = f"memory at {parameters:,} weights: {lane / 2**20:,.1f} MiB a lane"
-        if limit:
-            text += f", {ROOM * limit / lane:,.0f} lanes fit the device in all"
+        if allowed := allowance_of(limit):
+            text += (
+                f", so that {allowed / lane:,.0f} lanes are within the "
+                f"{allowed / 2**30:g} GiB that a program may need"
+            )
         yield text
     if own and limit:
         most = max(row["needs_bytes"] for row in own)

@@ -79,7 +79,7 @@ def one_by_one(jobs: Sequence[Job], sizes: Sizes, device: Any) -> Iterator[Filte
 def side_by_side(jobs: Sequence[Job], sizes: Sizes, device: Any) -> Iterator[Filtered]:
     """One program for all of them, whose lanes go from cell to cell."""
     del device  # the default one
-    queue = SideBySide(sizes.filter_lanes, "")
+    queue = SideBySide(sizes.filter_lanes)
     waiting = [(0.0, index, job, math.inf) for index, job in enumerate(jobs)]
     start, compile_s = time.monotonic(), 0.0
     some: list[Result] = []

@@ -12,7 +12,7 @@ from search.errors import UserError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.epilog = "Exit status: 0 without an error, 1 with one."
-    parser.set_defaults(per_gpu=0, memory=None, mixed=False)
+    parser.set_defaults(per_gpu=None, memory=None, mixed=False)
     add = parser.add_argument
     add("--address", metavar="RAY", help="check a Ray cluster, such as auto")
     add(

@@ -14,8 +14,8 @@ def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         default="auto",
         metavar="N",
-        help="worker processes; auto: one a core (or share of a GPU); inline: none, "
-        "in this process (auto)",
+        help="worker processes; auto: one a core (or GPU, see --per-gpu); inline: "
+        "none, in this process (auto)",
     )
     add(
         "--address",
@@ -25,9 +25,8 @@ def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--per-gpu",
         type=int,
-        default=0,
         metavar="K",
-        help="K workers on each GPU instead of one a core",
+        help="K workers on each GPU; 0: one a core (one on each GPU that JAX can use)",
     )
     add(
         "--memory",

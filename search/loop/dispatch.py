@@ -130,5 +130,10 @@ class Dispatch:
     def _check_class(self, key: str) -> None:
         """Marks the run once it has results of several numerics classes."""
         self._class = self._class or class_of(self._store.history)
-        if key and self._class and key != self._class:
+        other = key and self._class and key != self._class
+        if other and not self._store.history.get("mixed"):
             self._store.history.set("mixed", True)
+            self._note(
+                "a result is of another numerics class, as where memory ran out: the "
+                "table is marked as not reproducible to the bit"
+            )

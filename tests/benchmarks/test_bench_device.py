@@ -231,7 +231,8 @@ def test_advice_names_lanes_options_and_memory() -> None:
     assert "unroll 4 19.0 s (other bits)" in text
     assert "now 24.0 s" in text
     assert "flax takes 2.00 times ours" in text
-    assert "1.0 MiB a lane, 58,982 lanes fit" in text
+    assert "now 20 at most" in text
+    assert "1.0 MiB a lane, so that 16,384 lanes are within the 16 GiB" in text
     assert "part e ended as: out of time" in text
     assert "DO NOT USE" not in text
 

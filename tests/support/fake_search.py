@@ -38,6 +38,7 @@ class Fake:
             but its end is done; 0: in none.
         die_in: `module:function` at whose end it kills itself.
         numerics: Key of the numerics class.
+        other_at: Number of the job that is of another class; 0: none.
         limit: Most bytes of a file: the disk is full; 0: no limit.
         marker: A file that is made when somebody first waits for a job.
     """
@@ -46,6 +47,7 @@ class Fake:
     die_at: int = 0
     die_in: str = ""
     numerics: str = "fake"
+    other_at: int = 0
     limit: int = 0
     marker: str = ""
 
@@ -105,7 +107,9 @@ class Trained(FakePool):
         return answer
 
     def evaluation(self, job: Job) -> Evaluation:
-        return replace(super().evaluation(job), numerics=self._fake.numerics)
+        other = len(self.jobs) == self._fake.other_at
+        key = "fewer lanes" if other else self._fake.numerics
+        return replace(super().evaluation(job), numerics=key)
 
     def cancel(self) -> None:
         self._waiting.clear()

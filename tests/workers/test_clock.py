@@ -52,7 +52,7 @@ def test_a_training_whose_machine_stood_still_is_not_late():
     seconds = itertools.cycle([0.01, 230.0, 0.01])
     now = itertools.accumulate(seconds)
     clock = RunningClock(longest_s=0.5, now=lambda: next(now))
-    program = Evaluator()._program(one)
+    program = Evaluator()._program(one, 1)
     ways = {math.inf: Status.OK, 60.0: Status.OK, 0.3: Status.TIMEOUT}
     for deadline_s, status in ways.items():
         lane = Progress(one.settings[0])

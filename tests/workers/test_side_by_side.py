@@ -2,9 +2,10 @@
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from workers import (
     Evaluator,
     InlinePool,
     Job,
+    MachineError,
     Pool,
     PoolOptions,
     RayPool,
@@ -27,8 +29,11 @@ from workers import (
     make_job,
 )
 from workers.machine.runtime import numerics_class
+from workers.side_by_side import queue
 from workers.side_by_side.kinds import kind_of, room
-from workers.training.data import DataCache
+from workers.side_by_side.trainer import LaneTrainer
+from workers.training.data import DataCache, windows_bytes
+from workers.training.program import Program
 
 SHORT = (("train_tokens", 20 * 32 * 4), ("valid_tokens", 20 * 32 * 2))
 TRAINING = Training(schedule=Schedule("fixed"), divergence=4.0)
@@ -149,6 +154,99 @@ def test_a_pool_trains_side_by_side_what_can_be_and_the_rest_alone(
     assert {one.numerics for one in done.values()} == {about["numerics"]["key"]}
     assert about["numerics"]["key"] != numerics_class().key
     assert all(one.results[0].status is Status.OK for one in done.values())
+
+
+def running_out(
+    monkeypatch: pytest.MonkeyPatch, fails: Callable[[int, int], bool]
+) -> list[int]:
+    """Has memory run out, by the number of lanes and of calls so far; lanes tried."""
+    calls: list[int] = []
+    train = Program.train
+
+    def fail_or_train(self: Program, *arguments: Any) -> Any:
+        calls.append(self.lanes.count)
+        if fails(self.lanes.count, len(calls)):
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+        return train(self, *arguments)
+
+    monkeypatch.setattr(Program, "train", fail_or_train)
+    return calls
+
+
+def test_lanes_have_room_by_the_account_and_their_number_is_of_the_class(
+    pool: InlinePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = JOBS[::2]  # of one kind
+    data = DataCache(1 << 24)
+    kind = kind_of(beside[0], data)
+    assert kind is not None
+    trainer = LaneTrainer(kind, LANES, "cpu", data, allowance=10**12)
+    trainer.add(beside[:1])
+    trainer.step()
+    assert trainer.count == LANES
+    windows = trainer._train.windows
+    needed = trainer.program.needs_bytes(trainer._state, windows, trainer._stacked())
+    needed -= windows_bytes(windows)
+    for allowed, count in ((needed, LANES), (needed - 1, 1)):
+        monkeypatch.setattr(queue, "allowance", lambda allowed=allowed: allowed)
+        calls = running_out(monkeypatch, lambda *_: False)
+        small = InlinePool(platforms="cpu", beside=LANES)
+        found = carried_out(small, beside)
+        assert set(calls) == {count}
+        assert {one.numerics for one in found.values()} == {
+            small.workers()[0]["numerics"]["key"]
+        }
+        monkeypatch.undo()
+    # With one lane they are trained one after the other, to about the same.
+    whole = carried_out(pool, beside)
+    for key, one in found.items():
+        (mine,), (right,) = one.results, whole[key].results
+        assert mine.status is right.status
+        assert mine.best == pytest.approx(right.best, abs=1e-5)
+
+
+def test_where_memory_runs_out_jobs_begin_anew_in_half_as_many_lanes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beside = JOBS[::2]
+    one_lane = InlinePool(platforms="cpu", beside=1)
+    right = carried_out(one_lane, beside)
+    # The second epoch has no room: the first one counts for nothing.
+    calls = running_out(monkeypatch, lambda lanes, call: lanes > 1 and call > 1)
+    large = InlinePool(platforms="cpu", beside=LANES)
+    found = carried_out(large, beside)
+    assert calls[:3] == [LANES, LANES, 1]
+    assert set(calls[2:]) == {1}
+    assert {key: one.results for key, one in found.items()} == {
+        key: one.results for key, one in right.items()
+    }
+    # They are of the class whose bits they have, and not of the pool's.
+    assert {one.numerics for one in found.values()} == {
+        one_lane.workers()[0]["numerics"]["key"]
+    }
+    assert large.workers() != one_lane.workers()
+
+
+def test_a_cell_that_has_no_room_alone_is_out_of_memory_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beside = JOBS[::2]
+    calls = running_out(monkeypatch, lambda _, call: call < 3)
+    found = carried_out(InlinePool(platforms="cpu", beside=LANES), beside)
+    assert calls[:3] == [LANES, 1, 1]
+    results = [one.results[0] for one in found.values()]
+    assert [one.status for one in results] == [Status.OOM, Status.OK, Status.OK]
+    assert "RESOURCE_EXHAUSTED" in results[0].ended
+
+
+def test_what_fails_otherwise_is_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Any:
+        raise RuntimeError("INTERNAL: no such fusion")
+
+    monkeypatch.setattr(Program, "train", fails)
+    pool = InlinePool(platforms="cpu", beside=LANES)
+    with pytest.raises(MachineError, match=r"1 for 3 lanes\) cannot .* INTERNAL"):
+        carried_out(pool, JOBS[:1])
 
 
 @pytest.mark.slow

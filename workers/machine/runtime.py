@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from workers.errors import MachineError, one_line
+from workers.machine.device_memory import allowance, share_memory
 
 COMPILER_OPTIONS: Final[Mapping[str, Mapping[str, str | bool]]] = {
     "cpu": {"xla_backend_optimization_level": "1"},
@@ -28,14 +29,15 @@ XLA takes a bool, and not its text, where an option is one.
 """
 
 DEFAULT_LANES: Final[Mapping[str, int]] = {"cpu": 1, "gpu": 20, "tpu": 20}
-"""Settings trained side by side in one program; 20 settings are a round of the paper.
+"""Settings trained side by side in one program, at most; see `training/fitting.py`.
 
-On CPU lanes are slower than one setting after the other; elsewhere a time step costs
-its launches, however many lanes it has.
+20 settings are a round of the paper, and no job has more. On CPU lanes are slower than
+one setting after the other; elsewhere a time step costs its launches, however many
+lanes it has.
 """
 
 DEFAULT_BESIDE: Final[Mapping[str, int]] = {"cpu": 0, "gpu": 256, "tpu": 256}
-"""Different cells trained side by side in one program; 0: none, each has its own.
+"""Different cells trained side by side in one program, at most; 0: each has its own.
 
 A GPU takes longer to compile a cell than to train it, and its time steps cost their
 launches: measured on an H100, 256 cells are trained at nine tenths of the speed of
@@ -77,7 +79,7 @@ def prepare(
     Args:
         core: The CPU core to stay on; None leaves the choice to the system.
         platforms: JAX's platforms, as in `JAX_PLATFORMS`; `cpu` hides accelerators.
-        memory_share: Share of an accelerator's memory that is this process's.
+        memory_share: See `share_memory`.
 
     Raises:
         MachineError: A variable of the environment has JAX compute otherwise.
@@ -92,9 +94,7 @@ def prepare(
         return
     os.environ["NPROC"] = "1"
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    if memory_share is not None:
-        os.environ.pop("XLA_PYTHON_CLIENT_MEM_FRACTION", None)
-        os.environ["XLA_CLIENT_MEM_FRACTION"] = f"{memory_share:.3f}"
+    share_memory(memory_share)
     if platforms is not None:
         os.environ["JAX_PLATFORMS"] = platforms
         if "jax" in sys.modules:  # it read the environment when it was imported
@@ -277,8 +277,9 @@ class Numerics:
         device: Model of the processor that computes.
         instructions: Its vector instruction sets, on CPU.
         threads: Threads that share an operation, on CPU; 0 where unknown.
-        lanes: Settings in one program.
-        flags: `XLA_FLAGS`, and the compiler options.
+        lanes: Settings in one program, at most.
+        flags: `XLA_FLAGS`, the compiler options, and what else decides how programs
+            are made: on an accelerator the allowance of bytes for lanes.
     """
 
     jax: str
@@ -306,8 +307,9 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
     """The numerics class of this process; starts JAX.
 
     Args:
-        lanes: Settings in one program; None: what the platform has by default.
-        beside: Cells in one program, where different ones are trained side by side.
+        lanes: Settings in one program, at most; None: the platform's default.
+        beside: Cells in one program, at most, where different ones are trained side by
+            side.
     """
     from importlib.metadata import version
 
@@ -326,6 +328,8 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
     if (form := ScanForm.default()) is not ScanForm.LOOP:
         options += f" scan={form}"
     options += f" {ARITHMETIC}"
+    if (memory := allowance()) is not None:
+        options += f" lane_memory={memory}"
     if beside:
         options += f" side_by_side={beside} rows=sparse"
     return Numerics(

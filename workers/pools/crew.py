@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from workers.errors import JobError, MachineError
 from workers.machine.clock import RunningClock
+from workers.pools.gpus import use_of_gpus
 from workers.pools.nodes import LOST, Nodes, PoolNode
 from workers.pools.options import PoolOptions
 from workers.pools.ray_start import start_ray
@@ -35,8 +36,8 @@ class Crew:
         options: How many workers, and where; not `inline`.
         numerics: Key of the numerics class that workers must have; None: that of the
             first one.
-        lanes: Settings in one program; None: what the platform has by default.
-        beside: Cells in one program; None: what the platform has by default.
+        lanes: See `Worker`.
+        beside: See `Worker`.
         platforms: JAX's platforms; None leaves it to JAX.
         repeat: Takes back a job whose actor is lost through no fault of the job.
 
@@ -58,14 +59,6 @@ class Crew:
         self._count = options.count
         self._running = start_ray(self._count, options.address)
         self.ray = self._running.module
-        self._factory = ActorFactory(
-            ray=self.ray,
-            per_gpu=options.per_gpu,
-            lanes=lanes,
-            beside=beside,
-            platforms=None if options.per_gpu else platforms,
-            memory_bytes=options.memory_bytes,
-        )
         self._numerics, self._mixed = numerics, options.mixed
         self._repeat = repeat
         self.seats: list[Seat] = []
@@ -78,6 +71,17 @@ class Crew:
         self._nodes = Nodes()
         # Whatever goes wrong now, no actor and no Ray of ours may be left behind.
         try:
+            use = use_of_gpus(self.ray, options, numerics, lanes, beside)
+            if use.note:
+                self.tell(use.note)
+            self._factory = ActorFactory(
+                ray=self.ray,
+                per_gpu=use.per_gpu,
+                lanes=lanes,
+                beside=beside,
+                platforms=None if use.per_gpu else platforms,
+                memory_bytes=options.memory_bytes,
+            )
             self._grow()
             self._await_first()
         except BaseException:

@@ -3,28 +3,18 @@
 On a CPU one after the other; on an accelerator different cells side by side.
 """
 
-import heapq
-import itertools
 import math
 import os
 import platform
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workers.job.evaluation import Evaluation
 from workers.job.job import Job
-from workers.machine.runtime import (
-    DEFAULT_BESIDE,
-    Numerics,
-    numerics_class,
-    prepare,
-    start_backend,
-)
+from workers.machine.runtime import prepare
 from workers.pools.nodes import PoolNode
 
 if TYPE_CHECKING:
-    from workers.side_by_side.queue import SideBySide
-    from workers.training.evaluator import Evaluator
+    from workers.side_by_side.station import Station
 
 
 class InlinePool:
@@ -34,10 +24,9 @@ class InlinePool:
     raises a `RuntimeError` if JAX has started already, and with several threads.
 
     Args:
-        lanes: Settings in one program; None: what the platform has by default.
+        lanes: See `Station`.
         platforms: JAX's platforms, as in `JAX_PLATFORMS`.
-        beside: Cells that are trained side by side; 0: none; None: as many as the
-            platform has by default.
+        beside: See `Station`.
     """
 
     def __init__(
@@ -48,68 +37,36 @@ class InlinePool:
         beside: int | None = None,
     ) -> None:
         prepare(platforms=platforms)
-        self._lanes = lanes
-        self._beside = beside
-        self._evaluator: Evaluator | None = None
-        self._shared: SideBySide | None = None
-        self._queue: list[tuple[float, int, Job, float]] = []
-        self._numbers = itertools.count()
+        self._lanes, self._beside = lanes, beside
+        self._made: Station | None = None
 
     @property
     def capacity(self) -> int:
         """Jobs that can be under way at once."""
-        return max(1, self._cells_beside())
+        return max(1, self._station.beside)
 
     def __len__(self) -> int:
         """Jobs submitted and not yet returned."""
-        return len(self._queue) + (len(self._shared) if self._shared else 0)
+        return 0 if self._made is None else len(self._made)
 
     def submit(
         self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
     ) -> None:
         """Adds a job; see `Pool.submit`."""
-        row = (priority, next(self._numbers), job, deadline_s)
-        heapq.heappush(self._queue, row)
+        self._station.submit(job, priority=priority, deadline_s=deadline_s)
 
     def next(self, timeout_s: float | None = None) -> tuple[Job, Evaluation] | None:
         """Carries out the most urgent job, however long that takes; see `Pool.next`."""
-        if not len(self):
-            return None
-        if self._evaluator is None:
-            from workers.side_by_side.queue import SideBySide
-            from workers.training.evaluator import Evaluator  # starts JAX
-
-            self._evaluator = Evaluator(lanes=self._lanes)
-            if beside := self._cells_beside():
-                self._shared = SideBySide(beside, self._numerics().key)
-        if self._shared is not None:
-            # Whatever shares a program is under way at once; the rest comes after it.
-            if not self._shared.ready:
-                self._queue = self._shared.take(self._queue)
-            if len(self._shared):
-                return self._shared.next()
-        _, _, job, deadline_s = self._queue[0]
-        evaluation = self._evaluator.evaluate(job, deadline_s=deadline_s)
-        heapq.heappop(self._queue)
-        # Who trains some jobs side by side is of another class in all of them.
-        return job, replace(evaluation, numerics=self._numerics().key)
+        return self._station.next() if len(self) else None
 
     def cancel(self) -> None:
         """Drops what waits; see `Pool.cancel`."""
-        self._queue.clear()
-
-    def _cells_beside(self) -> int:
-        """Cells that are trained side by side; starts JAX."""
-        if self._beside is None:
-            self._beside = DEFAULT_BESIDE[start_backend()]
-        return self._beside
-
-    def _numerics(self) -> Numerics:
-        return numerics_class(self._lanes, self._cells_beside())
+        if self._made is not None:
+            self._made.cancel()
 
     def workers(self) -> list[dict[str, Any]]:
         """This process, as a worker says it; starts JAX."""
-        numerics = self._numerics().to_dict()
+        numerics = self._station.numerics.to_dict()
         return [{"machine": platform.node(), "pid": os.getpid(), "numerics": numerics}]
 
     def nodes(self) -> list[PoolNode]:
@@ -123,5 +80,13 @@ class InlinePool:
 
     def close(self) -> None:
         """Drops what was not carried out, and all that was kept."""
-        self._queue.clear()
-        self._evaluator = self._shared = None
+        self._made = None
+
+    @property
+    def _station(self) -> "Station":
+        """What carries out jobs; made when it is first needed, for it starts JAX."""
+        if self._made is None:
+            from workers.side_by_side.station import Station
+
+            self._made = Station(lanes=self._lanes, beside=self._beside)
+        return self._made

@@ -21,7 +21,8 @@ class PoolOptions:
             room for; `inline`: none, jobs are carried out in this process.
         address: Of a Ray cluster, as `ray.init` takes it; None: Ray as it runs in this
             process, or else one of this machine's own.
-        per_gpu: Workers that share a GPU; 0: each has a core instead.
+        per_gpu: Workers that share a GPU; 0: each has a core instead; None: one, where
+            Ray has GPUs that JAX can use, see `use_of_gpus`.
         memory_bytes: What a worker on a core may allocate; None: its share of the
             machine's.
         mixed: Whether workers of another numerics class are admitted.
@@ -29,7 +30,7 @@ class PoolOptions:
 
     workers: int | str = AUTO
     address: str | None = None
-    per_gpu: int = 0
+    per_gpu: int | None = None
     memory_bytes: int | None = None
     mixed: bool = False
 
@@ -46,7 +47,7 @@ class PoolOptions:
             )
         if self.workers == INLINE and (self.address or self.per_gpu):
             raise JobError("`workers` inline has no use for `address` and `per_gpu`")
-        if self.per_gpu < 0:
+        if self.per_gpu is not None and self.per_gpu < 0:
             raise JobError(f"`per_gpu` must be at least 0, got {self.per_gpu}")
         memory, least = self.memory_bytes, LEAST_MEMORY_BYTES
         if memory is not None and not memory >= least:

@@ -40,7 +40,8 @@ Answer = tuple[Job, Evaluation]
 class RayPool:
     """Long-lived Ray actors, each single-threaded and, on CPU, on a core of its own.
 
-    On accelerators each trains many cells side by side, where a program can, and the
+    Where Ray has GPUs that JAX can use, each has one; see `use_of_gpus`. On
+    accelerators each trains many cells side by side, where a program can, and the
     others one after the other.
 
     A process that dies by itself costs a repeat of its job, and the second death makes
@@ -59,11 +60,10 @@ class RayPool:
         options: How many workers, and where; not `inline`.
         numerics: Key of the numerics class that workers must have; None: that of the
             first one.
-        lanes: Settings in one program; None: what the platform has by default.
-        beside: Cells that a worker trains side by side; 0: none; None: as many as the
-            platform has by default.
+        lanes: See `Worker`.
+        beside: See `Worker`.
         platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX, as
-            workers that share a GPU always do.
+            workers that have a GPU, or a share of one, always do.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from workers.job.cost import COMPILE_S
 from workers.job.job import Job
+from workers.machine.device_memory import MEMORY_SHARE
 from workers.pools.packages import own_packages
 from workers.pools.worker import Worker, sent_by_value
 
@@ -210,8 +211,8 @@ class ActorFactory(NamedTuple):
     Attributes:
         ray: The module.
         per_gpu: Actors that share a GPU; 0: each has a CPU instead.
-        lanes: Settings in one program; None: what the platform has by default.
-        beside: Cells in one program; None: what the platform has by default.
+        lanes: See `Worker`.
+        beside: See `Worker`.
         platforms: JAX's platforms, as in `JAX_PLATFORMS`; None leaves it to JAX.
         memory_bytes: What a worker may allocate; see `limit_memory`.
     """
@@ -225,7 +226,7 @@ class ActorFactory(NamedTuple):
 
     def make(self) -> Seat:
         """A new actor that has been asked what it is."""
-        share = 0.9 / self.per_gpu if self.per_gpu else None
+        share = MEMORY_SHARE / self.per_gpu if self.per_gpu else None
         gpus = {"num_gpus": 1 / self.per_gpu} if self.per_gpu else {}
         remote = self.ray.remote(
             num_cpus=1, max_restarts=0, max_task_retries=0, max_concurrency=1, **gpus

@@ -9,7 +9,6 @@ import math
 import os
 import platform
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -40,9 +39,8 @@ class Worker:
         memory_bytes: See `limit_memory`; on CPU only.
         platforms: See `prepare`.
         memory_share: See `prepare`.
-        lanes: See `Evaluator`.
-        beside: Cells that it trains side by side; 0: none; None: as many as the
-            platform has by default.
+        lanes: See `Station`.
+        beside: See `Station`.
     """
 
     def __init__(
@@ -57,28 +55,15 @@ class Worker:
     ) -> None:
         if packages is not None:
             pin(packages)
-        from workers.machine.runtime import (
-            DEFAULT_BESIDE,
-            claim_core,
-            limit_memory,
-            numerics_class,
-            prepare,
-        )
+        from workers.machine.runtime import claim_core, limit_memory, prepare
 
         self._claim = claim_core() if own_core else None
         core = None if self._claim is None else self._claim.core
         prepare(core=core, platforms=platforms, memory_share=memory_share)
-        from workers.training.evaluator import Evaluator
+        from workers.side_by_side.station import Station
 
-        self._evaluator = Evaluator(lanes=lanes)
-        default = DEFAULT_BESIDE[self._evaluator.platform]
-        self._beside = default if beside is None else beside
-        # Who trains some jobs side by side is of another class in all of them.
-        self._numerics = numerics_class(lanes, self._beside)
-        self._shared: Any = None  # a `SideBySide`, and what waits for its lanes
-        self._waiting: list[Any] = []
-        self._taken = 0
-        if self._evaluator.platform == "cpu":
+        self._station = Station(lanes=lanes, beside=beside)
+        if self._station.platform == "cpu":
             limit_memory(memory_bytes)
 
     def evaluate(self, job: str, deadline_s: float = math.inf) -> str:
@@ -87,13 +72,10 @@ class Worker:
         Returns:
             `evaluation`, as text, and `process`: what the process has come to hold.
         """
-        from dataclasses import replace
-
         from workers.job.job import Job
         from workers.machine.runtime import process_facts
 
-        evaluation = self._evaluator.evaluate(Job.from_json(job), deadline_s=deadline_s)
-        evaluation = replace(evaluation, numerics=self._numerics.key)
+        evaluation = self._station.alone(Job.from_json(job), deadline_s=deadline_s)
         return json.dumps(
             {"evaluation": evaluation.to_json(), "process": process_facts()}
         )
@@ -111,29 +93,18 @@ class Worker:
         """
         from workers.job.job import Job
         from workers.machine.runtime import process_facts
-        from workers.side_by_side.queue import SideBySide
 
-        if self._shared is None:
-            self._shared = SideBySide(self._beside, self._numerics.key)
         asked = [Job.from_json(text) for text in jobs]
-        fitting = {job.id: self._shared.fits(job) for job in asked}
-        rows = [(0.0, self._taken + n, job, math.inf) for n, job in enumerate(asked)]
-        self._taken += len(rows)
+        own = [job.id for job in asked if not self._station.shares(job)]
         # Lanes may still have jobs that somebody else has answered: others wait here.
-        self._waiting += [row for row in rows if fitting[row[2].id]]
-        self._waiting = self._shared.take(self._waiting)
-        until = time.monotonic() + TURN_S
-        while len(self._shared) and not self._shared.ready:
-            self._shared.step()
-            if time.monotonic() >= until:
-                break
-        over = []
-        while self._shared.ready:
-            over.append(self._shared.next())
+        for job in asked:
+            if job.id not in own:
+                self._station.submit(job)
+        over = self._station.turn(TURN_S)
         return json.dumps(
             {
                 "evaluations": [evaluation.to_json() for _, evaluation in over],
-                "own": [job.id for job in asked if not fitting[job.id]],
+                "own": own,
                 "process": process_facts(),
             }
         )
@@ -149,10 +120,25 @@ class Worker:
             "address": ray.util.get_node_ip_address(),
             "pid": os.getpid(),
             "core": None if self._claim is None else self._claim.core,
-            "numerics": self._numerics.to_dict(),
-            "beside": self._beside,
+            "numerics": self._station.numerics.to_dict(),
+            "beside": self._station.beside,
             "code": os.path.dirname(os.path.abspath(code)),
         }
+
+
+def gpu_facts(
+    packages: Mapping[str, tuple[str, str]] | None,
+    memory_share: float,
+    lanes: int | None,
+    beside: int | None,
+) -> dict[str, Any]:
+    """The numerics class of a worker in this process; arguments as `Worker` has them.
+
+    Ray says by the environment which GPU the process may use.
+    """
+    worker = Worker(packages, memory_share=memory_share, lanes=lanes, beside=beside)
+    numerics: dict[str, Any] = worker.about()["numerics"]
+    return numerics
 
 
 def node_facts(packages: Mapping[str, tuple[str, str]] | None = None) -> str:

@@ -3,13 +3,16 @@
 import platform
 from collections import deque
 
+from tasks import TaskError
 from workers.errors import MachineError, one_line
 from workers.job.evaluation import Evaluation
 from workers.job.job import Job
-from workers.machine.runtime import start_backend
+from workers.machine.device_memory import allowance
+from workers.machine.runtime import numerics_class, start_backend
 from workers.side_by_side.kinds import Kind, kind_of
 from workers.side_by_side.trainer import Ended, LaneTrainer
 from workers.training.data import DataCache
+from workers.training.fitting import out_of_memory
 
 Waiting = tuple[float, int, Job, float]
 """Priority, number, job and deadline: the smallest is the most urgent."""
@@ -25,13 +28,15 @@ class SideBySide:
     on the device. Deadlines do not count: all lanes go on together.
 
     Args:
-        lanes: Jobs of a kind at once.
-        numerics: Key of the numerics class.
+        beside: Jobs of a kind at once, at most; how many there are is said by
+            `workers.training.fitting`.
+        lanes: Settings in one program of one cell, at most, in this process; None: the
+            platform's default. It is part of the numerics class.
     """
 
-    def __init__(self, lanes: int, numerics: str) -> None:
-        self._lanes, self._numerics = lanes, numerics
-        self._platform = start_backend()
+    def __init__(self, beside: int, lanes: int | None = None) -> None:
+        self._beside, self._lanes = beside, lanes
+        self._platform, self._allowance = start_backend(), allowance()
         self._data = DataCache(DATA_BYTES)
         self._trainers: dict[Kind, LaneTrainer] = {}
         self._over: deque[Ended] = deque()
@@ -66,7 +71,7 @@ class SideBySide:
                 continue
             if kind not in self._trainers:
                 self._trainers[kind] = LaneTrainer(
-                    kind, self._lanes, self._platform, self._data
+                    kind, self._beside, self._platform, self._data, self._allowance
                 )
             mine = taken.setdefault(kind, [])
             if len(mine) < self._trainers[kind].free:
@@ -78,18 +83,28 @@ class SideBySide:
         return left
 
     def _step(self, kind: Kind) -> list[Ended]:
-        """An epoch of all lanes of a kind.
+        """An epoch of all lanes of a kind, of fewer where memory runs out.
 
-        A cell is data here: whatever fails would fail with any other cell too.
+        A cell is data here: whatever else fails would fail with any other cell too.
         """
         trainer = self._trainers[kind]
-        try:
-            return trainer.step()
-        except Exception as error:
-            what = f"{len(trainer)} of {self._lanes} cells side by side"
-            raise MachineError(
-                f"{what} cannot be trained: {one_line(error)}"
-            ) from error
+        while True:
+            try:
+                return trainer.step()
+            except TaskError:
+                raise
+            except Exception as error:
+                if not out_of_memory(error):
+                    jobs, lanes = len(trainer), trainer.count
+                    raise MachineError(
+                        f"cells side by side ({jobs} for {lanes} lanes) cannot be "
+                        f"trained: {one_line(error)}"
+                    ) from error
+                cause = one_line(error)
+            # Here the error is gone, and with it all that it held.
+            if trainer.count == 1:
+                return trainer.fail(cause)
+            trainer.halve()
 
     def _urgency(self, kind: Kind) -> int:
         """Lanes cost as much when they are empty: few jobs wait, but not for ever."""
@@ -119,14 +134,14 @@ class SideBySide:
         """
         while not self._over:
             self.step()
-        job, result, compile_s, train_s = self._over.popleft()
+        job, result, compile_s, train_s, most = self._over.popleft()
         self._kinds.pop(job.id, None)
         evaluation = Evaluation(
             job_id=job.id,
             results=(result,),
             compile_s=compile_s,
             train_s=train_s,
-            numerics=self._numerics,
+            numerics=numerics_class(self._lanes, most).key,
             machine=platform.node(),
         )
         return job, evaluation

@@ -1,6 +1,7 @@
 """Lanes of one program, each of which takes the next job when it is free."""
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from workers.side_by_side.given import AnyModel
 from workers.side_by_side.kinds import Kind
 from workers.side_by_side.program import AnyProgram
 from workers.side_by_side.shelf import Shelf
-from workers.training.data import DataCache
+from workers.training.data import DataCache, windows_bytes
 from workers.training.lanes import Lanes
 from workers.training.model import Model, make_model
 from workers.training.optimizers import RULES
@@ -52,83 +53,95 @@ class Ended(NamedTuple):
         result: What its setting came to.
         compile_s: Its share of the seconds of compiling.
         train_s: Its share of all others.
+        most: Lanes that its program may have: those of the class, or fewer since memory
+            ran out.
     """
 
     job: Job
     result: Result
     compile_s: float
     train_s: float
+    most: int
 
 
 class LaneTrainer:
     """Trains jobs of one kind in lanes, each of which takes the next when it is free.
 
+    There are as many lanes as have room, by the rule of `workers.training.fitting`.
+
     Args:
         kind: Of all jobs.
-        lanes: How many.
+        most: Lanes, at most.
         platform: What it computes on.
         data: Where windows come from.
+        allowance: Bytes that its program may need, windows apart; None: any number.
     """
 
-    def __init__(self, kind: Kind, lanes: int, platform: str, data: DataCache) -> None:
-        inputs, outputs, batch, _, readout, uniform = kind.task
+    def __init__(
+        self,
+        kind: Kind,
+        most: int,
+        platform: str,
+        data: DataCache,
+        allowance: int | None = None,
+    ) -> None:
         self.kind = kind
-        self.program = AnyProgram(
-            model=AnyModel(kind.layer, inputs, outputs),  # type: ignore[arg-type]
-            readout=readout,
-            batch=batch,
-            training=kind.training,
-            divergence_loss=kind.training.divergence * uniform,
-            lanes=Lanes(lanes, True),
-            options=dict(COMPILER_OPTIONS[platform]),
-            epoch=kind.epoch[0],
-            scored=kind.epoch[1],
-        )
-        self._data = data
-        self._lanes: list[_Lane | None] = [None] * lanes
-        self._hyper: list[Hyper] = []
-        self._state: Any = None
-        self._put = jax.jit(_put, donate_argnums=0)
+        self._most, self._platform, self._data = most, platform, data
+        self._allowance = allowance
+        self._waiting: deque[Job] = deque()
         self._train = Shelf(kind.epoch[0])
         self._valid = Shelf(kind.epoch[1])
+        self._put = jax.jit(_put, donate_argnums=0)
+        self._lanes: list[_Lane | None] = []
+        self._hyper: list[Hyper] = []
+        self._state: Any = None
+        self._make(most)
 
     def __len__(self) -> int:
         """Jobs that it has."""
-        return sum(lane is not None for lane in self._lanes)
+        return self._busy + len(self._waiting)
+
+    @property
+    def count(self) -> int:
+        """Lanes."""
+        return len(self._lanes)
 
     @property
     def free(self) -> int:
         """Jobs that it can take."""
-        return len(self._lanes) - len(self)
+        return max(0, self.count - len(self))
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """Gives lanes to jobs of its kind, `free` at most.
+        """Takes jobs of its kind; those that are more than `free` wait."""
+        self._waiting.extend(jobs)
+
+    def halve(self) -> None:
+        """Goes on with half as many lanes, since memory has run out; begins all anew.
+
+        With the lanes goes the class of what follows: it is the one that has so many.
+        """
+        self._most = self.count // 2
+        self._make(self._most)
+
+    def fail(self, cause: str) -> list[Ended]:
+        """Ends what is in its only lane: there is no room even for that."""
+        (lane,) = self._lanes
+        self._make(1)
+        job = self._waiting.popleft()
+        spent = (0.0, 0.0) if lane is None else lane.seconds
+        result = Result(job.settings[0], Status.OOM, ended=cause)
+        return [Ended(job, result, *spent, self._most)]
+
+    def step(self) -> list[Ended]:
+        """Trains all lanes for an epoch; those that are over are free afterwards.
 
         Raises:
             TaskError: A task cannot give its data.
         """
-        empty = [i for i, lane in enumerate(self._lanes) if lane is None]
-        fresh = {
-            index: self._begin(index, job)
-            for index, job in zip(empty, jobs, strict=False)
-        }
-        if not fresh:
-            return
-        any_row, count = next(iter(fresh.values())), len(self._lanes)
-        # Lanes that nobody has repeat another one, and nobody looks.
-        rows = self.program.lanes.stack([fresh.get(i, any_row) for i in range(count)])
-        if self._state is None:
-            self._state = jax.device_put(rows)
-        else:
-            which = np.isin(np.arange(count), list(fresh))
-            self._state = self._put(self._state, rows, which)
-
-    def step(self) -> list[Ended]:
-        """Trains all lanes for an epoch; those that are over are free afterwards."""
         start = time.monotonic()
         self.program.reset_meter()
-        missing = len(self._lanes) - len(self._hyper)
-        hyper = self.program.lanes.stack(self._hyper + self._hyper[:1] * missing)
+        self._fill()
+        hyper = self._stacked()
         self._state = self.program.train(
             self._state, self._train.windows, 0, self.program.epoch, hyper
         )
@@ -138,6 +151,65 @@ class LaneTrainer:
         columns = (self.program.lanes.scalars(column) for column in totals)
         sums = [Totals(*map(float, row)) for row in zip(*columns, strict=True)]
         return self._look(sums, start)
+
+    @property
+    def _busy(self) -> int:
+        """Lanes that have a job."""
+        return sum(lane is not None for lane in self._lanes)
+
+    def _stacked(self) -> Hyper:
+        """What each lane is given; those that nobody has yet repeat the first."""
+        missing = self.count - len(self._hyper)
+        hyper: Hyper = self.program.lanes.stack(self._hyper + self._hyper[:1] * missing)
+        return hyper
+
+    def _make(self, count: int) -> None:
+        """Makes the program of so many lanes; what older lanes had waits for them."""
+        begun = [lane.job for lane in self._lanes if lane is not None]
+        self._waiting.extendleft(reversed(begun))
+        inputs, outputs, batch, _, readout, uniform = self.kind.task
+        training = self.kind.training
+        self.program = AnyProgram(
+            model=AnyModel(self.kind.layer, inputs, outputs),  # type: ignore[arg-type]
+            readout=readout,
+            batch=batch,
+            training=training,
+            divergence_loss=training.divergence * uniform,
+            lanes=Lanes(count, True),
+            options=dict(COMPILER_OPTIONS[self._platform]),
+            epoch=self.kind.epoch[0],
+            scored=self.kind.epoch[1],
+        )
+        self._lanes, self._hyper, self._state = [None] * count, [], None
+
+    def _fill(self) -> None:
+        """Gives lanes that are free to jobs that wait."""
+        empty = [i for i, lane in enumerate(self._lanes) if lane is None]
+        fresh = {}
+        for index in empty[: len(self._waiting)]:
+            fresh[index] = self._begin(index, self._waiting[0])
+            self._waiting.popleft()
+        if not fresh:
+            return
+        any_row, count = next(iter(fresh.values())), self.count
+        # Lanes that nobody has repeat another one, and nobody looks.
+        rows = self.program.lanes.stack([fresh.get(i, any_row) for i in range(count)])
+        if self._state is not None and count > 1:
+            which = np.isin(np.arange(count), list(fresh))
+            self._state = self._put(self._state, rows, which)
+        elif self._fits(rows):
+            self._state = jax.device_put(rows)
+        else:
+            self._make(count // 2)
+            self._fill()
+
+    def _fits(self, state: TrainState) -> bool:
+        """Whether all lanes have room; see `Trainer.fits`."""
+        if self._allowance is None or self.count == 1:
+            return True
+        data = self._train.windows
+        needed = self.program.needs_bytes(state, data, self._stacked())
+        return needed - windows_bytes(data) <= self._allowance
 
     def _begin(self, index: int, job: Job) -> TrainState:
         """Gives a lane to a job; the state before its first update."""
@@ -170,8 +242,8 @@ class LaneTrainer:
         scalars, state = self.program.lanes.scalars, self._state
         alive, done = scalars(state.alive), scalars(state.updates)
         losses, positions = scalars(state.loss_sum), scalars(state.positions)
-        compile_s = self.program.compile_s / max(1, len(self))
-        train_s = (time.monotonic() - start) / max(1, len(self)) - compile_s
+        compile_s = self.program.compile_s / max(1, self._busy)
+        train_s = (time.monotonic() - start) / max(1, self._busy) - compile_s
         ended, bound = [], self.program.divergence_loss
         for index, lane in enumerate(self._lanes):
             if lane is None:
@@ -190,7 +262,7 @@ class LaneTrainer:
             if progress.ended or updates >= lane.job.budget:
                 self._lanes[index] = None
                 result = result_of(progress, lane.model, task.metric)
-                ended.append(Ended(lane.job, result, *spent))
+                ended.append(Ended(lane.job, result, *spent, self._most))
         return ended
 
 

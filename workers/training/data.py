@@ -37,7 +37,7 @@ class DataCache:
         limit = max(1, limit_bytes)
 
         def size(epoch: Epoch) -> int:
-            return min(limit, sum(array.nbytes for array in epoch.windows))
+            return min(limit, windows_bytes(epoch.windows))
 
         self._kept: LRUCache[tuple[str, Split, int], Epoch] = LRUCache(limit, size)
         self._capacity: dict[tuple[str, bool], int] = {}
@@ -66,6 +66,11 @@ class DataCache:
         self._capacity[name, split == "train"] = capacity
         padded = jax.tree.map(lambda array: _pad(array, capacity), cut)
         return Epoch(jax.device_put(padded), length)
+
+
+def windows_bytes(held: Windows) -> int:
+    """Bytes of some windows."""
+    return sum(int(array.nbytes) for array in held)
 
 
 def _windows(spec: TaskSpec, split: Split, epoch: int) -> Windows:

@@ -23,6 +23,7 @@ from workers.job.schedule import Schedule
 from workers.job.setting import Point, Setting
 from workers.job.spec import TaskSpec
 from workers.machine.clock import TICK_S, RunningClock, ticking
+from workers.machine.device_memory import allowance
 from workers.machine.runtime import (
     COMPILER_OPTIONS,
     DEFAULT_LANES,
@@ -31,6 +32,7 @@ from workers.machine.runtime import (
     start_backend,
 )
 from workers.training.data import DataCache
+from workers.training.fitting import halvings, out_of_memory
 from workers.training.lanes import Lanes
 from workers.training.model import make_model
 from workers.training.program import Program
@@ -75,14 +77,17 @@ class Evaluator:
     not start, or the environment has it compute otherwise.
 
     Args:
-        lanes: Settings in one program; None: what the platform has by default.
+        lanes: Settings in one program, at most; None: the platform's default. How many
+            a program has is said by `workers.training.fitting`.
+        beside: Cells that this process trains side by side, at most: whoever trains
+            some jobs side by side is of another class in all of them.
         programs: Models whose compiled programs are kept.
         state_bytes: Limit on the kept states of training.
         data_bytes: Limit on the kept windows.
 
     Attributes:
         platform: What it computes on: `cpu`, `gpu` or `tpu`.
-        lanes: Settings in one program.
+        lanes: Settings in one program, at most.
         vectorized: See `Lanes`.
         numerics: The class of its results.
     """
@@ -91,6 +96,7 @@ class Evaluator:
         self,
         *,
         lanes: int | None = None,
+        beside: int = 0,
         programs: int = 16,
         state_bytes: int = 256 * MEGABYTE,
         data_bytes: int = 128 * MEGABYTE,
@@ -99,17 +105,25 @@ class Evaluator:
         self.platform = start_backend()
         self.vectorized = self.platform != "cpu"
         self.lanes = lanes or DEFAULT_LANES[self.platform]
-        self.numerics = numerics_class(self.lanes)
+        self.numerics = numerics_class(self.lanes, beside)
+        self._beside = beside
+        self._allowance = allowance()
         self._machine = platform.node()
         self._data = DataCache(data_bytes)
-        self._programs: LRUCache[str, Program] = LRUCache(programs)
+        self._programs: LRUCache[tuple[str, int], Program] = LRUCache(programs)
+        # The most lanes of programs for which memory did not suffice.
+        self._halved: LRUCache[str, int] = LRUCache(10 * programs)
         self._dropped = 0
-        self._progress: LRUCache[str, Progress] = LRUCache(state_bytes, _size)
+        self._progress: LRUCache[tuple[str, int], Progress] = LRUCache(
+            state_bytes, _size
+        )
 
     def evaluate(self, job: Job, *, deadline_s: float = math.inf) -> Evaluation:
         """Carries out a job; see the function of the same name."""
         start = time.monotonic()
         self._check(job)
+        for program in self._kept_of(job):
+            program.reset_meter()
         # What the cell does wrong, or its own size, is its result. What the machine or
         # a person's task lacks would fail the next cell too, and goes to the caller.
         try:
@@ -119,17 +133,17 @@ class Evaluator:
         except Exception as error:  # noqa: BLE001 - a candidate's failure is data
             results = self._failed(job, error, deadline_s)
         self._tidy()
-        program = self._programs.get(_program_key(job, job.task.task))
         # Compilation is told apart: it takes as long whatever the budget.
-        compile_s = program.compile_s if program else 0.0
+        programs = self._kept_of(job)
+        compile_s = sum(program.compile_s for program in programs)
         return Evaluation(
             job_id=job.id,
             results=results,
             compile_s=compile_s,
             train_s=time.monotonic() - start - compile_s,
-            numerics=self.numerics.key,
+            numerics=numerics_class(self._most(job), self._beside).key,
             machine=self._machine,
-            compiled=program.compiled if program else 0,
+            compiled=sum(program.compiled for program in programs),
         )
 
     def score_on(self, job: Job, other: TaskSpec) -> dict[Setting, Point | None]:
@@ -155,19 +169,46 @@ class Evaluator:
                 "vocabulary, batch and readout must be the same"
             )
         self.evaluate(job)
-        trainer = Trainer(job, self._program(job), self._data)
-        kept = {s: self._progress.get(job.run_id(s)) for s in job.settings}
+        trainer = self._trainer(job)
+        lanes = trainer.program.lanes.count
+        kept = {s: self._progress.get((job.run_id(s), lanes)) for s in job.settings}
         return {s: lane and trainer.score(lane, other) for s, lane in kept.items()}
 
     def _check(self, job: Job) -> None:
         if job.training.products == "bfloat16" and self.platform == "cpu":
             raise JobError("products = bfloat16 needs an accelerator; use float32")
 
-    def _program(self, job: Job) -> Program:
+    def _most(self, job: Job) -> int:
+        """Lanes that the job's program may have."""
+        most: int = self._halved.get(_program_key(job, job.task.task), self.lanes)
+        return most
+
+    def _kept_of(self, job: Job) -> list[Program]:
+        """What is kept of the job's programs, of any number of lanes."""
+        key = _program_key(job, job.task.task)
+        kept = (self._programs.get((key, lanes)) for lanes in halvings(self.lanes))
+        return [program for program in kept if program is not None]
+
+    def _trainer(
+        self,
+        job: Job,
+        deadline_s: float = math.inf,
+        clock: RunningClock | None = None,
+    ) -> Trainer:
+        """What trains the job, with as many lanes as its program has room for."""
+        clock = clock or RunningClock()
+        for lanes in halvings(self._most(job)):
+            program = self._program(job, lanes)
+            trainer = Trainer(job, program, self._data, deadline_s, clock)
+            if lanes == 1 or trainer.fits(self._allowance):
+                break
+        return trainer
+
+    def _program(self, job: Job, lanes: int) -> Program:
         """The job's program, kept from an earlier job or new."""
         # Rate, scale, clip and optimizer are runtime values.
         task, training = job.task.task, job.training
-        key = _program_key(job, task)
+        key = (_program_key(job, task), lanes)
         if key not in self._programs:
             full = self._programs.currsize == self._programs.maxsize
             self._dropped += full  # the one used least lately gives way
@@ -177,7 +218,7 @@ class Evaluator:
                 batch=task.batch_size,
                 training=training,
                 divergence_loss=training.divergence * task.uniform_loss,
-                lanes=Lanes(self.lanes, self.vectorized),
+                lanes=Lanes(lanes, self.vectorized),
                 options=dict(COMPILER_OPTIONS[self.platform]),
             )
         program: Program = self._programs[key]
@@ -185,12 +226,19 @@ class Evaluator:
 
     def _train(self, job: Job, deadline_s: float) -> tuple[Result, ...]:
         """Carries out a job; whatever goes wrong is raised."""
-        program = self._program(job)
-        program.reset_meter()
         clock = RunningClock(3 * TICK_S)  # a busy machine may miss a tick
         with ticking(clock):
-            trainer = Trainer(job, program, self._data, deadline_s, clock)
-            return self._results(job, program, trainer)
+            while True:
+                lanes = self._most(job)
+                try:
+                    trainer = self._trainer(job, deadline_s, clock)
+                    lanes = trainer.program.lanes.count
+                    return self._results(job, trainer.program, trainer)
+                except Exception as error:
+                    if lanes == 1 or not out_of_memory(error):
+                        raise
+                # Begun anew once the error is gone, and with it all that it held.
+                self._halved[_program_key(job, job.task.task)] = lanes // 2
 
     def _failed(
         self, job: Job, error: Exception, deadline_s: float
@@ -240,34 +288,35 @@ class Evaluator:
                     Result(setting, Status.OOM, ended=cause) for setting in job.settings
                 )
         # What an earlier job has brought to its end, whatever the budget, is done.
-        lanes = [self._resumed(job, setting) for setting in job.settings]
+        count = program.lanes.count
+        lanes = [self._resumed(job, setting, count) for setting in job.settings]
         done = [lane for lane in lanes if lane.ended]
         found = {lane.setting: trainer.result(lane) for lane in done}
         # Training consumes a state: where it was cut short there is none to keep.
         waiting = [lane for lane in lanes if not lane.ended]
-        for group in _groups(waiting, program.lanes.count):
+        for group in _groups(waiting, count):
             results, kept = trainer.train(group)
             found.update((result.setting, result) for result in results)
             done += kept
         for lane in done:
-            self._keep(job, lane)
+            self._keep(job, lane, count)
         return tuple(found[setting] for setting in job.settings)
 
-    def _resumed(self, job: Job, setting: Setting) -> Progress:
-        """Where an earlier job left this setting, or its beginning."""
-        run_id = job.run_id(setting)
-        kept = self._progress.get(run_id)
+    def _resumed(self, job: Job, setting: Setting, lanes: int) -> Progress:
+        """Where an earlier job of as many lanes left this setting, or its beginning."""
+        key = (job.run_id(setting), lanes)
+        kept = self._progress.get(key)
         if kept is None or kept.position.updates > job.budget:
             return Progress(setting)
-        return self._progress.pop(run_id)
+        return self._progress.pop(key)
 
-    def _keep(self, job: Job, lane: Progress) -> None:
+    def _keep(self, job: Job, lane: Progress, lanes: int) -> None:
         """Keeps where a setting stands, unless nothing that large may be kept."""
-        run_id = job.run_id(lane.setting)
-        kept = self._progress.get(run_id)
+        key = (job.run_id(lane.setting), lanes)
+        kept = self._progress.get(key)
         further = kept is None or kept.position.updates <= lane.position.updates
         if further and _size(lane) <= self._progress.maxsize:
-            self._progress[run_id] = lane
+            self._progress[key] = lane
 
     def _tidy(self) -> None:
         """Gives back the memory of dropped programs, now and then."""
@@ -304,7 +353,7 @@ def classify(job: Job, error: Exception) -> tuple[Status, str]:
         MachineError: It is no doing of the job's cell, and would fail others too.
     """
     cause = one_line(error)
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    if out_of_memory(error):
         return Status.OOM, cause
     if isinstance(error, CellError) or _by_own_op(job, error):
         return Status.CRASHED, cause

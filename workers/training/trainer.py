@@ -9,14 +9,14 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from tasks import Metric
+from tasks import Metric, Windows
 from workers.job.evaluation import Result, Status
 from workers.job.job import Job
 from workers.job.schedule import advance
 from workers.job.setting import Point
 from workers.job.spec import TaskSpec
 from workers.machine.clock import RunningClock
-from workers.training.data import DataCache
+from workers.training.data import DataCache, windows_bytes
 from workers.training.optimizers import RULES
 from workers.training.program import Hyper, Program, TrainState
 from workers.training.progress import Position, Progress, end, is_open, result_of
@@ -100,6 +100,21 @@ class Trainer:
         scorer = Scorer(other, self.program, self.data)
         return scorer.points(self._gather([lane]), lane.position.updates)[0]
 
+    def fits(self, allowance: int | None) -> bool:
+        """Whether the program has room with all its lanes.
+
+        Args:
+            allowance: Bytes that it may need, windows apart; None: any number. The
+                job's own limit counts in any case.
+        """
+        limit = self.job.training.memory_limit_bytes
+        if limit is None and allowance is None:
+            return True
+        needed = self.needs_bytes()
+        if limit is not None and needed > limit:
+            return False
+        return allowance is None or needed - windows_bytes(self._first) <= allowance
+
     def needs_bytes(self) -> int:
         """Bytes that training needs; nothing that large is made to find out.
 
@@ -110,10 +125,17 @@ class Trainer:
         limit = self.job.training.memory_limit_bytes
         if limit is not None and least > limit:
             return least
-        lanes = [Progress(setting) for setting in self.job.settings]
-        first = lanes[: self.program.lanes.count]
-        data = self.data.get(self.job.task, "train", 0).windows
-        return self.program.needs_bytes(self._gather(first), data, self._hyper(first))
+        setting = self.job.settings[0]
+        seed = self.job.seed_of(setting, "weights")
+        drawn = self.program.model.init(seed, setting.scale)
+        state = self.program.lanes.stack([self.program.beginning(drawn)])
+        hyper = self._hyper([Progress(setting)])
+        return self.program.needs_bytes(state, self._first, hyper)
+
+    @property
+    def _first(self) -> Windows:
+        """The windows of the first epoch."""
+        return self.data.get(self.job.task, "train", 0).windows
 
     def _gather(self, lanes: Sequence[Progress]) -> TrainState:
         """The state from which all lanes go on, or begin."""

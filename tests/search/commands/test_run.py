@@ -599,6 +599,17 @@ def test_a_machine_of_another_numerics_class_is_refused_unless_that_is_allowed(
     assert "not reproducible to the bit" in shown("status", copy)
 
 
+def test_a_result_of_another_class_marks_the_run_and_is_told_once(
+    tmp_path: Path,
+) -> None:
+    """As one is of whose lanes there had to be fewer."""
+    folder = tmp_path / "run"
+    words = ("run", *DEMO, "--candidates", 20, "--out", folder)
+    out, err = here(*words, fake=Fake(other_at=5))
+    assert (out + err).count("a result is of another numerics class") == 1
+    assert "not reproducible to the bit" in shown("top", folder)
+
+
 def test_a_mutant_that_is_the_baseline_does_not_replace_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
