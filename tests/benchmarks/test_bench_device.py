@@ -279,3 +279,22 @@ def test_the_small_cache_does_as_that_of_cachetools() -> None:
 def test_small_toml_is_read_back(name: str) -> None:
     document = preset_document(name)
     assert tomllib.loads(stand_in("tomli_w")["dumps"](document)) == document
+
+
+def test_the_stand_in_for_cachetools_has_all_that_is_used() -> None:
+    code = """
+import cachetools
+assert "stand_ins" in cachetools.__file__
+import workers.side_by_side.station, workers.training.evaluator
+from cells import ZOO, canonicalize
+
+assert canonicalize(ZOO["gru"]) is canonicalize(ZOO["gru"])
+assert canonicalize(ZOO["lstm"]) is not canonicalize(ZOO["gru"])
+"""
+    path = os.pathsep.join([str(STAND_INS / "cachetools"), str(ROOT)])
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+        timeout=120,
+    )

@@ -1,5 +1,6 @@
-"""Stands in for cachetools where it is not installed: `LRUCache` as it is used here."""
+"""Stands in for cachetools where it is not installed: as it is used here."""
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -49,3 +50,25 @@ class LRUCache(OrderedDict):  # type: ignore[type-arg]
         while self and self.currsize + size > self.maxsize:
             del self[next(iter(self))]
         super().__setitem__(key, value)
+
+
+def cached(
+    cache: LRUCache, key: Callable[..., Any], lock: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Keeps what a function returns, by a key of its arguments."""
+
+    def keeping(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def kept(*args: Any) -> Any:
+            name = key(*args)
+            with lock:
+                if name in cache:
+                    return cache[name]
+            value = function(*args)
+            with lock:
+                cache[name] = value
+            return value
+
+        return kept
+
+    return keeping
