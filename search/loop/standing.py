@@ -40,20 +40,17 @@ def standing(procedure: Procedure, order: Sequence[str] = ()) -> list[Member]:
     return first + members[end:]
 
 
-def finalists(
-    procedure: Procedure, order: Sequence[str], count: int
-) -> Sequence[Member]:
-    """So many of the best; where there is a cost, as the list would take them.
+def finalists(procedure: Procedure, count: int) -> Sequence[Member]:
+    """So many of the best by the search; with a cost, as the list would take them.
 
     Args:
         procedure: Of the search.
-        order: Of earlier finals; see `final_order`.
         count: How many; they may be more than have mutants.
     """
     population = procedure.population
     if isinstance(population, CostedPopulation):
         return population.chosen(count)
-    return standing(procedure, order)[:count]
+    return population.table[:count]
 
 
 def _digest(row: Any) -> str:

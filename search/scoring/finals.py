@@ -12,7 +12,7 @@ from search.errors import UserError, at_least
 from search.loop.numerics import admit, class_of
 from search.loop.pools import Workers
 from search.loop.runs import OpenRun, open_run, replay
-from search.loop.standing import final_order, finalists
+from search.loop.standing import finalists
 from search.procedure.config import Config, Named
 from search.procedure.costs import cell_cost
 from search.procedure.objective import NominalCost
@@ -102,7 +102,7 @@ def find_rivals(run: OpenRun, count: int, beside: Sequence[Named]) -> dict[str, 
     if not procedure.opened:
         raise UserError(f"{run.folder} has no table yet: its seeds are being evaluated")
     known = procedure.population
-    best = finalists(procedure, final_order(run), count)
+    best = finalists(procedure, count)  # by the search: finals do not choose again
     members = [*best, *known.seeds, *known.references.values()]
     rivals = {one.digest: (one.name, one.cell(), one.is_candidate) for one in members}
     taken = {member.name for member in members}

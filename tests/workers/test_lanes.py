@@ -53,7 +53,12 @@ def needs(lanes: int, one: Job) -> int:
 def lanes_of(evaluator: Evaluator) -> list[int]:
     """Lanes of the programs that it has trained with, in order."""
     kept = evaluator._programs.items()
-    return [lanes for (_, lanes), program in kept if program.scorers]
+    scored = {"validate"}
+    return [
+        lanes
+        for (_, lanes), program in kept
+        if scored & {name for name, _ in program._kept}
+    ]
 
 
 def running_out(
