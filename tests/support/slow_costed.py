@@ -6,6 +6,7 @@ anew whenever they are asked for.
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -71,6 +72,15 @@ class SlowCosted(SlowPaired):
     """A whole search by common runs and a cost."""
 
     def cost_of(self, known: Known) -> float:
+        if known not in self.costs:  # the one thing that is kept, and takes seconds
+            self.costs[known] = self._cost(known)
+        return self.costs[known]
+
+    @cached_property
+    def costs(self) -> dict[Known, float]:
+        return {}
+
+    def _cost(self, known: Known) -> float:
         costs = []
         for stage in self.config.tasks:
             for setting in self.panel:
