@@ -1,7 +1,7 @@
 """How the cells of a run stand: by its search, the first of them by their finals."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from search.loop.runs import OpenRun
 from search.procedure.costed import CostedPopulation
@@ -9,21 +9,42 @@ from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 
 
-def final_order(run: OpenRun) -> tuple[str, ...]:
-    """Digests of the cells of a run's finals, best first; none: it had none."""
+class FinalOrder(NamedTuple):
+    """What finals say of the order of cells.
+
+    Attributes:
+        digests: Of their cells, best first.
+        runs: Of each cell on each task.
+    """
+
+    digests: Sequence[str] = ()
+    runs: int = 0
+
+
+NO_FINALS: Final = FinalOrder()
+"""Of a run that had none."""
+
+
+def final_order(run: OpenRun) -> FinalOrder:
+    """The order of a run's finals."""
     finals = run.store.history.get("finals")
-    rows = finals.get("rows") if isinstance(finals, dict) else None
-    found = map(_digest, rows) if isinstance(rows, list) else ()
-    return tuple(digest for digest in found if digest)
+    if not isinstance(finals, dict) or not isinstance(finals.get("rows"), list):
+        return NO_FINALS
+    digests = tuple(digest for row in finals["rows"] if (digest := _digest(row)))
+    seeds, settings = finals.get("seeds"), finals.get("settings")
+    if not isinstance(seeds, int) or not isinstance(settings, int):
+        return NO_FINALS
+    return FinalOrder(digests, seeds * settings)
 
 
-def standing(procedure: Procedure, order: Sequence[str] = ()) -> list[Member]:
+def standing(procedure: Procedure, order: FinalOrder = NO_FINALS) -> list[Member]:
     """The table, best first.
 
     Its first cells, as far as all of them were in finals, stand in the order of the
-    finals, which had more runs of each and none that the search chose by. A cell that
-    came into the table since, and above them, has not been in any: then all that come
-    after it stand as in the search. So do, where there is a cost, all but the front.
+    finals, none of whose runs the search chose by; unless they had fewer of each than
+    the search had of any. A cell that came into the table since, and above them, has
+    not been in finals: then all that come after it stand as in the search. So do, where
+    there is a cost, all but the front.
 
     Args:
         procedure: Of the search, which may be in progress.
@@ -31,9 +52,11 @@ def standing(procedure: Procedure, order: Sequence[str] = ()) -> list[Member]:
     """
     population = procedure.population
     members = list(population.table)
-    places = {digest: place for place, digest in enumerate(order)}
+    places = {digest: place for place, digest in enumerate(order.digests)}
     outside = (index for index, one in enumerate(members) if one.digest not in places)
     end = next(outside, len(members))
+    if min(map(_runs, members[:end]), default=0) > order.runs:
+        return members
     if isinstance(population, CostedPopulation):
         end = min(end, len(population.front))
     first = sorted(members[:end], key=lambda member: places[member.digest])
@@ -51,6 +74,10 @@ def finalists(procedure: Procedure, count: int) -> Sequence[Member]:
     if isinstance(population, CostedPopulation):
         return population.chosen(count)
     return population.table[:count]
+
+
+def _runs(member: Member) -> int:
+    return max(map(len, member.trials), default=0)
 
 
 def _digest(row: Any) -> str:

@@ -1,12 +1,12 @@
 """The ranked table of a search: who is best, and by how much."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from cells import flops, num_params, state_bytes
-from search.loop.standing import standing
+from search.loop.standing import NO_FINALS, FinalOrder, standing
 from search.output.front import course_line
 from search.output.score import BestScore, PairedScore, TaskScore
 from search.output.terms import Terms, terms_of
@@ -101,10 +101,10 @@ class Leaderboard:
 
     Args:
         procedure: Of the search, which may be in progress.
-        finals: Digests of the cells of its finals, best first; see `standing`.
+        finals: The order of its finals; see `standing`.
     """
 
-    def __init__(self, procedure: Procedure, finals: Sequence[str] = ()) -> None:
+    def __init__(self, procedure: Procedure, finals: FinalOrder = NO_FINALS) -> None:
         self._procedure = procedure
         self._finals = finals
         self._sizes: dict[str, _Size] = {}

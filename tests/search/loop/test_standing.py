@@ -6,12 +6,12 @@ from typing import Any, cast
 import pytest
 
 from search.loop.runs import OpenRun
-from search.loop.standing import final_order, standing
+from search.loop.standing import NO_FINALS, FinalOrder, final_order, standing
 from search.procedure.procedure import Procedure
 
 
-def _procedure(table: str) -> Procedure:
-    members = [SimpleNamespace(digest=letter) for letter in table]
+def _procedure(table: str, runs: int = 4) -> Procedure:
+    members = [SimpleNamespace(digest=letter, trials=["r" * runs]) for letter in table]
     population = SimpleNamespace(table=members)
     return cast(Procedure, SimpleNamespace(population=population))
 
@@ -30,8 +30,13 @@ def _procedure(table: str) -> Procedure:
 def test_the_first_stand_as_in_finals_as_far_as_all_were_in_them(
     table: str, finals: str, stands: str
 ) -> None:
-    found = standing(_procedure(table), finals)
+    found = standing(_procedure(table), FinalOrder(finals, 4))
     assert "".join(member.digest for member in found) == stands
+
+
+def test_finals_of_fewer_runs_than_the_search_had_decide_nothing() -> None:
+    found = standing(_procedure("abc", runs=5), FinalOrder("cba", 4))
+    assert "".join(member.digest for member in found) == "abc"
 
 
 @pytest.mark.parametrize(
@@ -40,4 +45,6 @@ def test_the_first_stand_as_in_finals_as_far_as_all_were_in_them(
 def test_damaged_finals_change_no_order(value: Any) -> None:
     history = SimpleNamespace(get={"finals": value}.get)
     run = SimpleNamespace(store=SimpleNamespace(history=history))
-    assert final_order(cast(OpenRun, run)) == ()
+    assert not final_order(cast(OpenRun, run)).digests
+    assert standing(_procedure("ab"), final_order(cast(OpenRun, run)))
+    assert not standing(_procedure(""), NO_FINALS)
