@@ -6,20 +6,16 @@ import json
 import math
 import platform
 import time
-import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 import jax
 from cachetools import LRUCache
 
-from cells import OPS, ZOO, CellError
 from tasks import Task, TaskError
-from workers.errors import JobError, MachineError, one_line
+from workers.errors import JobError, MachineError
 from workers.job.evaluation import Evaluation, Result, Status
-from workers.job.job import Job, make_job
-from workers.job.schedule import Schedule
+from workers.job.job import Job
 from workers.job.setting import Point, Setting
 from workers.job.spec import TaskSpec
 from workers.machine.clock import TICK_S, RunningClock, ticking
@@ -31,6 +27,7 @@ from workers.machine.runtime import (
     prepare,
     start_backend,
 )
+from workers.training.blame import blamed, classify, known_good
 from workers.training.data import DataCache
 from workers.training.fitting import halvings, out_of_memory
 from workers.training.lanes import Lanes
@@ -41,9 +38,6 @@ from workers.training.trainer import Trainer
 
 CLEAR_AFTER: Final = 50
 """Models dropped before JAX's own caches are emptied: each mapped memory."""
-
-KNOWN: Final = 3
-"""Updates of a cell that is known to be fine: enough to compile and to go round."""
 
 MEGABYTE: Final = 1 << 20
 
@@ -264,7 +258,7 @@ class Evaluator:
             except (TaskError, JobError):
                 raise
             except Exception as again:  # noqa: BLE001 - as above
-                status, cause = _blamed(job, again)
+                status, cause = blamed(job, again)
         return tuple(Result(s, status, ended=cause) for s in job.settings)
 
     def _trains_known(self, job: Job) -> bool:
@@ -340,51 +334,6 @@ def _program_key(job: Job, task: Task) -> str:
     how = (training.products, training.divergence, training.biases, training.block)
     shape = job.shape._replace(optimizer="")
     return json.dumps((job.digest, shape, kind, task.uniform_loss, how))
-
-
-def classify(job: Job, error: Exception) -> tuple[Status, str]:
-    """The status and the cause, in one line, of a training that raised an error.
-
-    Args:
-        job: Whose training it was.
-        error: What it raised.
-
-    Raises:
-        MachineError: It is no doing of the job's cell, and would fail others too.
-    """
-    cause = one_line(error)
-    if out_of_memory(error):
-        return Status.OOM, cause
-    if isinstance(error, CellError) or _by_own_op(job, error):
-        return Status.CRASHED, cause
-    raise MachineError(f"a training failed, and not by its cell: {cause}") from error
-
-
-def known_good(job: Job) -> Job:
-    """The job of a few updates of a cell of the zoo, where all else is as it was."""
-    training = replace(
-        job.training, schedule=Schedule("fixed"), memory_limit_bytes=None, test=False
-    )
-    return make_job(ZOO["gru"], job.task, job.settings[:1], KNOWN, training=training)
-
-
-def _blamed(job: Job, error: Exception) -> tuple[Status, str]:
-    """As `classify`, of a cell that fails where another does not."""
-    try:
-        return classify(job, error)
-    except MachineError:
-        return Status.CRASHED, f"{one_line(error)}; twice, while a GRU trains"
-
-
-def _by_own_op(job: Job, error: Exception) -> bool:
-    """Whether an op of a person's own has raised it, or gave what cannot be traced."""
-    used = {OPS[node.op].origin for node in job.cell.nodes} & set(job.ops)
-    if not used:
-        return False
-    modules = {origin.partition(":")[0] for origin in used}
-    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    theirs = any(frame.f_globals.get("__name__") in modules for frame in frames)
-    return theirs or isinstance(error, (TypeError, ValueError))
 
 
 def _groups(lanes: Sequence[Progress], size: int) -> Iterator[list[Progress]]:
