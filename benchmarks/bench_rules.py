@@ -34,7 +34,6 @@ from time import process_time
 from typing import Any, Final
 
 from benchmarks.children import Children
-from benchmarks.crossover import Crossing
 from benchmarks.nasbench import NasBench
 from benchmarks.paired_world import Landscape, PairedWorld, Pieces, Planted
 from benchmarks.rules_report import PAPER, RANDOM, Outcome, read, report
@@ -44,10 +43,7 @@ from search.procedure.config import Config
 from search.procedure.moves import Order
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
-from search.procedure.proposals import Proposals
 from search.procedure.reader import make_config
-
-CROSSOVER: Final = "crossover, list of 5"
 
 RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     PAPER: {},
@@ -58,7 +54,7 @@ RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     "random, list of 5": {"parents": "seeds", "list_size": 5},
     "single edits": {"edits": [1, 1]},
     "edits 1 to 5": {"edits": [1, 5]},
-    CROSSOVER: {"list_size": 5},
+    "crossover, list of 5": {"list_size": 5, "crossover": 0.5},
 }
 """Name of a rule to the options of `[rules]` in which it differs from `quick`. A list
 that it does not name is of 15, as the preset's was at first."""
@@ -93,8 +89,7 @@ def simulate(
         candidates: Mutants at most.
         runs: What it may cost.
     """
-    proposals = Crossing if rule == CROSSOVER else Proposals
-    procedure = Procedure(_config(landscape, RULES[rule], seed), proposals)
+    procedure = Procedure(_config(landscape, RULES[rule], seed))
     world, population = PairedWorld(landscape, procedure), procedure.population
     unit, spent = _unit(procedure.config), 0.0
     costs, qualities, answer = [0.0], [NOTHING], list[Member]()

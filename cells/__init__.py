@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cells.ablation import Ablation, Part, ablations
 from cells.check import MAX_NODES, check
+from cells.crossover import CROSSOVER, crossover
 from cells.growth import growth
 from cells.identity.canonical import Canonical, canonical, canonicalize, digest
 from cells.ir import Cell, Node
@@ -21,7 +22,14 @@ from cells.notation.text import parse, parse_named, to_text
 from cells.notation.tokens import CellSyntaxError
 from cells.ops import OP_SETS, OPS, CellError, Op
 from cells.own_ops import load_op, loaded_ops, op_names
-from cells.size import flops, num_params, recurrent_linears, state_bytes, width_for
+from cells.size import (
+    flops,
+    matrices,
+    num_params,
+    recurrent_linears,
+    state_bytes,
+    width_for,
+)
 from cells.state_class import StateClass, state_class
 from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
     from cells.tables.layer import AnyLayer, any_layer
 
 __all__ = [
+    "CROSSOVER",
     "MAX_NODES",
     "OPS",
     "OP_SETS",
@@ -68,6 +77,7 @@ __all__ = [
     "canonical",
     "canonicalize",
     "check",
+    "crossover",
     "dead",
     "difference",
     "digest",
@@ -84,6 +94,7 @@ __all__ = [
     "loaded_ops",
     "lower",
     "marked",
+    "matrices",
     "mutate",
     "name_values",
     "nearest",

@@ -62,8 +62,8 @@ def width_for(
         CellError: Not even width 1 fits.
     """
     # n(H) = L m H^2 + (L v + inputs + outputs) H + outputs, which rises with H.
-    matrices, vectors = _weights(cell)
-    square = num_layers * matrices
+    squares, vectors = _weights(cell)
+    square = num_layers * squares
     straight = num_layers * vectors + num_inputs + num_outputs
 
     def size(width: int) -> int:  # `num_params`, without counting weights each time
@@ -93,6 +93,11 @@ def flops(cell: Cell, width: int, *, training: bool = False) -> int:
         forward += 2 * width * width if 2 in ranks else 0
         forward += width
     return 3 * forward if training else forward
+
+
+def matrices(cell: Cell) -> int:
+    """How many matrices a step multiplies with something."""
+    return _weights(cell)[0]
 
 
 def state_bytes(cell: Cell, width: int) -> int:

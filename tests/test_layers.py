@@ -33,6 +33,7 @@ ROOMS = {
         "picture": {"notation"},
         "zoo": {"identity", "notation"},
         "export": {"identity", "notation", "scan", "zoo"},
+        "crossover": {"zoo"},
         "growth": set(),
         "liveness": {"identity"},
         "state_class": {"identity"},

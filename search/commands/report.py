@@ -21,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="overwrite the page, if it is there")
     add("-k", type=int, metavar="K", help=f"how many cells are drawn ({DRAWN})")
     add("--watch", action="store_true", help="write it anew while the run goes on")
+    add(
+        "--measure",
+        action="store_true",
+        help="measure what a step of the first cells takes here (a minute or two)",
+    )
     add_own_code(parser)
 
 
@@ -29,7 +34,15 @@ def run(options: argparse.Namespace) -> int:
     count = DRAWN if options.k is None else options.k
     if options.watch:
         _watch(options, count)
-    page = write_report(options.run, options.out, count, force=options.force)
+    if options.measure:
+        print(f"measuring {count} cells beside published ones", flush=True)
+    page = write_report(
+        options.run,
+        options.out,
+        count,
+        force=options.force,
+        measure=options.measure,
+    )
     if options.k is not None and count > page.listed:
         print(
             f"note: -k asked for {count} cells, the table has {page.listed}",

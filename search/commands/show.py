@@ -107,8 +107,8 @@ def measure(name: str, cell: Cell, width: int, sizes: Mapping[str, int]) -> "Cos
     from search.output.cost import measure_cost
     from workers import Load
 
-    load = Load(width, sizes["steps"], sizes["batch"], sizes["rounds"])
-    return measure_cost(name, cell, load)
+    load = Load(width, sizes["steps"], sizes["batch"])
+    return measure_cost(name, cell, load, sizes["rounds"])
 
 
 def check_picture(path: Path, *, overwrite: bool) -> None:

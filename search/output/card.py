@@ -132,6 +132,7 @@ def _ancestor(step: LineageStep) -> dict[str, Any]:
         "name": member.name,
         "digest": member.digest,
         "transformations": list(member.rules),
+        **({"mate": step.mate} if step.mate else {}),
         "fitness": step.fitness,
         "gain": step.gain,
         "half": step.half,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
-from cells import ZOO, Cell, flops, num_params, state_bytes
+from cells import ZOO, Cell, flops, matrices, num_params, state_bytes
 from search.output.words import plain
 from workers import Load, Speed, measure_speed, numerics_class, step_cost
 
@@ -27,6 +27,7 @@ class Counted:
 
     Attributes:
         parameters: Weights.
+        matrices: That a step multiplies with something.
         state_bytes: Carried from step to step, for one sequence.
         flops: Of a step forward, for one sequence.
         nominal_training_s: Core-seconds of a step of the batch in training.
@@ -34,6 +35,7 @@ class Counted:
     """
 
     parameters: int
+    matrices: int
     state_bytes: int
     flops: int
     nominal_training_s: float
@@ -47,6 +49,7 @@ class Cost:
     Attributes:
         name: What it is called.
         load: At which sizes.
+        rounds: How often each was measured.
         device: What it was measured on.
         counted: Of the cell and of the GRU.
         speed: The same.
@@ -54,6 +57,7 @@ class Cost:
 
     name: str
     load: Load
+    rounds: int
     device: str
     counted: tuple[Counted, Counted]
     speed: tuple[Speed, Speed]
@@ -72,7 +76,8 @@ class Cost:
                 BESIDE: spread(theirs)._asdict(),
                 "ratio": ratios(mine, theirs)._asdict(),
             }
-        return {**asdict(self.load), "device": self.device, **rows}
+        sizes = {**asdict(self.load), "rounds": self.rounds}
+        return {**sizes, "device": self.device, **rows}
 
 
 def count(cell: Cell, load: Load) -> Counted:
@@ -80,6 +85,7 @@ def count(cell: Cell, load: Load) -> Counted:
     batch = load.batch_size
     return Counted(
         parameters=num_params(cell, load.width),
+        matrices=matrices(cell),
         state_bytes=state_bytes(cell, load.width),
         flops=flops(cell, load.width),
         nominal_training_s=step_cost(cell, load.width, batch_size=batch, training=True),
@@ -87,18 +93,19 @@ def count(cell: Cell, load: Load) -> Counted:
     )
 
 
-def measure_cost(name: str, cell: Cell, load: Load) -> Cost:
+def measure_cost(name: str, cell: Cell, load: Load, rounds: int) -> Cost:
     """Measures a cell and the GRU in turn.
 
     Raises:
         JobError: They do not fit into the device's memory, or it does not start.
     """
     cells = {"cell": cell, BESIDE: ZOO[BESIDE]}
-    speed = measure_speed(cells, load)
+    speed = measure_speed(cells, dict.fromkeys(cells, load), rounds)
     return Cost(
         name=name,
         load=load,
-        device=_device(),
+        rounds=rounds,
+        device=device(),
         counted=(count(cell, load), count(ZOO[BESIDE], load)),
         speed=(speed["cell"], speed[BESIDE]),
     )
@@ -132,7 +139,7 @@ def render_cost(cost: Cost) -> str:
     said = (
         f"one layer of width {load.width}; {load.batch_size} sequences of "
         f"{load.num_steps} steps in training, one in inference; medians (quartiles) of "
-        f"{load.rounds} rounds in turn; {cost.device}"
+        f"{cost.rounds} rounds in turn; {cost.device}"
     )
     return plain("\n".join([*(_line(one, widths) for one in lines), said]))
 
@@ -159,7 +166,7 @@ def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _device() -> str:
+def device() -> str:
     """What JAX computes on, in a few words."""
     own = numerics_class()
     model = own.device.split(" / ")[-1]  # after its maker and its numbers
@@ -170,6 +177,7 @@ _COUNTED: Final[
     Sequence[tuple[str, Callable[[float], str], Callable[[Counted], float]]]
 ] = (
     ("parameters", _whole, lambda one: one.parameters),
+    ("matrices", _whole, lambda one: one.matrices),
     ("bytes of state", _whole, lambda one: one.state_bytes),
     ("FLOPs a step", _whole, lambda one: one.flops),
     ("training, nominal ms a step", _short, lambda one: one.nominal_training_s * 1e3),

@@ -69,6 +69,7 @@ class LeaderboardRow:
             "state_bytes": self.state_bytes,
             "born": self.member.birth,
             "parent": self.member.parent,
+            **({"mate": self.member.mate} if self.member.mate else {}),
             "depth": self.member.depth,
             "origin": self.member.origin,
             "rules": list(self.member.rules),

@@ -26,6 +26,7 @@ class LineageStep:
         half: Half the width of the gain's interval; None: it cannot be told.
         change: What makes the cell of the one before; None for the first.
         spelling: The cell in the order and names of the one before.
+        mate: The name of the other parent, if the cell is between two; else empty.
     """
 
     member: Member
@@ -34,14 +35,16 @@ class LineageStep:
     half: float | None
     change: Difference | None
     spelling: Spelling
+    mate: str = ""
 
     @property
     def edit(self) -> str:
         """What makes the cell of the one before, in words; empty for the first."""
         words = self.change.words if self.change else ()
-        if len(words) <= MOST_EDITS:
-            return "; ".join(words)
-        return f"{'; '.join(words[:MOST_EDITS])}; and {len(words) - MOST_EDITS} more"
+        said = "; ".join(words[:MOST_EDITS])
+        if len(words) > MOST_EDITS:
+            said += f"; and {len(words) - MOST_EDITS} more"
+        return f"half of the way to {self.mate}: {said}" if self.mate else said
 
     @property
     def direction(self) -> str:
@@ -61,6 +64,7 @@ class LineageStep:
             "born": self.member.birth,
             "depth": self.member.depth,
             "rules": list(self.member.rules),
+            **({"mate": self.mate} if self.mate else {}),
             "fitness": self.fitness,
             "gain": self.gain,
             "interval": interval,
@@ -97,6 +101,7 @@ class Lineages:
         if before is None:
             return LineageStep(member, fitness, None, None, None, spell(member.cell()))
         change = difference(before.spelling, member.cell())
+        mate = self._population.members.get(member.mate)
         return LineageStep(
             member,
             fitness,
@@ -104,6 +109,7 @@ class Lineages:
             half=self.gains.half_of(member, before.member),
             change=change,
             spelling=change.spelling,
+            mate=mate.name if mate else "",
         )
 
 

@@ -1,14 +1,15 @@
 """Nominal costs of a cell at the size at which it is searched: no clock decides.
 
 All cells have the same budget of weights, so that weights tell none from another:
-what has few matrices is wider. What differs is what a step computes and carries.
+what has few matrices is wider. What differs is what a step computes and carries. Which
+of these costs foretells what a step takes is measured by `benchmarks.bench_cost`.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from cells import Cell, CellError, flops, state_bytes
+from cells import Cell, CellError, flops, matrices, state_bytes
 from search.procedure.config import Stage
 from search.procedure.objective import NominalCost
 from workers import Setting, Shape, model_width, update_cost
@@ -63,6 +64,11 @@ def _flops(cell: Cell, shape: Shape, stage: Stage) -> float:
     return shape.num_layers * flops(cell, _width(cell, shape, stage))
 
 
+def _matrices(cell: Cell, shape: Shape, stage: Stage) -> float:
+    _width(cell, shape, stage)  # a cell that does not fit has no cost
+    return shape.num_layers * matrices(cell)
+
+
 def _state_bytes(cell: Cell, shape: Shape, stage: Stage) -> float:
     return shape.num_layers * state_bytes(cell, _width(cell, shape, stage))
 
@@ -74,6 +80,7 @@ def _training(cell: Cell, shape: Shape, stage: Stage) -> float:
 
 MEASURES: Final[Mapping[NominalCost, Measure]] = {
     NominalCost.FLOPS: Measure("FLOPs of a step forward of all layers", _flops),
+    NominalCost.MATRICES: Measure("matrices of all layers", _matrices),
     NominalCost.STATE_BYTES: Measure(
         "bytes of state of all layers, for one sequence", _state_bytes
     ),

@@ -70,6 +70,7 @@ class Decision(NamedTuple):
         rejects: Mutants that were drawn before it and dropped.
         drain: Whether it was taken only because a limit was reached.
         by: Who proposed the cell; empty: the search.
+        mate: Digest of the other parent of a cell between two; empty: none.
     """
 
     number: int
@@ -82,6 +83,7 @@ class Decision(NamedTuple):
     rejects: tuple[Reject, ...]
     drain: bool = False
     by: str = ""
+    mate: str = ""
 
 
 class Issued(NamedTuple):

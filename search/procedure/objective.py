@@ -39,12 +39,14 @@ class NominalCost(StrEnum):
     Attributes:
         NONE: Nothing: the list has the fittest.
         FLOPS: Of a step forward.
+        MATRICES: That a step multiplies with something.
         STATE_BYTES: Carried from step to step.
         TRAINING: Core-seconds of a training.
     """
 
     NONE = "none"
     FLOPS = "flops"
+    MATRICES = "matrices"
     STATE_BYTES = "state_bytes"
     TRAINING = "training"
 

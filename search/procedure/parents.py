@@ -1,8 +1,8 @@
-"""Whose mutant is proposed next: one function a rule, one table.
+"""Whose mutants are proposed: one function a rule, one table.
 
-A rule draws from the generator of the decision, and looks at nothing but what is known
-of cells by the results so far: so a search repeats. What a rule is worth is told by
-`benchmarks.bench_rules`, which needs no training.
+A rule looks at nothing but what is known of cells by the results so far, and one of its
+cells is drawn from the generator of the decision: so a search repeats. What a rule is
+worth is told by `benchmarks.bench_rules`, which needs no training.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,23 +14,22 @@ if TYPE_CHECKING:
     from search.procedure.population import Member, Population
 
 
-def _list(population: "Population", rng: np.random.Generator) -> "Member":
-    """Any cell of the list (Jozefowicz et al. 2015, section 3.1)."""
-    return _any(population.best, rng)
-
-
-def _seeds(population: "Population", rng: np.random.Generator) -> "Member":
-    """Any seed: random search, by which selection is measured."""
-    return _any(population.seeds, rng)
-
-
-def _any(cells: Sequence["Member"], rng: np.random.Generator) -> "Member":
+def any_of(cells: Sequence["Member"], rng: np.random.Generator) -> "Member":
+    """One of some cells, each as likely; the generator is advanced."""
     return cells[int(rng.integers(len(cells)))]
 
 
-Choice = Callable[["Population", np.random.Generator], "Member"]
+def _list(population: "Population") -> Sequence["Member"]:
+    """The cells of the list (Jozefowicz et al. 2015, section 3.1)."""
+    return population.best
 
-PARENTS: Final[Mapping[str, Choice]] = {
+
+def _seeds(population: "Population") -> Sequence["Member"]:
+    """The seeds: random search, by which selection is measured."""
+    return population.seeds
+
+
+PARENTS: Final[Mapping[str, Callable[["Population"], Sequence["Member"]]]] = {
     "list": _list,
     "seeds": _seeds,
 }

@@ -146,6 +146,7 @@ class Member:
         trials: For each task, once it has been given it.
         fitness: See `Population.fitness_of`; kept up to date for complete members.
         by: Who proposed it; empty: the search.
+        mate: The digest of its other parent, if it is between two; empty: it is not.
     """
 
     digest: str
@@ -164,6 +165,7 @@ class Member:
     trials: list[Trials] = field(default_factory=list)
     fitness: float = 0.0
     by: str = ""
+    mate: str = ""
 
     @property
     def is_candidate(self) -> bool:

@@ -9,7 +9,7 @@ before it; which settings a cell is given is one of (seed, cell, task, round) an
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from cells import Canonical, Cell, digest
 from search.procedure.config import Config
@@ -25,15 +25,12 @@ from search.procedure.staged import Staged
 from search.procedure.visits import Visit
 from workers import Result, Setting
 
-Drawing = Callable[[Config, Population, Course], Proposals]
-
 
 class Procedure:
     """A search in progress: who is known, who is under way, what comes next.
 
     Args:
         config: What is searched, and how.
-        proposals: What draws its moves; simulations have others.
 
     Attributes:
         config: What is searched, and how.
@@ -42,13 +39,13 @@ class Procedure:
         decisions: Moves so far.
     """
 
-    def __init__(self, config: Config, proposals: Drawing = Proposals) -> None:
+    def __init__(self, config: Config) -> None:
         self.config = config
         self.population, course = _make_course(config)
         self.proposed = 0
         self.decisions = 0
         self._course = course
-        self._proposals = proposals(config, self.population, course)
+        self._proposals = Proposals(config, self.population, course)
         self._opening = opening(config)
         self._names = {  # of seeds and references, by digest
             decision.digest: name
@@ -237,6 +234,7 @@ class Procedure:
             text=decision.text,
             filtered=named or self.config.filter is None,
             by=decision.by,
+            mate=decision.mate,
         )
         self.population.add(member)
         return member

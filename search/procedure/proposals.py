@@ -4,19 +4,21 @@ Jozefowicz et al. 2015, sections 3.1 and 3.2. What is drawn is a function of (se
 number of the decision) and of the results so far; drawing changes nothing.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from cachetools import LRUCache
 
 from cells import (
+    CROSSOVER,
     Canonical,
     Cell,
     CellError,
     Mutant,
     canonicalize,
+    crossover,
     dead,
     growth,
     mutate,
@@ -26,7 +28,7 @@ from cells import (
 from search.procedure.config import Config
 from search.procedure.course import Course
 from search.procedure.moves import Decision, Move, Reject
-from search.procedure.parents import PARENTS
+from search.procedure.parents import PARENTS, any_of
 from search.procedure.population import Member, Population
 from search.procedure.rules import Rules
 from workers import model_width
@@ -66,6 +68,20 @@ def mutant_by(rules: Rules, cell: Cell, rng: np.random.Generator) -> Mutant:
         max_nodes=rules.max_nodes,
         weights=dict(rules.weights),
     )
+
+
+class Child(NamedTuple):
+    """What a proposal is of.
+
+    Attributes:
+        form: The cell.
+        rules: What was done to the parent.
+        mate: Digest of the other parent; empty: there is none.
+    """
+
+    form: Canonical
+    rules: tuple[str, ...]
+    mate: str = ""
 
 
 class Proposals:
@@ -118,19 +134,19 @@ class Proposals:
         return self._cells[member.digest]
 
     def _propose(self, number: int, at: float, rng: np.random.Generator) -> Decision:
-        """A mutant of a random cell of the list that is new, or may be tried again."""
+        """A child of random cells of the list that is new, or may be tried again."""
         population, rules = self._population, self._config.rules
-        choose = PARENTS[rules.parents]
+        parents = PARENTS[rules.parents](population)
         rejects: list[Reject] = []
         while len(rejects) < rules.max_redraws:
-            parent = choose(population, rng)
-            mutant = self._mutant(parent, rng)
-            if mutant is None:  # another parent may have one
+            parent = any_of(parents, rng)
+            child = self._crossed(parent, parents, rng) or self._mutant(parent, rng)
+            if child is None:  # another parent may have one
                 rejects.append(Reject("no mutant", parent.digest, ""))
                 continue
 
             # A cell that is known under another text is the same cell.
-            form = canonicalize(mutant.cell)
+            form = child.form
             known = population.members.get(form.digest)
             if known is not None:
                 reason = self._course.reason_against(known)
@@ -148,17 +164,38 @@ class Proposals:
                 form.digest,
                 parent.digest,
                 to_text(form.cell),
-                mutant.rules,
+                child.rules,
                 tuple(rejects),
+                mate=child.mate,
             )
         return Decision(number, Move.NONE, at, "", "", "", (), tuple(rejects))
 
-    def _mutant(self, parent: Member, rng: np.random.Generator) -> Mutant | None:
+    def _mutant(self, parent: Member, rng: np.random.Generator) -> Child | None:
         """A mutant within the rules; None: the parent has none."""
         try:
-            return mutant_by(self._config.rules, self.cell(parent), rng)
+            mutant = mutant_by(self._config.rules, self.cell(parent), rng)
         except CellError:
             return None
+        return Child(canonicalize(mutant.cell), mutant.rules)
+
+    def _crossed(
+        self, parent: Member, parents: Sequence[Member], rng: np.random.Generator
+    ) -> Child | None:
+        """A cell between two, as often as the rules say; None: none, or one of both."""
+        rules = self._config.rules
+        if not rules.crossover or rng.random() >= rules.crossover:
+            return None
+        others = [one for one in parents if one is not parent]
+        if not others:
+            return None
+        mate = any_of(others, rng)
+        cell = crossover(self.cell(parent), self.cell(mate), rng)
+        if cell is None or len(cell.nodes) > rules.max_nodes:
+            return None
+        form = canonicalize(cell)
+        if form.digest in (parent.digest, mate.digest):
+            return None
+        return Child(form, (CROSSOVER,), mate.digest)
 
     def reason_against(self, cell: Cell) -> str:
         """Why a new cell, canonical, is not taken; empty if it is."""

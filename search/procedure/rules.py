@@ -39,6 +39,9 @@ class Rules:
             which it is not taken, as it would diverge; 0: any is. See `cells.growth`.
         parents: Whose mutants are proposed: those of the `list` (the paper's), or by
             another row of `parents.PARENTS`.
+        crossover: Probability that a proposal is tried to be between two parents, half
+            of the way along the edits from one to the other (Qiu and Miikkulainen
+            2023), and not a mutant of one. See `cells.crossover`.
         ops: Sets or names of the ops that a mutation may write.
         weights: Relative frequency of transformations that differ from the default.
         max_nodes: Mutants of more nodes are drawn again.
@@ -62,6 +65,7 @@ class Rules:
     widest: float = 0.0
     largest: float = 0.0
     parents: str = "list"
+    crossover: float = 0.0
     ops: tuple[str, ...] = ("paper",)
     weights: tuple[tuple[str, float], ...] = ()
     max_nodes: int = 60
@@ -88,6 +92,8 @@ class Rules:
             )
         if not 0 <= self.reexamine < 1:
             raise UserError(f"reexamine must be in [0, 1), got {self.reexamine}")
+        if not 0 <= self.crossover <= 1:
+            raise UserError(f"crossover must be in [0, 1], got {self.crossover}")
         if len(self.rounds) != 2 or not 1 <= self.rounds[0] <= self.rounds[1]:
             raise UserError(
                 f"rounds must be two numbers, 1 or more, in order, got {self.rounds}"

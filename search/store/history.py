@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from cells import CROSSOVER
 from search.procedure.moves import NEW, Decision, Issued, Move, Reject
 from search.store.database import Database
 from search.store.decode import (
@@ -25,7 +26,7 @@ from search.store.decode import (
 )
 from search.store.inbox import is_name
 from search.store.rows import cell_number
-from search.store.tables import PROPOSERS, VIEWS
+from search.store.tables import MATES, PROPOSERS, VIEWS
 
 PAGE: Final = 1000
 """Rows that are read at a time, so that memory stays flat and no reader lasts."""
@@ -41,11 +42,6 @@ WHERE number > ? ORDER BY number LIMIT ?
 BORN: Final = DECISIONS.replace(
     "number > ? ORDER BY number LIMIT ?", "born AND number < ? ORDER BY number"
 )
-
-ANY_OUTSIDE: Final = """
-SELECT count(*) FROM decisions JOIN words ON id = kind
-WHERE value = 'outside' AND number < ?
-"""
 
 REJECTS: Final = """
 SELECT decision, w.value, lower(hex(p.digest)),
@@ -63,8 +59,16 @@ SELECT decision, w.value FROM proposers JOIN words w ON w.id = who
 WHERE decision BETWEEN ? AND ?
 """
 
+MATE: Final = """
+SELECT decision, lower(hex(c.digest)) FROM mates m JOIN cells c ON c.id = cell
+WHERE decision BETWEEN ? AND ?
+"""
+
 ADD_JOB: Final = "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
+
+CROSSED: Final = json.dumps([CROSSOVER])
+"""The rules of a cell between two others."""
 
 DECISION: Final[Columns] = {
     "number": COUNT,
@@ -83,6 +87,7 @@ REJECT: Final[Columns] = {
     "digest": DIGEST | EMPTY,
 }
 WHO_OF: Final[Columns] = {"decision": COUNT, "who": Kind("a name", is_name)}
+MATE_OF: Final[Columns] = {"decision": COUNT, "cell": DIGEST}
 ISSUED: Final[Columns] = {
     "number": COUNT,
     "decision": COUNT,
@@ -94,7 +99,6 @@ ISSUED: Final[Columns] = {
     "end": NUMBER,
     "drain": FLAG,
 }
-ANY_OF: Final[Columns] = {"count": COUNT}
 LAST_OF: Final[Columns] = {"number": COUNT | NOTHING}
 TIME_OF: Final[Columns] = {"stored_at": TIME | NOTHING}
 COUNT_OF: Final[Columns] = {"kind": TEXT, "count": COUNT}
@@ -155,10 +159,11 @@ class History:
         Args:
             before: The number of the first that is not wanted.
         """
-        outside = self._file.checked("decisions", ANY_OF, ANY_OUTSIDE, (before,))
-        who = self._proposers(0, before - 1) if outside[0][0] else {}
-        for row in self._file.checked("decisions", DECISION, BORN, (before,)):
-            yield _decision(self._file.path, row, (), who.get(row[0], ""))
+        rows = self._file.checked("decisions", DECISION, BORN, (before,))
+        who, mates = self._proposers(rows), self._mates(rows)
+        for row in rows:
+            by, mate = who.get(row[0], ""), mates.get(row[0], "")
+            yield _decision(self._file.path, row, (), by, mate)
 
     def decisions(self, after: int = -1) -> Iterator[Decision]:
         """Decisions in order, a page at a time, from the one after a number on.
@@ -179,13 +184,25 @@ class History:
                 "rejects", REJECT, REJECTS, (first, last)
             ):
                 rejects.setdefault(number, []).append(Reject(*reject))
-            who = self._proposers(first, last) if _any_outside(page) else {}
+            who, mates = self._proposers(page), self._mates(page)
             for row in page:
-                yield _decision(path, row, rejects.get(row[0], ()), who.get(row[0], ""))
+                by, mate = who.get(row[0], ""), mates.get(row[0], "")
+                yield _decision(path, row, rejects.get(row[0], ()), by, mate)
 
-    def _proposers(self, first: int, last: int) -> dict[int, str]:
-        """Who proposed the cells of some decisions; the table may not be there."""
-        return dict(self._file.checked("proposers", WHO_OF, WHO, (first, last)))
+    def _proposers(self, page: Sequence[tuple[Any, ...]]) -> dict[int, str]:
+        """Who proposed cells, by decision; the table is there if somebody did."""
+        if not any(row[1] == Move.OUTSIDE for row in page):
+            return {}
+        ends = page[0][0], page[-1][0]
+        return dict(self._file.checked("proposers", WHO_OF, WHO, ends))
+
+    def _mates(self, page: Sequence[tuple[Any, ...]]) -> dict[int, str]:
+        """The other parents of cells, by decision; the table is there if one has."""
+        if not any(row[6] == CROSSED for row in page):
+            return {}
+        return dict(
+            self._file.checked("mates", MATE_OF, MATE, (page[0][0], page[-1][0]))
+        )
 
     def jobs(self, after: int = -1) -> Iterator[Issued]:
         """Jobs in order of issue, a page at a time, from the one after a number on."""
@@ -253,6 +270,11 @@ class History:
             who = self._file.number("words", decision.by)
             add = "INSERT INTO proposers VALUES (?, ?)"
             self._file.execute(add, (decision.number, who))
+        if decision.mate:
+            self._file.execute(MATES)
+            add = "INSERT INTO mates VALUES (?, ?)"
+            mate = cell_number(self._file, decision.mate)
+            self._file.execute(add, (decision.number, mate))
 
         # A digest is enough of a mutant that was dropped; its parent has a row.
         rows = [
@@ -281,12 +303,12 @@ class History:
         )
 
 
-def _any_outside(page: Sequence[tuple[Any, ...]]) -> bool:
-    return any(row[1] == Move.OUTSIDE for row in page)
-
-
 def _decision(
-    path: Path | None, row: tuple[Any, ...], rejects: Sequence[Reject], by: str
+    path: Path | None,
+    row: tuple[Any, ...],
+    rejects: Sequence[Reject],
+    by: str,
+    mate: str,
 ) -> Decision:
     """A decision from the columns of `DECISIONS`."""
     number, kind, at, digest, parent, text, rules, drain = row
@@ -295,6 +317,8 @@ def _decision(
         raise wrong(path, "decisions", f"rules of {number} are no list of names")
     if (kind == Move.OUTSIDE) != bool(by):
         raise wrong(path, "proposers", f"{number} has a proposer, or none, by mistake")
+    if (rules == CROSSED) != bool(mate):
+        raise wrong(path, "mates", f"{number} has another parent, or none, by mistake")
     return Decision(
         number=number,
         kind=Move(kind),
@@ -306,4 +330,5 @@ def _decision(
         rejects=tuple(rejects),
         drain=bool(drain),
         by=by,
+        mate=mate,
     )

@@ -18,7 +18,7 @@ from search.errors import UserError
 from search.store.database import Database, StorageError, damaged, explained
 from search.store.decode import wrong
 from search.store.locks import on_network, read_mounts
-from search.store.tables import PROPOSERS, RUN, SNAPSHOTS
+from search.store.tables import MATES, PROPOSERS, RUN, SNAPSHOTS
 from workers import installed
 
 APPLICATION: Final = 0x63656C6C  # "cell"
@@ -198,7 +198,7 @@ def _own_schema() -> Mapping[str, tuple[str, str]]:
     """Name to kind and statement of all that a file of ours has, views apart."""
     connection = sqlite3.connect(":memory:")
     with contextlib.closing(connection):
-        connection.executescript(BASE + RUN + PROPOSERS + SNAPSHOTS)
+        connection.executescript(BASE + RUN + PROPOSERS + MATES + SNAPSHOTS)
         query = "SELECT type, name, sql FROM sqlite_master"
         rows = connection.execute(query).fetchall()
     return {name: (kind, _bare(sql)) for kind, name, sql in rows if kind == "table"}

@@ -7,7 +7,8 @@ words) is stored once and named by number; to query, use the views `results`,
 `candidates`, `rejected` and `issued`, which have everything in plain columns. The
 `stage` of a job is the index of its task, or -1 for the filter; the `drain` of a
 decision or job is 1 if a limit alone brought it about. Where somebody outside of the
-search has proposed cells, `proposers` says who.
+search has proposed cells, `proposers` says who; where cells were crossed, `mates` has
+the other parent.
 
     SELECT task, digest, max(best) FROM results WHERE status = 'OK'
     GROUP BY task, digest ORDER BY 1, 3 DESC;
@@ -153,6 +154,14 @@ CREATE TABLE IF NOT EXISTS proposers (  -- of candidates of the origin `outside`
 );
 """
 """Of a run to which anybody has proposed anything."""
+
+MATES: Final = """
+CREATE TABLE IF NOT EXISTS mates (  -- other parents of cells between two
+    decision INTEGER PRIMARY KEY,
+    cell     INTEGER NOT NULL REFERENCES cells (id)
+);
+"""
+"""Of a run with cells between two others."""
 
 SNAPSHOTS: Final = """
 CREATE TABLE IF NOT EXISTS snapshots (  -- where the search stood

@@ -1,13 +1,16 @@
 """Nominal against measured costs: correlations over cells."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from benchmarks import bench_cost
 from cells import Cell, flops, num_params, state_bytes
-from search.output.cost import count
+from search.output import measuring
+from search.output.measuring import measure_cells, with_published
 from workers import Load, Speed
 
-LOAD = Load(width=8, num_steps=4, batch_size=2, rounds=4)
+Loads = Mapping[str, Load]
 
 
 def test_times_that_go_with_flops_correlate_wholly_and_ratios_are_within_rounds(
@@ -15,13 +18,16 @@ def test_times_that_go_with_flops_correlate_wholly_and_ratios_are_within_rounds(
 ) -> None:
     """A round in which all is slow changes no ratio."""
 
-    def measured(cells: dict[str, Cell], load: Load) -> dict[str, Speed]:
-        costs = {name: flops(cell, load.width) for name, cell in cells.items()}
-        rounds = (1.0, 1.0, 7.0, 1.0)
-        slow = {n: tuple(c * factor for factor in rounds) for n, c in costs.items()}
+    def measured(
+        cells: Mapping[str, Cell], loads: Loads, rounds: int
+    ) -> dict[str, Speed]:
+        assert rounds == 4
+        costs = {name: flops(cell, loads[name].width) for name, cell in cells.items()}
+        factors = (1.0, 1.0, 7.0, 1.0)
+        slow = {n: tuple(c * factor for factor in factors) for n, c in costs.items()}
         return {n: Speed(slow[n], tuple(1 / c for c in slow[n])) for n in slow}
 
-    monkeypatch.setattr(bench_cost, "measure_speed", measured)
+    monkeypatch.setattr(measuring, "measure_speed", measured)
     sizes = ("--widths", "8", "--steps", "4", "--batch", "2", "--rounds", "4")
     assert bench_cost.main(("--cells", "40", *sizes)) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -32,7 +38,7 @@ def test_times_that_go_with_flops_correlate_wholly_and_ratios_are_within_rounds(
     assert rows["inference_s"][1] == "-1.00"
     assert rows["training_s"][-1] == "1.00"
     assert rows["gru"][-1] == "1.00"
-    cells = bench_cost.chosen(40)
+    cells = with_published({}, 40)
     ratio = flops(cells["lstm"], 8) / flops(cells["gru"], 8)
     assert f" {ratio:.2f} " in " ".join(rows["lstm"])
 
@@ -42,15 +48,17 @@ def test_at_the_same_weights_each_cell_has_its_own_width(
 ) -> None:
     loads: dict[str, Load] = {}
 
-    def measured(cells: dict[str, Cell], load: Load) -> dict[str, Speed]:
-        loads.update(dict.fromkeys(cells, load))
-        times = {name: (state_bytes(cell, load.width),) for name, cell in cells.items()}
-        return {name: Speed(2 * one, 2 * one) for name, one in times.items()}
+    def measured(
+        cells: Mapping[str, Cell], sizes: Loads, rounds: int
+    ) -> dict[str, Speed]:
+        loads.update(sizes)
+        times = {n: (state_bytes(one, sizes[n].width),) for n, one in cells.items()}
+        return {name: Speed(rounds * one, rounds * one) for name, one in times.items()}
 
-    monkeypatch.setattr(bench_cost, "measure_speed", measured)
+    monkeypatch.setattr(measuring, "measure_speed", measured)
     words = ("--cells", "40", "--parameters", "3000", "--rounds", "2")
     assert bench_cost.main(words) == 0
-    cells = bench_cost.chosen(40)
+    cells = with_published({}, 40)
     assert set(loads) == set(cells)
     assert len({load.width for load in loads.values()}) > 5
     for name, load in loads.items():
@@ -59,12 +67,20 @@ def test_at_the_same_weights_each_cell_has_its_own_width(
     out = capsys.readouterr().out
     assert out.startswith("\n3,000 weights, 64 steps")
     row = next(line.split() for line in out.splitlines() if "training_s" in line)
-    assert row[3] == "1.00"
+    assert row[4] == "1.00"
     assert row[1] != "1.00"
 
 
-def test_a_measurement_that_is_noise_does_not_correlate_with_itself() -> None:
-    cells = bench_cost.chosen(4)
-    counted = {name: count(cell, LOAD) for name, cell in cells.items()}
-    seconds = {n: (i, 9.0 - i, i, 9.0 - i) for i, n in enumerate(counted)}
-    assert bench_cost.correlations(counted, seconds)[-1] == pytest.approx(-1)
+def test_a_measurement_that_is_noise_does_not_correlate_with_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def measured(
+        cells: Mapping[str, Cell], loads: Loads, rounds: int
+    ) -> dict[str, Speed]:
+        times = {n: (i, 9.0 - i, i, 9.0 - i) for i, n in enumerate(cells)}
+        return {name: Speed(one, one) for name, one in times.items()}
+
+    monkeypatch.setattr(measuring, "measure_speed", measured)
+    cells = with_published({}, 4)
+    found = measure_cells(cells, dict.fromkeys(cells, Load(8, 4, 2)), 4)
+    assert found.correlations("training_s")["itself"] == pytest.approx(-1)

@@ -46,9 +46,11 @@ FLIPS = 40
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small run, whose file is all of it."""
     folder = tmp_path_factory.mktemp("small") / "run"
-    here("run", "--preset", "small", "--candidates", 6, "--out", folder, "--curves")
+    words = ("--candidates", 6, "--set", "rules.crossover=0.8", "--curves")
+    here("run", "--preset", "small", *words, "--out", folder)
     with contextlib.closing(sqlite3.connect(folder / RUN_FILE)) as file:
         file.execute("PRAGMA journal_mode = DELETE")
+    assert ("mates", "cell") in columns(folder / RUN_FILE)
     return folder
 
 

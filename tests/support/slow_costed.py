@@ -98,6 +98,8 @@ class SlowCosted(SlowPaired):
                 costs.append(
                     {
                         "flops": shape.num_layers * flops(known.cell, width),
+                        "matrices": shape.num_layers
+                        * sum(node.op == "linear" for node in known.cell.nodes),
                         "state_bytes": shape.num_layers * states * width * 4,
                         "training": stage.plan.budget * update,
                     }[self.objective.cost]

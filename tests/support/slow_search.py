@@ -15,6 +15,7 @@ from cells import (
     Cell,
     CellError,
     canonical,
+    crossover,
     dead,
     digest,
     growth,
@@ -52,6 +53,7 @@ class Known:
     name: str
     origin: str
     parent: str = ""
+    mate: str = ""
     rules: tuple[str, ...] = ()
     depth: int = 0
     passed: bool = True
@@ -236,20 +238,14 @@ class SlowSearch:
         parents = seeds if rules.parents == "seeds" else self.best
         while len(rejects) < rules.max_redraws:
             parent = parents[int(rng.integers(len(parents)))]
-            try:
-                mutant = mutate(
-                    parent.cell,
-                    rng,
-                    ops=rules.ops,
-                    rounds=rules.rounds,
-                    edits=rules.edit_bounds,
-                    max_nodes=rules.max_nodes,
-                    weights=dict(rules.weights),
-                )
-            except CellError:
-                rejects.append(("no mutant", parent.digest, ""))
-                continue
-            cell, own = canonical(mutant.cell), digest(mutant.cell)
+            child, made, mate = self.crossed(parent, parents, rng)
+            if child is None:
+                try:
+                    child, made, mate = *self.mutant(parent, rng), ""
+                except CellError:
+                    rejects.append(("no mutant", parent.digest, ""))
+                    continue
+            cell, own = canonical(child), digest(child)
             old = self.find(own)
             reason = self.against(cell, old)
             if reason:
@@ -257,7 +253,7 @@ class SlowSearch:
                 continue
             count = sum(one.origin == "mutant" for one in self.known) + 1
             name, filtered = f"cell_{count}", self.config.filter is None
-            drawn = Known(own, cell, name, "mutant", parent.digest, mutant.rules)
+            drawn = Known(own, cell, name, "mutant", parent.digest, mate, made)
             self.decide("again" if old else "propose", drawn, rejects)
             if not old:
                 drawn.depth, drawn.passed = parent.depth + 1, filtered
@@ -268,6 +264,39 @@ class SlowSearch:
         self.decide("none", None, rejects)
         self.fruitless = fruitless + (not self.under_way())
         return not self.under_way()
+
+    def mutant(
+        self, parent: Known, rng: np.random.Generator
+    ) -> tuple[Cell, tuple[str, ...]]:
+        rules = self.rules
+        mutant = mutate(
+            parent.cell,
+            rng,
+            ops=rules.ops,
+            rounds=rules.rounds,
+            edits=rules.edit_bounds,
+            max_nodes=rules.max_nodes,
+            weights=dict(rules.weights),
+        )
+        return mutant.cell, mutant.rules
+
+    def crossed(
+        self, parent: Known, parents: list[Known], rng: np.random.Generator
+    ) -> tuple[Cell | None, tuple[str, ...], str]:
+        """A cell between two, its rule and its other parent; None: there is none."""
+        nothing = None, (), ""
+        if self.rules.crossover == 0 or rng.random() >= self.rules.crossover:
+            return nothing
+        others = [one for one in parents if one.digest != parent.digest]
+        if not others:
+            return nothing
+        mate = others[int(rng.integers(len(others)))]
+        cell = crossover(parent.cell, mate.cell, rng)
+        if cell is None or len(cell.nodes) > self.rules.max_nodes:
+            return nothing
+        if digest(cell) in (parent.digest, mate.digest):
+            return nothing
+        return cell, ("crossover",), mate.digest
 
     def against(self, cell: Cell, old: Known | None) -> str:
         """Why a mutant is not taken."""

@@ -18,8 +18,10 @@ def test_seconds_are_of_a_step_and_programs_take_turns(
         return 0.5
 
     monkeypatch.setattr(speed, "_seconds", run)
-    load = Load(width=3, num_steps=5, batch_size=2, rounds=4)
-    taken = measure_speed({"gru": ZOO["gru"], "tanh": ZOO["tanh"]}, load)
+    load = Load(width=3, num_steps=5, batch_size=2)
+    taken = measure_speed(
+        {name: ZOO[name] for name in ("gru", "tanh")}, {"gru": load, "tanh": load}, 4
+    )
     assert list(taken) == ["gru", "tanh"]
     for one in taken.values():
         assert one.training_s == (0.5 / 5,) * 4
@@ -34,6 +36,6 @@ def test_too_little_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
 
     monkeypatch.setattr(speed, "_seconds", run)
-    load = Load(width=3, num_steps=5, batch_size=2, rounds=4)
+    load = Load(width=3, num_steps=5, batch_size=2)
     with pytest.raises(JobError, match="not enough memory for width 3, 5 steps"):
-        measure_speed({"tanh": ZOO["tanh"]}, load)
+        measure_speed({"tanh": ZOO["tanh"]}, {"tanh": load}, 4)

@@ -35,13 +35,11 @@ class Load:
         width: H.
         num_steps: T, of a window in training.
         batch_size: B, in training; in inference it is 1.
-        rounds: How often each cell is measured.
     """
 
     width: int
     num_steps: int
     batch_size: int
-    rounds: int
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,15 @@ class Speed:
     inference_s: tuple[float, ...]
 
 
-def measure_speed(cells: Mapping[str, Cell], load: Load) -> dict[str, Speed]:
+def measure_speed(
+    cells: Mapping[str, Cell], loads: Mapping[str, Load], rounds: int
+) -> dict[str, Speed]:
     """Measures cells in turn, on the device that JAX has, with one thread.
 
     Args:
         cells: By name.
-        load: At which sizes.
+        loads: At which sizes each is measured.
+        rounds: How often each cell is measured.
 
     Raises:
         JobError: The device has not enough memory.
@@ -71,14 +72,15 @@ def measure_speed(cells: Mapping[str, Cell], load: Load) -> dict[str, Speed]:
     options = dict(COMPILER_OPTIONS[start_backend()])
     try:
         programs = [
-            make(cell, load, options)
-            for cell in cells.values()
+            make(cell, loads[name], options)
+            for name, cell in cells.items()
             for make in (_training, _inference)
         ]
-        taken = _in_turn(programs, load.rounds)
+        taken = _in_turn(programs, rounds)
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
+        load = max(loads.values(), key=lambda one: one.width)
         raise JobError(
             f"not enough memory for width {load.width}, {load.num_steps} steps and "
             f"batches of {load.batch_size}: measure at smaller sizes"
@@ -86,7 +88,7 @@ def measure_speed(cells: Mapping[str, Cell], load: Load) -> dict[str, Speed]:
     pairs = zip(taken[::2], taken[1::2], strict=True)
     return {
         name: Speed(
-            training_s=tuple(seconds / load.num_steps for seconds in training),
+            training_s=tuple(seconds / loads[name].num_steps for seconds in training),
             inference_s=tuple(seconds / INFERENCE_STEPS for seconds in inference),
         )
         for name, (training, inference) in zip(cells, pairs, strict=True)

@@ -5,8 +5,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from search.output.leaderboard import WIDTH
+from search.output.measuring import MEASURED, NOMINAL
 from search.output.report.data import Report
 from search.output.report.datasets import BELOW, LISTED, SEED, grouped
+from search.output.report.measured import LISTED as MEASURED_HERE
+from search.output.report.measured import PUBLISHED
 
 if TYPE_CHECKING:
     import altair as alt
@@ -55,6 +58,10 @@ def charts(report: Report) -> dict[str, Spec]:
             specs[f"chart-{size}"] = _spec(_sizes, size, field, title)
     if report.cost:
         specs["chart-hypervolume"] = _spec(_hypervolume)
+    if report.measured:
+        for kind, name in MEASURED.items():
+            title = f"{name}, µs a step"
+            specs[f"chart-{name}"] = _spec(_times, report.drawn_cost, kind, title)
     if report.lineages:
         specs["chart-descent"] = _spec(_descent_chart)
     for number, group in enumerate(grouped(report.boxes)):
@@ -144,6 +151,28 @@ def _hypervolume() -> "alt.LayerChart":
     base = _base("hypervolume").encode(born, volume, tooltip=["born:Q", told])
     line = base.mark_line(interpolate="step-after", color=INK, strokeWidth=1.5)
     return _wide(alt.layer(line, base.mark_circle(size=30, color=INK)), 300)
+
+
+def _times(cost: str, kind: str, title: str) -> "alt.LayerChart":
+    """What cells take against what they cost by counting."""
+    import altair as alt
+
+    scale = alt.Scale(zero=False, padding=12)
+    x = alt.X(f"{cost}:Q", scale=scale).title(NOMINAL[cost]).axis(format="~s")
+    y = alt.Y(f"{kind}:Q", scale=scale).title(title)
+    colours = alt.Scale(domain=[MEASURED_HERE, PUBLISHED], range=[BLUE, PALE])
+    tips = ["name:N", alt.Tooltip(f"{kind}:Q", title=title), *_counted_tips()]
+    dots = _base("measured").mark_circle(size=46, opacity=0.75)
+    dots = dots.encode(x, y, alt.Color("kind:N").scale(colours), tooltip=tips)
+    return _wide(alt.layer(_zooming(dots)), 300)
+
+
+def _counted_tips() -> "list[alt.Tooltip]":
+    import altair as alt
+
+    return [
+        alt.Tooltip(f"{key}:Q", title=name, format=",") for key, name in NOMINAL.items()
+    ]
 
 
 def _descent_chart() -> "alt.LayerChart":

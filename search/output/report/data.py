@@ -19,7 +19,9 @@ from search.output.leaderboard import (
     cost_of,
 )
 from search.output.lineage import Lineages, LineageStep
+from search.output.measuring import Measurement
 from search.output.report.captions import Captions, captions_of
+from search.output.report.measured import drawn_cost, measure_rows
 from search.output.report.tree import TreeLine, tree_lines
 from search.output.report.trials import BoxPlot, box_plots
 from search.output.stages import stages
@@ -109,6 +111,8 @@ class Report:
         cost: What the search keeps low, in words; empty: nothing.
         course: See `Leaderboard.course`.
         hypervolumes: See `search.output.front.hypervolumes`.
+        measured: What the first cells and published ones take here; None: nobody asked.
+        drawn_cost: The nominal cost against which times are drawn.
     """
 
     name: str
@@ -135,15 +139,21 @@ class Report:
     cost: str
     course: str
     hypervolumes: Mapping[int, float]
+    measured: Measurement | None
+    drawn_cost: str
 
 
-def collect(run: OpenRun, engine: Engine, top: int) -> Report:
+def collect(run: OpenRun, engine: Engine, top: int, *, measure: bool = False) -> Report:
     """Collects what there is to tell.
 
     Args:
         run: The run, open.
         engine: Its search, replayed.
         top: How many cells are to be drawn; there may be fewer.
+        measure: Whether what they take on this device is measured.
+
+    Raises:
+        JobError: It cannot be measured here.
     """
     procedure, config = engine.procedure, run.config
     objective = config.objective
@@ -182,6 +192,8 @@ def collect(run: OpenRun, engine: Engine, top: int) -> Report:
         cost=MEASURES[objective.cost].words if objective and board.course else "",
         course=board.course,
         hypervolumes=_hypervolumes(procedure),
+        measured=measure_rows(rows[:top], config) if measure else None,
+        drawn_cost=drawn_cost(objective.cost if objective else None),
     )
 
 

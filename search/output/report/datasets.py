@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from search.output.leaderboard import pareto
 from search.output.report.data import RankedCell, Report
+from search.output.report.measured import measured_columns
 from search.output.report.trials import BoxPlot
 
 Columns = Mapping[str, Sequence[Any]]
@@ -49,6 +50,10 @@ def datasets(report: Report) -> dict[str, Columns]:
         columns |= _front("cost", up)
         columns["hypervolume"] = _columns(
             ("born", "hypervolume"), _rounded(report.hypervolumes.items())
+        )
+    if report.measured:
+        columns["measured"] = measured_columns(
+            report.measured, report.rows[: report.top]
         )
     for number, group in enumerate(grouped(report.boxes)):
         columns[f"box{number}"] = _box_columns(group)

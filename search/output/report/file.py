@@ -37,6 +37,7 @@ def write_report(
     *,
     force: bool = False,
     reload_s: int | None = None,
+    measure: bool = False,
 ) -> ReportFile:
     """Writes the report of a run, finished, running or stopped.
 
@@ -46,15 +47,17 @@ def write_report(
         k: How many cells are drawn; there may be fewer.
         force: Whether a page that is there is overwritten.
         reload_s: After how many seconds a browser reads the page again; None: never.
+        measure: Whether it is measured what cells take on this device: a minute or two.
 
     Raises:
         UserError: There is no run, or the page cannot be written.
+        JobError: Nothing can be measured on this device.
     """
     at_least("`k`", k, 1)
     path = run / FILE if out is None else out
     _check_path(path, force=force)
     with open_run(run, reading=True) as opened:
-        report = collect(opened, replay(opened), k)
+        report = collect(opened, replay(opened), k, measure=measure)
     num_bytes = _write(path, render(report, reload_s), force=force)
     return ReportFile(path, num_bytes, len(report.rows))
 

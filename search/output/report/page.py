@@ -8,10 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from search.output.measuring import NOMINAL
 from search.output.report.charts import CONFIG, charts
 from search.output.report.data import Report
 from search.output.report.datasets import datasets, grouped
 from search.output.report.finals import final_entries, final_titles
+from search.output.report.measured import TITLES, correlation_rows, measured_rows
 from search.output.report.table import columns, table_rows
 from search.output.report.words import (
     clock_s,
@@ -72,12 +74,28 @@ def render(report: Report, reload_s: int | None = None) -> str:
         entries=list(table_rows(report)),
         final_titles=final_titles(report.finals) if report.finals else (),
         finals=list(final_entries(report.finals)) if report.finals else [],
+        measured=_measured(report),
         panel=report.panel,
         boxes=_boxes(report),
         config=tomli_w.dumps(dict(report.document), multiline_strings=True),
         machine=_machine(report.facts["machine"]),
         versions=_rows(report.facts["machine"]["versions"]),
     )
+
+
+def _measured(report: Report) -> Mapping[str, Any]:
+    """Titles and rows of the two tables of times; empty if nothing was measured."""
+    found = report.measured
+    if found is None:
+        return {}
+    return {
+        "titles": TITLES,
+        "rows": list(measured_rows(found, report.rows[: report.top])),
+        "costs": [*NOMINAL.values(), "itself"],
+        "correlations": list(correlation_rows(found)),
+        "load": found.beside.load,
+        "drawn": NOMINAL[report.drawn_cost],
+    }
 
 
 def inline_json(values: Any) -> str:

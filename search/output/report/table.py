@@ -9,6 +9,7 @@ from cells import Cell, digest, draw_svg, equations, state_class
 from search.output.leaderboard import LeaderboardRow
 from search.output.report.data import Report
 from search.output.words import brief
+from search.procedure.population import Member
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,19 @@ def _details(row: LeaderboardRow, cell: Cell, names: Mapping[str, str]) -> Detai
         picture=_picture(cell, member.name),
         equations=tuple(equations(cell)),
         scores=tuple((task, score.words) for task, score in row.scores.items()),
-        rules=", ".join(member.rules),
+        rules=_rules(member, names),
         parent=names.get(member.parent, ""),
         text=member.text.rstrip(),
         kind=state_class(cell).words,
         digest=digest(cell),
         by=member.by,
     )
+
+
+def _rules(member: Member, names: Mapping[str, str]) -> str:
+    """What was done to the parent, and with which other one."""
+    mate = f" with {names.get(member.mate, '?')}" if member.mate else ""
+    return ", ".join(member.rules) + mate
 
 
 def _picture(cell: Cell, name: str) -> str:

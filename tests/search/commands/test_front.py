@@ -147,7 +147,7 @@ def test_without_a_cost_nothing_is_said_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("speed", "unknown objective.cost 'speed'; there are none, flops, state_bytes"),
+        ("speed", "unknown objective.cost 'speed'; there are none, flops, matrices"),
         ("flop", "unknown objective.cost 'flop'; did you mean 'flops'?"),
         ("3", "objective.cost must be a text, got 3"),
     ],

@@ -20,10 +20,13 @@ def ratios(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A search by common runs."""
+    """A search by common runs, in which cells are crossed."""
     folder = tmp_path_factory.mktemp("common") / "run"
-    words = ("--set", "objective.finals.cells=0", "--candidates", 24)
-    here("run", "--preset", "quick", *words, "--out", folder)
+    words = ("objective.finals.cells=0", "--set", "rules.crossover=0.5")
+    here(
+        *("run", "--preset", "quick", "--candidates", 24, "--out", folder, "--set"),
+        *words,
+    )
     return folder
 
 
@@ -75,6 +78,21 @@ def test_json_has_every_step_and_gains_add_up(ratios: Path, common: Path) -> Non
                 assert low < step["gain"] < high
         for step in steps:
             assert digest(parse(step["text"])) == step["digest"]
+
+
+def test_a_cell_between_two_names_both(common: Path) -> None:
+    rows = json.loads(shown("top", common, "--json", "-k", 1000))
+    names = {row["digest"]: row["name"] for row in rows}
+    crossed = [row for row in rows if row["rules"] == ["crossover"]]
+    assert crossed
+    assert [row for row in rows if "mate" in row] == crossed
+    for row in crossed:
+        assert row["mate"] not in (row["parent"], row["digest"])
+        mate = names[row["mate"]]
+        cell = f"{common}:{row['rank']}"
+        *_, last = json.loads(shown("lineage", cell, "--json"))
+        assert (last["mate"], last["name"]) == (mate, row["name"])
+        assert f"half of the way to {mate}: " in shown("lineage", cell)
 
 
 def _last(printed: str) -> str:

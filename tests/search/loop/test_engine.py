@@ -105,6 +105,7 @@ SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
             "widest": 1.5,
             "largest": 30.0,
             "reexamine": 0.3,
+            "crossover": 0.4,
         },
     ),
     "common runs and a cost": (

@@ -42,7 +42,7 @@ PLAIN = {
     }.items()
 }
 MEAN = Fitness.MEAN
-FLOPS, STATE_BYTES, TRAINING = (
+FLOPS, MATRICES, STATE_BYTES, TRAINING = (
     NominalCost(one) for one in NominalCost if one != "none"
 )
 
@@ -102,8 +102,17 @@ WORLDS = {
     "slots": World(3, (1, 3, 6), rules=(("slots", 30), ("in_flight", 9))),
     "one at a time": World(3, (1, 6), rules=(("slots", 1), ("in_flight", 1))),
     "parents are seeds": World(2, (1, 4), rules=(("parents", "seeds"),)),
+    "half are crossed": World(2, (1, 4), rules=(("crossover", 0.5),)),
+    "few cells, all crossed": World(
+        2, (1, 2, 4), error=0.5, rules=(*FEW, ("crossover", 1.0))
+    ),
+    "seeds are crossed": World(
+        2, (1, 4), rules=(("crossover", 0.7), ("parents", "seeds"))
+    ),
+    "crossed, with a cost": World(2, (1, 4), cost=FLOPS, rules=(("crossover", 0.5),)),
     "FLOPs": World(2, (1, 2, 4), cost=FLOPS),
     "training": World(3, (1, 6), cost=TRAINING, fitness=MEAN),
+    "matrices": World(2, (1, 2, 4), cost=MATRICES),
     "bytes of state": World(2, (1, 4), cost=STATE_BYTES, error=0.6),
     "the front is larger than the list": World(
         2, (1, 2, 4), cost=FLOPS, rules=(("list_size", 2),)
@@ -128,6 +137,10 @@ def test_common_runs_are_what_a_slow_and_plain_search_makes(
     slow = slow_search(chosen)(chosen, formula, 18)
     assert history(tmp_path) == [slow.decisions, slow.rejected, slow.issued]
     assert {row[0] for row in trained(tmp_path)} == {key for key, _ in slow.trained}
+    members = engine.procedure.population.members.values()
+    assert {m.digest: m.mate for m in members} == {
+        known.digest: known.mate for known in slow.known if known.origin != "reference"
+    }
     assert len(states.found) == len(slow.states)
     assert all(map(nearly, states.found, slow.states))
     assert all(map(nearly, table(engine), slow.table()))

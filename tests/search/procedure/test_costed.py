@@ -157,8 +157,9 @@ def test_what_is_counted_is_what_its_name_says() -> None:
     width = model_width(lstm, setting.shape, stage.task.task)
     kinds = {kind: cell_cost(lstm, kind, [stage], [setting]) for kind in COSTED}
     assert kinds[NominalCost.STATE_BYTES] == 2 * 2 * width * 4
-    matrices = 8 * 2 * width**2
-    assert 2 * matrices < kinds[NominalCost.FLOPS] < 2 * matrices + 2 * 60 * width
+    assert kinds[NominalCost.MATRICES] == 2 * 8
+    products = 8 * 2 * width**2
+    assert 2 * products < kinds[NominalCost.FLOPS] < 2 * products + 2 * 60 * width
     longer = dataclasses.replace(
         stage, plan=dataclasses.replace(stage.plan, budget=2 * stage.plan.budget)
     )

@@ -62,6 +62,7 @@ CHANGED: dict[str, Any] = {
     "rules.widest": 1.01,
     "rules.largest": 2.0,
     "rules.parents": "seeds",
+    "rules.crossover": 1.0,
     "rules.ops": ["extended"],
     "rules.weights": {},
     "rules.weights.remove": 0,
@@ -178,7 +179,7 @@ def test_every_option_has_a_row_here() -> None:
     assert set(leaves(whole())) == set(CHANGED) - UNSAID | ELSEWHERE
 
 
-PLAIN = ("edits", "recurrent", "widest", "largest", "parents", "racing")
+PLAIN = ("edits", "recurrent", "widest", "largest", "parents", "crossover", "racing")
 
 
 @pytest.mark.parametrize("name", search_names())

@@ -1,13 +1,20 @@
-"""Cells between two others, and searches that propose them."""
+"""Cells between two others."""
 
 from collections import Counter
 
 import numpy as np
 
-from benchmarks.bench_rules import CROSSOVER, simulate
-from benchmarks.crossover import between
-from benchmarks.paired_world import Pieces
-from cells import PUBLISHED, ZOO, Cell, canonical, check, digest, parse, to_text
+from cells import (
+    PUBLISHED,
+    ZOO,
+    Cell,
+    canonical,
+    check,
+    crossover,
+    digest,
+    parse,
+    to_text,
+)
 
 GRU = to_text(canonical(ZOO["gru"]))
 
@@ -29,7 +36,7 @@ def test_between_two_cells_that_differ_in_two_places_there_are_four() -> None:
     rng = np.random.default_rng(0)
     drawn = Counter[str]()
     for _ in range(80):
-        child = between(first, second, rng)
+        child = crossover(first, second, rng)
         assert child is not None
         drawn[digest(child)] += 1
     assert set(drawn) == wanted
@@ -40,7 +47,7 @@ def test_between_a_cell_and_itself_is_that_cell() -> None:
     rng = np.random.default_rng(0)
     for row in PUBLISHED.values():
         form = canonical(row.cell)
-        child = between(form, form, rng)
+        child = crossover(form, form, rng)
         assert child is not None
         assert digest(child) == digest(form)
 
@@ -51,7 +58,7 @@ def test_between_published_cells_are_valid_ones_with_parts_of_both() -> None:
     for name in ("lstm", "mgu", "mut1", "intersection_rnn"):
         parents = [canonical(ZOO[one]) for one in ("gru", name)]
         for _ in range(10):
-            child = between(*parents, rng)
+            child = crossover(*parents, rng)
             if child is None:
                 continue
             check(child)
@@ -59,9 +66,3 @@ def test_between_published_cells_are_valid_ones_with_parts_of_both() -> None:
             assert {node.op for node in child.nodes} <= kinds
             met.add(digest(child))
     assert len(met) > 15
-
-
-def test_a_search_with_crossover_repeats_and_is_another() -> None:
-    one, again = (simulate(Pieces(0), CROSSOVER, 0, 40) for _ in range(2))
-    assert one == again
-    assert simulate(Pieces(0), "list of 5", 0, 40).mean != one.mean

@@ -1,63 +1,39 @@
 """A cell half of the way from one to another, along the edits that lead there.
 
-After Qiu and Miikkulainen 2023 (shortest edit path crossover): nodes of the two are
-aligned so that few edits turn one graph into the other, and a random half of the edits
-is made. Here an edit is of a pair of nodes that stand for each other: it takes what
-the other does and reads. Nodes of one graph only come with those that read them.
-Simulated searches alone propose such cells.
+After Qiu and Miikkulainen 2023, *Shortest Edit Path Crossover* (NeurIPS): nodes of the
+two are aligned so that few edits turn one graph into the other, and a random half of
+the edits is made. Here an edit is of a pair of nodes that stand for each other: it
+takes what the other does and reads. Nodes of one graph only come with those that read
+them.
 """
 
 from typing import Final
 
 import numpy as np
 
-from cells import Cell, Mutant, canonicalize
+from cells.ir import Cell
 from cells.ops import get_op
 from cells.zoo.alignment import Parts, align
 from cells.zoo.terms import STATES, Vertex
-from search.procedure.population import Member
-from search.procedure.proposals import Proposals
 
-SHARE: Final = 0.5
-"""Of the proposals that are tried to be between two cells; the others are mutants."""
+CROSSOVER: Final = "crossover"
+"""In the place of the transformations of a mutant."""
 
 _Key = tuple[int, int]
 """A value of the child: which parent it is found in, and its value there; what is in
 both is found in the first."""
 
 
-class Crossing(Proposals):
-    """Draws the decisions of a search; half of its proposals lie between two cells."""
-
-    def _mutant(self, parent: Member, rng: np.random.Generator) -> Mutant | None:
-        if rng.random() < SHARE:
-            others = [one for one in self._population.best if one is not parent]
-            if others:
-                other = others[int(rng.integers(len(others)))]
-                child = self._between(parent, other, rng)
-                if child is not None:
-                    return child
-        return super()._mutant(parent, rng)
-
-    def _between(
-        self, parent: Member, other: Member, rng: np.random.Generator
-    ) -> Mutant | None:
-        """A cell between two of the list; None: there is none, or it is one of them."""
-        cell = between(self.cell(parent), self.cell(other), rng)
-        if cell is None or len(cell.nodes) > self._config.rules.max_nodes:
-            return None
-        if canonicalize(cell).digest in (parent.digest, other.digest):
-            return None
-        return Mutant(cell, ("crossover",), 0.0, ())
-
-
-def between(first: Cell, second: Cell, rng: np.random.Generator) -> Cell | None:
-    """A cell part of the way; None: what was drawn closes a cycle.
+def crossover(first: Cell, second: Cell, rng: np.random.Generator) -> Cell | None:
+    """A cell part of the way from one to another; it may be one of them.
 
     Args:
         first: A canonical cell.
         second: Another one.
         rng: Source of all randomness; it is advanced.
+
+    Returns:
+        A valid cell, not canonical; None: what was drawn closes a cycle.
     """
     one, other = Parts(_vertices(first)), Parts(_vertices(second))
     mapped = align(one, other)
