@@ -141,7 +141,7 @@ class FormulaPool:
         heapq.heappush(self._queue, (priority, next(self._numbers), job))
 
     def next(self, timeout_s: float | None = None) -> tuple[Job, Evaluation] | None:
-        """The most urgent job and its evaluation."""
+        """The most urgent job and its evaluation: all are done at once."""
         if not self._queue:
             return None
         start = time.process_time()

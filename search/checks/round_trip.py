@@ -65,7 +65,7 @@ def round_trip() -> Iterator[dict[str, str]]:
     # The second store opens the file anew, as another process would.
     with tempfile.TemporaryDirectory() as folder:
         with Store.create(Path(folder), {}) as store:
-            store.commit(job, evaluation)
+            store.commit((job, evaluation))
         with Store.read(Path(folder)) as store:
             rows = store.results.trainings(job.run_id(SETTING))
     _hold(len(rows) == 1, f"{len(rows)} trainings are in the file, not 1")

@@ -167,7 +167,7 @@ def tell(folder: Path, asked: Asked, value: float | None, by: str) -> None:
         admit(_Questions().workers(), run.store.history, mixed=False)
         result = _result(run, job, value)
         evaluation = Evaluation(job.id, (result,), numerics=TOLD, machine=by)
-        run.store.commit(job, evaluation)
+        run.store.commit((job, evaluation))
 
 
 def _result(run: OpenRun, job: Job, value: float | None) -> Result:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from search.loop.deadlines import Deadlines
@@ -12,13 +12,17 @@ from search.loop.tally import Tally
 from search.procedure.clock import Ticket
 from search.store.snapshots import Snapshot
 from search.store.store import Store
-from workers import Job, Pool
+from workers import Evaluation, Job, Pool
 
 TICK_S: Final = 0.5
 """Seconds that an evaluation is waited for at a time."""
 
 TELL_S: Final = 10.0
 """Seconds between two notes in the store of who works."""
+
+
+TOGETHER: Final = 100
+"""Evaluations that are stored in one transaction, at most."""
 
 
 class Dispatch:
@@ -84,21 +88,33 @@ class Dispatch:
     def receive(self, snapshot: Callable[[], Snapshot | None]) -> None:
         """Waits a moment for an evaluation, and stores it before it is used.
 
+        Those that are there by then, too, are stored with it, in one transaction.
+
         Args:
             snapshot: Where the search stands, if that is to be stored with it.
         """
-        answer = self.pool.next(TICK_S)
+        answer, answers = self.pool.next(TICK_S), list[tuple[Job, Evaluation]]()
         self.tell()
-        if answer is None:
-            return
-        job, evaluation = answer
-        self._store.commit(job, evaluation, curves=self._curves, snapshot=snapshot())
-        self._tally.trained(job, evaluation)
-        self._check_class(evaluation.numerics)
-        seconds = evaluation.compile_s + evaluation.train_s
-        self._deadlines.observe(self._costs.pop(job.id), seconds)
-        for pending in self._waiting.pop(job.id):
-            pending.fill(evaluation.results)
+        try:
+            while answer is not None:
+                answers.append(answer)
+                answer = self.pool.next(0.0) if len(answers) < TOGETHER else None
+        finally:  # what is here is kept, whatever becomes of the pool
+            if answers:
+                self._keep(answers, snapshot())
+
+    def _keep(
+        self, answers: Sequence[tuple[Job, Evaluation]], snapshot: Snapshot | None
+    ) -> None:
+        """Stores evaluations, and hands them to who waits."""
+        self._store.commit(*answers, curves=self._curves, snapshot=snapshot)
+        for job, evaluation in answers:
+            self._tally.trained(job, evaluation)
+            self._check_class(evaluation.numerics)
+            seconds = evaluation.compile_s + evaluation.train_s
+            self._deadlines.observe(self._costs.pop(job.id), seconds)
+            for pending in self._waiting.pop(job.id):
+                pending.fill(evaluation.results)
 
     @property
     def busy(self) -> bool:

@@ -107,26 +107,24 @@ class Store:
 
     def commit(
         self,
-        job: Job,
-        evaluation: Evaluation,
-        *,
+        *answers: tuple[Job, Evaluation],
         curves: bool = False,
         snapshot: Snapshot | None = None,
     ) -> None:
-        """Stores an evaluation and what the history waits to write, together.
+        """Stores evaluations and what the history waits to write, together.
 
         Args:
-            job: See `Results.add`.
-            evaluation: The same.
+            answers: Jobs, and what they came to; see `Results.add`.
             curves: The same.
-            snapshot: Of the search before it hears of the evaluation, if it is time.
+            snapshot: Of the search before it hears of the evaluations, if it is time.
 
         Raises:
             StorageError: Nothing of it was written, and the history still waits.
         """
         with self._file.transaction():
             self.history.write()
-            self.results.write(job, evaluation, curves=curves)
+            for job, evaluation in answers:
+                self.results.write(job, evaluation, curves=curves)
             if snapshot is not None:
                 self.snapshots.write(snapshot)
         self.history.written()

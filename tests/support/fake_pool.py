@@ -14,9 +14,14 @@ def noisy(job: Job, setting: Setting) -> float:
 
 
 class FakePool:
-    """Answers the job submitted last (or first: 0) of those it has; remembers all."""
+    """Answers the job submitted last (or first: 0) of those it has; remembers all.
+
+    Attributes:
+        together: Whether further answers are there at once, beside one awaited.
+    """
 
     capacity = 2
+    together = False
 
     def __init__(
         self, metric: Reached = noisy, stop_after: int | None = None, answers: int = -1
@@ -36,7 +41,7 @@ class FakePool:
         self._queue.append(job)
 
     def next(self, timeout_s: float | None = None) -> tuple[Job, Evaluation] | None:
-        if not self._queue:
+        if not self._queue or (timeout_s == 0 and not self.together):
             return None
         if self._stop_after == len(self.jobs):
             raise KeyboardInterrupt

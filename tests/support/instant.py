@@ -132,6 +132,8 @@ class Pool(FakePool):
     the pool is cancelled still ends.
     """
 
+    together = True
+
     def __init__(self, seed: int = 0, capacity: int = 3, answer: Answer = formula):
         super().__init__()
         self.capacity = capacity

@@ -56,8 +56,11 @@ class InlinePool:
         self._station.submit(job, priority=priority, deadline_s=deadline_s)
 
     def next(self, timeout_s: float | None = None) -> tuple[Job, Evaluation] | None:
-        """Carries out the most urgent job, however long that takes; see `Pool.next`."""
-        return self._station.next() if len(self) else None
+        """Carries out the most urgent job, however long that takes; see `Pool.next`.
+
+        Nothing is done already: with no time to wait there is no answer.
+        """
+        return self._station.next() if len(self) and timeout_s != 0 else None
 
     def cancel(self) -> None:
         """Drops what waits; see `Pool.cancel`."""

@@ -38,7 +38,8 @@ class Pool(Protocol):
         """Waits for some job to be done; failures are evaluations too.
 
         Args:
-            timeout_s: Seconds to wait at most; None: as long as it takes.
+            timeout_s: Seconds to wait at most; 0: what is done already; None: as long
+                as it takes.
 
         Returns:
             The job and its evaluation; None if time is up or there is no job.

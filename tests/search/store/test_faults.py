@@ -29,7 +29,7 @@ folder = Path(sys.argv[1])
 
 def fill(store, first, last):
     for seed in range(first, last):
-        store.commit(job(seed=seed), evaluation(job(seed=seed)))
+        store.commit((job(seed=seed), evaluation(job(seed=seed))))
 
 def count(store):
     return sum(len(store.results.find(ids(job(seed=s)), 30)) for s in range(1000)) // 2
@@ -57,7 +57,7 @@ def fill(folder: Path, count: int = JOBS) -> None:
     with Store.create(folder, {}) as store:
         store.history.record(seed_decision())
         for seed in range(count):
-            store.commit(job(seed=seed), evaluation(job(seed=seed)))
+            store.commit((job(seed=seed), evaluation(job(seed=seed))))
 
 
 def known(store: Store, count: int = JOBS) -> list[int]:
@@ -80,7 +80,7 @@ print(len(set(seen)))
     readers = [start(code, tmp_path, JOBS) for _ in "ab"]
     with Store.open(tmp_path) as store:
         for seed in range(1, JOBS):
-            store.commit(job(seed=seed), evaluation(job(seed=seed)))
+            store.commit((job(seed=seed), evaluation(job(seed=seed))))
         for reader in readers:
             assert int(finish(reader)) >= 1
 
@@ -184,14 +184,14 @@ def test_after_a_full_disk_the_same_process_can_go_on(tmp_path: Path) -> None:
         done, told = 1, ""
         while not told:
             try:
-                store.commit(job(seed=done), evaluation(job(seed=done)))
+                store.commit((job(seed=done), evaluation(job(seed=done))))
                 done += 1
             except StorageError as error:
                 told = str(error)
         assert "once there is room and permission, `cellsearch resume" in told
         assert known(store, done + 1) == list(range(done))
         file.execute("PRAGMA max_page_count = 1000000")
-        store.commit(job(seed=done), evaluation(job(seed=done)))
+        store.commit((job(seed=done), evaluation(job(seed=done))))
         assert known(store, done + 1) == list(range(done + 1))
         assert [one.number for one in store.history.decisions()] == [0, 7]
 

@@ -58,7 +58,7 @@ def test_the_journal_is_one_that_the_file_system_can_have(
     with Store.open(tmp_path) as store, Store.read(tmp_path) as reader:
         assert store.results._file.rows("PRAGMA journal_mode") == [(mode,)]
         assert store.results._file.rows("PRAGMA synchronous") == [(synchronous,)]
-        store.commit(job(seed=1), evaluation(job(seed=1)))
+        store.commit((job(seed=1), evaluation(job(seed=1))))
         assert known(reader) == [0, 1]
 
 

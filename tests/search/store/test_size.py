@@ -65,7 +65,7 @@ def test_a_candidate_takes_less_than_four_kilobytes(tmp_path: Path) -> None:
                         end=at + rng.random(),
                     )
                 )
-                store.commit(one, times)
+                store.commit((one, times))
     size = (tmp_path / RUN_FILE).stat().st_size / count
     print(f"{size:.0f} bytes a candidate")
     assert query(tmp_path, "SELECT count(*) FROM runs") == [(18 * count,)]
@@ -77,7 +77,7 @@ def test_fifty_thousand_questions_take_seconds(tmp_path: Path) -> None:
     asked = [ids(one) for one in jobs]
     with Store.create(tmp_path, {}) as store:
         for one in jobs:
-            store.commit(one, evaluation(one))
+            store.commit((one, evaluation(one)))
         start = time.perf_counter()
         for number in range(50_000):
             assert len(store.results.find(asked[number % 100], 30)) == 4

@@ -94,7 +94,7 @@ def test_decisions_and_jobs_are_the_same_when_read_again(tmp_path: Path) -> None
             store.history.record(decision)
         for one in jobs:
             store.history.issue(one)
-        store.commit(job(), evaluation(job()))
+        store.commit((job(), evaluation(job())))
     with Store.read(tmp_path / "run") as store:
         assert list(store.history.decisions()) == decisions
         assert list(store.history.jobs()) == jobs
@@ -139,7 +139,7 @@ def test_what_waits_is_written_with_the_next_evaluation_or_by_flush(
     with Store.create(tmp_path, {}) as store, Store.read(tmp_path) as reader:
         store.history.record(seed_decision())
         assert list(reader.history.decisions()) == []
-        store.commit(job(), evaluation(job()))
+        store.commit((job(), evaluation(job())))
         assert list(reader.history.decisions()) == [seed_decision()]
         store.history.issue(issued(0, 0))
         assert list(reader.history.jobs()) == []
@@ -153,10 +153,10 @@ def test_a_commit_that_fails_writes_nothing_and_keeps_what_waits(
     with Store.create(tmp_path, {}) as store:
         store.history.record(seed_decision())
         with pytest.raises(AttributeError):
-            store.commit(job(), None)  # type: ignore[arg-type]
+            store.commit((job(), None))  # type: ignore[arg-type]
         assert query(tmp_path, "SELECT count(*) FROM decisions") == [(0,)]
         assert query(tmp_path, "SELECT count(*) FROM words") == [(0,)]
-        store.commit(job(), evaluation(job()))
+        store.commit((job(), evaluation(job())))
         assert list(store.history.decisions()) == [seed_decision()]
         assert len(store.results.find(ids(job()), 30)) == 2
 
@@ -188,7 +188,7 @@ def test_a_run_can_be_queried_in_plain_columns(tmp_path: Path) -> None:
         store.history.record(seed_decision())
         store.history.record(proposal(1))
         store.history.issue(issued(0, 0))
-        store.commit(job(), evaluation(job()))
+        store.commit((job(), evaluation(job())))
     texts = [text for text in str(tables.__doc__).split("\n") if "FROM" in text]
     candidates, reasons = [query(tmp_path, text) for text in texts[-2:]]
     assert candidates == [
@@ -208,13 +208,13 @@ def test_results_are_found_with_their_budget_or_if_training_was_over_before(
     over = FakePool(lambda one, setting: None).evaluation(small)  # both diverge
     other = job(settings=SETTINGS[2:3], budget=30)
     with Store.create(tmp_path, {}) as store:
-        store.commit(small, over)
-        store.commit(other, evaluation(other))
+        store.commit((small, over))
+        store.commit((other, evaluation(other)))
         found = store.results.find([*ids(large), *ids(other)], 90)
         assert set(found) == set(ids(large))
         assert {result.status for result in found.values()} == {Status.DIVERGED}
         assert store.results.find(ids(large), 10) == {}
-        store.commit(large, evaluation(large))
+        store.commit((large, evaluation(large)))
         exact = store.results.find(ids(large), 90)
         assert [exact[run_id].updates for run_id in ids(large)] == [90, 90]
 
@@ -222,7 +222,7 @@ def test_results_are_found_with_their_budget_or_if_training_was_over_before(
 def test_results_are_found_as_they_were_but_for_curves(tmp_path: Path) -> None:
     one = job()
     with Store.create(tmp_path, {}) as store:
-        store.commit(one, evaluation(one), curves=True)
+        store.commit((one, evaluation(one)), curves=True)
         found = store.results.find(ids(one), 30)
         for expected in evaluation(one).results:
             run_id = one.run_id(expected.setting)
@@ -237,10 +237,10 @@ def test_faults_are_found_until_they_are_tried_again(
 ) -> None:
     one = job()
     with Store.create(tmp_path, {}) as store:
-        store.commit(one, failed(one, status, "killed"))
+        store.commit((one, failed(one, status, "killed")))
         found = store.results.find(ids(one), 30)
         assert {result.status for result in found.values()} == {status}
-        store.commit(one, evaluation(one))
+        store.commit((one, evaluation(one)))
         found = store.results.find(ids(one), 30)
         assert {result.status for result in found.values()} == {Status.OK}
 
@@ -250,8 +250,8 @@ def test_results_of_another_run_are_taken_over_without_seconds_but_not_faults(
 ) -> None:
     one, other, third = job(), job(seed=1), job(seed=2)
     with Store.create(tmp_path / "old", {}) as store:
-        store.commit(one, evaluation(one))
-        store.commit(other, failed(other, Status.TIMEOUT, "slow"))
+        store.commit((one, evaluation(one)))
+        store.commit((other, failed(other, Status.TIMEOUT, "slow")))
     with Results.open(tmp_path / "scored") as results:  # as `evaluate` keeps them
         results.add(third, evaluation(third))
     with Store.create(tmp_path / "new", {}) as store:
@@ -272,7 +272,7 @@ def test_results_of_another_run_are_taken_over_without_seconds_but_not_faults(
 def test_what_was_spent_is_the_sum_over_all_evaluations(tmp_path: Path) -> None:
     with Store.create(tmp_path, {}) as store:
         for seed in range(20):
-            store.commit(job(seed=seed), evaluation(job(seed=seed)))
+            store.commit((job(seed=seed), evaluation(job(seed=seed))))
         assert store.results.spent() == (20.0, 40.0, ("fake",))
 
 
