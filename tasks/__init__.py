@@ -26,7 +26,7 @@ from tasks.describe import (
     render_list,
     render_task,
 )
-from tasks.download import FOLDER_VARIABLE
+from tasks.download import FOLDER_VARIABLE, cache_folder
 from tasks.pack import PACK, PackTask, Problems
 from tasks.registry import (
     SIZE_NAMES,
@@ -65,6 +65,7 @@ __all__ = [
     "TokenTask",
     "Value",
     "Windows",
+    "cache_folder",
     "check_task",
     "describe_task",
     "import_class",

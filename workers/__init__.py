@@ -19,6 +19,7 @@ from workers.job.cost import (
 from workers.job.evaluation import BUDGET, Cause, Evaluation, Result, Status
 from workers.job.job import Job, make_job, run_id, study_id
 from workers.job.json_form import dumps
+from workers.job.load import Load, Speed
 from workers.job.schedule import PASSED, SCHEDULES, Schedule
 from workers.job.setting import Point, Setting, Shape
 from workers.job.spec import PLAIN, TaskSpec, Training
@@ -35,7 +36,7 @@ from workers.pools.seats import RECYCLE_MAPS
 if TYPE_CHECKING:
     from workers.training.evaluator import Evaluator, evaluate
     from workers.training.model import make_model
-    from workers.training.speed import Load, Speed, measure_speed
+    from workers.training.speed import measure_speed
 
 __all__ = [
     "BLOCKS",
@@ -90,8 +91,6 @@ __all__ = [
 _JAX: Final = {
     "Evaluator": "training.evaluator",
     "evaluate": "training.evaluator",
-    "Load": "training.speed",
-    "Speed": "training.speed",
     "make_model": "training.model",
     "measure_speed": "training.speed",
 }

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from cells import ZOO, Cell, flops, matrices, num_params, state_bytes
 from search.output.words import plain
-from workers import Load, Speed, measure_speed, numerics_class, step_cost
+from workers import Load, Speed, numerics_class, step_cost
 
 BESIDE: Final = "gru"
 """The cell of the zoo that others are measured beside."""
@@ -99,6 +99,8 @@ def measure_cost(name: str, cell: Cell, load: Load, rounds: int) -> Cost:
     Raises:
         JobError: They do not fit into the device's memory, or it does not start.
     """
+    from workers import measure_speed  # and so JAX
+
     cells = {"cell": cell, BESIDE: ZOO[BESIDE]}
     speed = measure_speed(cells, dict.fromkeys(cells, load), rounds)
     return Cost(

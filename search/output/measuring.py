@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cells import ZOO, Cell, digest
 from search.output.cost import BESIDE, Counted, Spread, count, device, ratios
-from workers import Load, Speed, measure_speed
+from workers import Load, Speed
 
 CELLS: Final = 40
 """So many cells are measured together; published ones make up the number."""
@@ -111,6 +111,8 @@ def measure_cells(
     Raises:
         JobError: They do not fit into the device's memory, or it does not start.
     """
+    from workers import measure_speed  # and so JAX
+
     speeds = measure_speed(cells, loads, rounds)
     names = sorted(cells, key=lambda name: name != BESIDE)
     return Measurement(

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+import workers
 from benchmarks import bench_cost
 from cells import Cell, flops, num_params, state_bytes
-from search.output import measuring
 from search.output.measuring import measure_cells, with_published
 from workers import Load, Speed
 
@@ -27,7 +27,7 @@ def test_times_that_go_with_flops_correlate_wholly_and_ratios_are_within_rounds(
         slow = {n: tuple(c * factor for factor in factors) for n, c in costs.items()}
         return {n: Speed(slow[n], tuple(1 / c for c in slow[n])) for n in slow}
 
-    monkeypatch.setattr(measuring, "measure_speed", measured)
+    monkeypatch.setattr(workers, "measure_speed", measured)
     sizes = ("--widths", "8", "--steps", "4", "--batch", "2", "--rounds", "4")
     assert bench_cost.main(("--cells", "40", *sizes)) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -55,7 +55,7 @@ def test_at_the_same_weights_each_cell_has_its_own_width(
         times = {n: (state_bytes(one, sizes[n].width),) for n, one in cells.items()}
         return {name: Speed(rounds * one, rounds * one) for name, one in times.items()}
 
-    monkeypatch.setattr(measuring, "measure_speed", measured)
+    monkeypatch.setattr(workers, "measure_speed", measured)
     words = ("--cells", "40", "--parameters", "3000", "--rounds", "2")
     assert bench_cost.main(words) == 0
     cells = with_published({}, 40)
@@ -80,7 +80,7 @@ def test_a_measurement_that_is_noise_does_not_correlate_with_itself(
         times = {n: (i, 9.0 - i, i, 9.0 - i) for i, n in enumerate(cells)}
         return {name: Speed(one, one) for name, one in times.items()}
 
-    monkeypatch.setattr(measuring, "measure_speed", measured)
+    monkeypatch.setattr(workers, "measure_speed", measured)
     cells = with_published({}, 4)
     found = measure_cells(cells, dict.fromkeys(cells, Load(8, 4, 2)), 4)
     assert found.correlations("training_s")["itself"] == pytest.approx(-1)

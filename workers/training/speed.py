@@ -6,7 +6,6 @@ a round. Nothing that a search decides depends on it: see `workers.job.cost`.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import jax
@@ -15,6 +14,7 @@ import numpy as np
 
 from cells import Cell, lower
 from workers.errors import JobError
+from workers.job.load import Load, Speed
 from workers.machine.runtime import COMPILER_OPTIONS, prepare, start_backend
 
 INFERENCE_STEPS: Final = 256
@@ -25,34 +25,6 @@ SAMPLE_S: Final = 0.01
 
 MOST_RUNS: Final = 1000
 """Runs of a program in a round at most."""
-
-
-@dataclass(frozen=True)
-class Load:
-    """At which sizes a cell is measured.
-
-    Attributes:
-        width: H.
-        num_steps: T, of a window in training.
-        batch_size: B, in training; in inference it is 1.
-    """
-
-    width: int
-    num_steps: int
-    batch_size: int
-
-
-@dataclass(frozen=True)
-class Speed:
-    """What a time step of one layer took, a number a round.
-
-    Attributes:
-        training_s: Seconds of a step of the batch, forward and backward.
-        inference_s: Seconds of a step of one sequence whose state is carried.
-    """
-
-    training_s: tuple[float, ...]
-    inference_s: tuple[float, ...]
 
 
 def measure_speed(

@@ -22,6 +22,12 @@ ORANGE: Final = "#c8651b"
 GREY: Final = "#8794a1"
 PALE: Final = "#b3bcc6"
 
+BOX: Final = "box"
+"""In the place of the data of a box plot: those of one hyperparameter look alike."""
+
+CHECKED: Final = False
+"""Whether Altair holds each part of a chart to its schema: that takes a second."""
+
 CONFIG: Final = {
     "font": "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif",
     "background": None,
@@ -65,7 +71,7 @@ def charts(report: Report) -> dict[str, Spec]:
     if report.lineages:
         specs["chart-descent"] = _spec(_descent_chart)
     for number, group in enumerate(grouped(report.boxes)):
-        specs[f"chart-box{number}"] = _spec(_box, f"box{number}", group[0].field)
+        specs[f"chart-box{number}"] = _of(f"box{number}", _spec(_box, group[0].field))
     return specs
 
 
@@ -204,11 +210,11 @@ def _descent_chart() -> "alt.LayerChart":
     )
 
 
-def _box(data: str, field: str) -> "alt.LayerChart":
+def _box(field: str) -> "alt.LayerChart":
     """What settings came to, by the value of one hyperparameter."""
     import altair as alt
 
-    base = _base(data)
+    base = _base(BOX)
     title = field.replace("_", " ")
     value = alt.X("value:N").sort(None).title(title)
     value = value.axis(labelAngle=0, labelOverlap=True)
@@ -269,13 +275,23 @@ def _zooming(chart: "alt.Chart") -> "alt.Chart":
     return chart.properties(name="dots").add_params(zoom)
 
 
+def _of(data: str, spec: Spec) -> Spec:
+    """A chart of `BOX`, which has its own data in the first place, of other data."""
+    assert spec["data"] == {"name": BOX}
+    return {**spec, "data": {"name": data}}
+
+
 @cache
 def _spec(draw: Callable[..., "alt.LayerChart"], *of: Any) -> Spec:
     """A chart as plain values, the same each time, and without an address.
 
-    It is drawn once: that takes longer than all else of a page, which is renewed often.
+    It is drawn once: that takes long, and a page is renewed often. Whether it is valid
+    is for tests to say.
     """
-    spec: Spec = draw(*of).to_dict()
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(CHECKED):
+        spec: Spec = draw(*of).to_dict(validate=CHECKED)
     spec.pop("$schema", None)
     spec.pop("config", None)
     return spec

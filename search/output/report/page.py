@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from search.output.report.charts import CONFIG, charts
 from search.output.report.data import Report
 from search.output.report.datasets import datasets, grouped
 from search.output.report.finals import final_entries, final_titles
+from search.output.report.library import library
 from search.output.report.measured import TITLES, correlation_rows, measured_rows
 from search.output.report.table import columns, table_rows
 from search.output.report.words import (
@@ -25,7 +25,6 @@ from search.output.report.words import (
 )
 from search.output.words import duration
 
-GLOBAL: Final = "window.vegaEmbed = vegaEmbed;"
 FOLDER: Final = Path(__file__).parent
 
 
@@ -53,7 +52,7 @@ def render(report: Report, reload_s: int | None = None) -> str:
     # The two scripts are texts here, so that the policy can name their digests.
     specs = charts(report)
     values = {"config": CONFIG, "charts": specs, "data": datasets(report)}
-    scripts = [_library(), _own("page.js")]
+    scripts = [library(), _own("page.js")]
     return environment.get_template("page.html.jinja").render(
         policy=_policy(scripts),
         library=Markup(scripts[0]),
@@ -104,17 +103,6 @@ def inline_json(values: Any) -> str:
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
-
-
-@cache
-def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed, in one script that loads nothing."""
-    import altair
-    import vl_convert
-
-    version = altair.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
-    script: str = vl_convert.javascript_bundle(GLOBAL, vl_version=version)
-    return script.replace("</script", "<\\/script").strip()
 
 
 def _own(name: str) -> str:

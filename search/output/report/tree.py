@@ -9,8 +9,9 @@ from search.output.lineage import Lineages, gain_words, line_of
 from search.procedure.population import Member, Population
 from search.procedure.procedure import Procedure
 
-SAID: Final = 1000
-"""Ranked cells whose edits are put into words; of others the rules are named."""
+SAID: Final = 250
+"""Ranked cells whose edits are put into words, which takes milliseconds of each; of
+others the rules are named."""
 
 
 @dataclass(frozen=True)

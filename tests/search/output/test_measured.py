@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+import workers
 from cells import ZOO, Cell, digest, matrices, parse
 from search.errors import UserError
 from search.loop.runs import open_run, replay
-from search.output import measuring
 from search.output.measuring import BESIDE, with_published
+from search.output.report import charts
 from search.output.report.data import Report, collect
 from search.output.report.datasets import datasets
 from search.output.report.measured import ROUNDS, correlation_rows, measured_rows
@@ -45,7 +46,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> None:
             for name, one in times.items()
         }
 
-    monkeypatch.setattr(measuring, "measure_speed", speeds)
+    monkeypatch.setattr(workers, "measure_speed", speeds)
 
 
 def collected(folder: Path, *, measure: bool = True) -> Report:
@@ -109,6 +110,15 @@ def test_a_page_has_times_if_asked(folder: Path) -> None:
     text = page.read_text()
     assert "Measured on this device" in text
     assert text.count("chart-training") == text.count("chart-inference") > 1
+
+
+def test_the_charts_of_times_fit_the_schema(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charts._spec.cache_clear()
+    monkeypatch.setattr(charts, "CHECKED", True)
+    assert {"chart-training", "chart-inference"} < set(charts.charts(collected(folder)))
+    charts._spec.cache_clear()
 
 
 def test_a_budget_without_a_gru_is_refused(tmp_path: Path) -> None:

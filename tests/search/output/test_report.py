@@ -23,6 +23,7 @@ from cells import parse
 from search.loop.runs import open_run, replay
 from search.output import watching
 from search.output.leaderboard import pareto
+from search.output.report import charts
 from search.output.report.data import RankedCell, collect
 from search.output.report.page import inline_json
 from search.procedure.population import Member
@@ -193,6 +194,19 @@ def test_a_page_has_all_sections_and_loads_nothing(text: str) -> None:
     for section in SECTIONS:
         assert len(page.texts[section].split()) > 10, section
     assert len(text.encode()) < 1_500_000
+
+
+def test_every_chart_fits_the_schema_of_its_library(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_run(whole, reading=True) as run:
+        report = collect(run, replay(run), 4)
+    charts._spec.cache_clear()
+    monkeypatch.setattr(charts, "CHECKED", True)
+    checked = charts.charts(report)
+    charts._spec.cache_clear()
+    monkeypatch.setattr(charts, "CHECKED", False)
+    assert charts.charts(report) == checked
 
 
 def test_a_page_of_the_same_run_is_the_same(whole: Path, text: str) -> None:
