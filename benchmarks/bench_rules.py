@@ -57,7 +57,7 @@ RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     "crossover, list of 5": {"list_size": 5, "crossover": 0.5},
 }
 """Name of a rule to the options of `[rules]` in which it differs from `quick`. A list
-that it does not name is of 15, as the preset's was at first."""
+that it does not name is of 15, as the preset's was at first, and nothing is crossed."""
 
 LANDSCAPES: Final[Sequence[Landscape]] = (
     Children(),
@@ -129,7 +129,13 @@ def _config(landscape: Landscape, rule: Mapping[str, Any], seed: int) -> Config:
             "seed": seed,
             "seeds": list(landscape.seeds),
             # Fewer jobs are faster; and nothing diverges where nothing is trained.
-            "rules": {"settings_per_job": 6, "largest": 0.0, "list_size": 15, **rule},
+            "rules": {
+                "settings_per_job": 6,
+                "largest": 0.0,
+                "list_size": 15,
+                "crossover": 0.0,
+                **rule,
+            },
         }
     )
 

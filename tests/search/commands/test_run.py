@@ -106,8 +106,9 @@ def test_killed_at_six_moments_and_resumed_it_is_the_same_search(
 def test_killed_in_a_transaction_and_resumed_it_is_the_same_search(
     commit: int, whole: Path, tmp_path: Path
 ) -> None:
+    """What came together is in one transaction: three are lost at most."""
     finish(begin(tmp_path, fake=Fake(die_at=commit)), -signal.SIGKILL)
-    assert evaluations(tmp_path) == commit - 1
+    assert commit - 3 <= evaluations(tmp_path) < commit
     here("resume", tmp_path)
     check_same(tmp_path, whole)
 
