@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if options.watch:
         _watch(options, count)
     if options.measure:
-        print(f"measuring {count} cells beside published ones", flush=True)
+        print("measuring the first cells beside published ones", flush=True)
     page = write_report(
         options.run,
         options.out,

@@ -20,7 +20,6 @@ TICK_S: Final = 0.5
 TELL_S: Final = 10.0
 """Seconds between two notes in the store of who works."""
 
-
 TOGETHER: Final = 100
 """Evaluations that are stored in one transaction, at most."""
 
@@ -93,12 +92,13 @@ class Dispatch:
         Args:
             snapshot: Where the search stands, if that is to be stored with it.
         """
-        answer, answers = self.pool.next(TICK_S), list[tuple[Job, Evaluation]]()
-        self.tell()
+        answers: list[tuple[Job, Evaluation]] = []
         try:
+            answer = self.pool.next(TICK_S)
             while answer is not None:
                 answers.append(answer)
                 answer = self.pool.next(0.0) if len(answers) < TOGETHER else None
+            self.tell()
         finally:  # what is here is kept, whatever becomes of the pool
             if answers:
                 self._keep(answers, snapshot())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from cells import flops, num_params, state_bytes
+from cells import flops, matrices, num_params, state_bytes
 from search.loop.standing import NO_FINALS, FinalOrder, standing
 from search.output.front import course_line
 from search.output.score import BestScore, PairedScore, TaskScore
@@ -215,7 +215,7 @@ class Leaderboard:
             cell = member.cell()
             self._sizes[member.digest] = _Size(
                 nodes=len(cell.nodes),
-                linears=sum(node.op == "linear" for node in cell.nodes),
+                linears=matrices(cell),
                 parameters=num_params(cell, WIDTH),
                 flops=flops(cell, WIDTH),
                 state_bytes=state_bytes(cell, WIDTH),

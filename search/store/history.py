@@ -317,7 +317,7 @@ def _decision(
         raise wrong(path, "decisions", f"rules of {number} are no list of names")
     if (kind == Move.OUTSIDE) != bool(by):
         raise wrong(path, "proposers", f"{number} has a proposer, or none, by mistake")
-    if (rules == CROSSED) != bool(mate):
+    if (names == [CROSSOVER]) != bool(mate):
         raise wrong(path, "mates", f"{number} has another parent, or none, by mistake")
     return Decision(
         number=number,

@@ -8,8 +8,7 @@ from search.output.leaderboard import WIDTH
 from search.output.measuring import MEASURED, NOMINAL
 from search.output.report.data import Report
 from search.output.report.datasets import BELOW, LISTED, SEED, grouped
-from search.output.report.measured import LISTED as MEASURED_HERE
-from search.output.report.measured import PUBLISHED
+from search.output.report.measured import PUBLISHED, SHOWN
 
 if TYPE_CHECKING:
     import altair as alt
@@ -166,7 +165,7 @@ def _times(cost: str, kind: str, title: str) -> "alt.LayerChart":
     scale = alt.Scale(zero=False, padding=12)
     x = alt.X(f"{cost}:Q", scale=scale).title(NOMINAL[cost]).axis(format="~s")
     y = alt.Y(f"{kind}:Q", scale=scale).title(title)
-    colours = alt.Scale(domain=[MEASURED_HERE, PUBLISHED], range=[BLUE, PALE])
+    colours = alt.Scale(domain=[SHOWN, PUBLISHED], range=[BLUE, PALE])
     tips = ["name:N", alt.Tooltip(f"{kind}:Q", title=title), *_counted_tips()]
     dots = _base("measured").mark_circle(size=46, opacity=0.75)
     dots = dots.encode(x, y, alt.Color("kind:N").scale(colours), tooltip=tips)

@@ -22,7 +22,7 @@ from search.procedure.objective import NominalCost
 from workers import Load, model_width
 
 ROUNDS: Final = 11
-LISTED: Final = "in this table"
+SHOWN: Final = "in this table"
 PUBLISHED: Final = "published"
 
 TITLES: Final = (
@@ -129,7 +129,7 @@ def measured_columns(
     own, cells = set(_names(rows)), found.cells
     return {
         "name": [cell.name for cell in cells],
-        "kind": [LISTED if cell.name in own else PUBLISHED for cell in cells],
+        "kind": [SHOWN if cell.name in own else PUBLISHED for cell in cells],
         **{key: [getattr(cell.counted, key) for cell in cells] for key in NOMINAL},
         **{
             key: [float(f"{cell.median(key) * 1e6:.4g}") for cell in cells]
