@@ -92,13 +92,13 @@ class Dispatch:
         Args:
             snapshot: Where the search stands, if that is to be stored with it.
         """
+        self.tell()
         answers: list[tuple[Job, Evaluation]] = []
         try:
             answer = self.pool.next(TICK_S)
             while answer is not None:
                 answers.append(answer)
                 answer = self.pool.next(0.0) if len(answers) < TOGETHER else None
-            self.tell()
         finally:  # what is here is kept, whatever becomes of the pool
             if answers:
                 self._keep(answers, snapshot())
