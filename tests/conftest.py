@@ -48,8 +48,6 @@ with pytest.MonkeyPatch.context() as patch:
     patch.setenv("XLA_FLAGS", quick.flags())
     jax.jit(lambda: 0)()  # from here on XLA does not look at its flags
 
-# What is trained here has the bits that it has in processes that tests start.
-evaluator.COMPILER_OPTIONS = trainer.COMPILER_OPTIONS = {"cpu": quick.SHIPPED}
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -76,8 +74,15 @@ _allowed = LARGE_BYTES
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _programs_of_a_file() -> Iterator[None]:
-    """Gives back what a file's tests have compiled: it is hundreds of megabytes."""
+def _programs_of_a_file(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compiles as the file wants it, and gives back what it has compiled.
+
+    Where a file is marked `shipped`, what is trained has the bits that it has in
+    processes that tests start. It is hundreds of megabytes that are given back.
+    """
+    shipped = request.node.get_closest_marker("shipped")
+    options = quick.SHIPPED if shipped else {}
+    evaluator.COMPILER_OPTIONS = trainer.COMPILER_OPTIONS = {"cpu": options}
     yield
     _give_back()
 

@@ -106,7 +106,8 @@ class Trained(FakePool):
             Path(self._fake.marker).touch()
         if timeout_s == 0 and random.random() < 0.5:
             return None  # what else is there has not ended yet
-        time.sleep(self._fake.sleep_s)
+        if self._fake.sleep_s:  # sleeping for no time takes some, too
+            time.sleep(self._fake.sleep_s)
         random.shuffle(self._queue)
         answer = super().next(timeout_s)
         if timeout_s != 0:  # whoever has ended in the same moment has begun nothing yet

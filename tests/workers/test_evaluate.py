@@ -5,8 +5,6 @@ import gc
 import itertools
 import math
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,13 +18,10 @@ from tests.support.jobs import (
     by_setting,
     job,
     keeping,
-    lone_runs,
     scratch,
-    settings_of_width,
 )
 from workers import (
     BUDGET,
-    Evaluation,
     Evaluator,
     JobError,
     MachineError,
@@ -64,18 +59,6 @@ def test_curve_points_are_whole_epochs_and_the_end_of_the_budget():
     assert not result.over
 
 
-@pytest.mark.parametrize("width", [48, 128])
-def test_settings_in_company_have_the_bits_of_lone_runs(width):
-    together = scratch().evaluate(job("lstm", *settings_of_width(width)))
-    assert {result.width for result in together.results} == {width}
-    assert by_setting(together) == lone_runs(width)
-
-
-def test_lanes_have_the_bits_of_lone_runs():
-    together = scratch(4).evaluate(job("lstm", *settings_of_width(48)))
-    assert by_setting(together) == lone_runs(48)
-
-
 def test_vectorized_lanes_agree_with_lone_runs():
     """As accelerators run them; on CPU their last bits depend on the lane."""
     evaluator = Evaluator(lanes=4, state_bytes=0)
@@ -95,18 +78,6 @@ def test_more_settings_than_lanes_are_trained_in_turns():
     for result in together.results:
         alone = scratch(2).evaluate(job("tanh", result.setting))
         assert alone.results == (result,)
-
-
-@pytest.mark.parametrize(("width", "lanes"), [(128, 1), (48, 4)])
-def test_continued_training_has_the_bits_of_training_from_scratch(width, lanes):
-    settings = settings_of_width(width)
-    evaluator = keeping(lanes)
-    for budget in (7, 12, 20):  # within, at the end of, and beyond an epoch
-        evaluator.evaluate(job("lstm", *settings[:2], budget=budget))
-    continued = evaluator.evaluate(job("lstm", *settings, budget=30))
-    assert continued.compiled == 0
-    from_scratch = scratch(lanes).evaluate(job("lstm", *settings, budget=30))
-    assert continued.results == from_scratch.results
 
 
 def test_a_smaller_budget_after_a_larger_one_is_trained_from_scratch():
@@ -168,28 +139,6 @@ def test_what_is_kept_changes_nothing_when_it_is_forgotten():
     again = evaluator.evaluate(job(budget=20))
     assert again.compiled == 2
     assert again.results == scratch().evaluate(job(budget=20)).results
-
-
-def test_another_process_gives_the_same_bits():
-    code = (
-        "from workers import prepare; prepare(platforms='cpu');"
-        "import sys; from workers import Job, evaluate;"
-        "print(evaluate(Job.from_json(sys.stdin.read())).to_json())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=job("lstm", *settings_of_width(128)).to_json(),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONHASHSEED": "5",
-            "JAX_ENABLE_COMPILATION_CACHE": "false",  # it is to compile them, too
-        },
-    )
-    assert by_setting(Evaluation.from_json(done.stdout)) == lone_runs(128)
 
 
 def test_each_shape_is_compiled_once_and_only_once():
@@ -485,7 +434,6 @@ def memory():
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_memory_stays_flat_over_many_distinct_cells(cells, clear_after, monkeypatch):
     monkeypatch.setattr(evaluators, "CLEAR_AFTER", clear_after)
-    monkeypatch.setattr(evaluators, "COMPILER_OPTIONS", {"cpu": {}})  # quickly
     setting = dataclasses.replace(SETTING, parameters=600)
     evaluator, seen = Evaluator(programs=2), []
     for index in range(cells):

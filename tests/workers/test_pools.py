@@ -20,6 +20,8 @@ from workers import (
 )
 from workers.pools.crew import Crew
 
+pytestmark = pytest.mark.shipped
+
 BAD_OPS = tuple(
     f"tests.support.bad_ops:{name}"
     for name in ("raising", "segfaulting", "hanging", "hoarding", "stalling")

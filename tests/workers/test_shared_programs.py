@@ -7,18 +7,11 @@ from tasks import PACK
 from tests.support.jobs import FIXED, SETTING, TINY, job
 from workers import Evaluator, JobError, TaskSpec, Training
 from workers.job.setting import OPTIMIZERS
-from workers.training import evaluator as evaluators
 from workers.training.program import Program
 
 SPECS = [TaskSpec(kind.name) for kind in PACK]
 STACK = TaskSpec("stack")
 LONG_STACK = TaskSpec("stack", overrides=(("stretch", 12),))
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch):
-    """Compiles as tests do, and not as what is kept: nothing here is."""
-    monkeypatch.setattr(evaluators, "COMPILER_OPTIONS", {"cpu": {}})
 
 
 @pytest.fixture

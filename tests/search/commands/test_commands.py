@@ -37,7 +37,6 @@ from tests.support.searches import (
     wait_for,
 )
 from workers import PoolNode, Setting
-from workers.training import evaluator
 
 
 @pytest.fixture(scope="module")
@@ -359,7 +358,6 @@ def test_a_dry_run_with_training(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(probes, "PROBES", 3)
-    monkeypatch.setattr(evaluator, "COMPILER_OPTIONS", {"cpu": {}})  # quickly
     words = ["seeds=['tanh']", "baseline=tanh", "tasks=['xml']"]
     words += ["plans.xml.budget=300", "filter.budget=30"]
     options = [option for word in words for option in ("--set", word)]
