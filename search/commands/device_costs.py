@@ -167,7 +167,7 @@ def weights_of(shape: Shape) -> float:
     """Weights of the model of one layer that stands for each of a model's layers.
 
     What was measured has one layer. L layers of W weights are taken as L such models of
-    W / L weights, one after the other.
+    W / L weights, one after the other; compiling takes less than that.
     """
     return shape.parameters / shape.num_layers
 

@@ -37,22 +37,19 @@ class Speeds:
 
     def compile_s(self, weights: float, lanes: int) -> float:
         """Seconds of compiling a program."""
-        sizes = self._curves
-        inside = min(max(weights, min(sizes)), max(sizes))
-        found = []
-        for size, curve in sizes.items():
-            points = [(n, row.compile_s) for n, row in curve.items()]
-            found.append((size, _between(points, min(max(lanes, *curve), max(curve)))))
-        return _between(found, inside)
+        found = [
+            (size, _within([(n, row.compile_s) for n, row in curve.items()], lanes))
+            for size, curve in self._curves.items()
+        ]
+        return _within(found, weights)
 
     def beyond(self, weights: Sequence[float], lanes: int) -> Iterator[tuple[str, str]]:
         """Label and line for each of what was not measured, nor lies between."""
-        sizes = list(self._curves)
-        for one in sorted(set(weights)):
-            if one > sizes[-1]:
-                yield _in_proportion(f"{one:,.0f} weights", sizes[-1])
-            elif one < sizes[0]:
-                yield _as_fewest(f"{one:,.0f} weights", sizes[0])
+        least, most = min(self._curves), max(self._curves)
+        if many := [f"{one:,.0f}" for one in sorted(set(weights)) if one > most]:
+            yield _in_proportion(f"{', '.join(many)} weights", most)
+        if few := [f"{one:,.0f}" for one in sorted(set(weights)) if one < least]:
+            yield _as_fewest(f"{', '.join(few)} weights", least)
         for size, curve in self._curves.items():
             what, where = counted(lanes, "lane"), f" of {size:,} weights"
             if lanes > max(curve):
@@ -129,6 +126,11 @@ def read_figures(paths: Sequence[Path]) -> Figures:
         )
     beside = Speeds(any_cell) if any_cell else None
     return Figures(device, platform, Speeds(own), beside)
+
+
+def _within(points: Sequence[tuple[float, float]], at: float) -> float:
+    """The value at a place, or at the nearest one; see `Speeds`."""
+    return _between(points, min(at, points[-1][0]))
 
 
 def _between(points: Sequence[tuple[float, float]], at: float) -> float:

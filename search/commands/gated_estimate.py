@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from search.commands.probes import BYTES_A_CANDIDATE, BYTES_A_TRAINING, Lines
 from search.commands.spent import NOTHING, Spent, Unit
-from search.output.words import counted, duration
+from search.output.words import brief, counted, duration
 from search.procedure.config import Config
 
 PASSING: Final = 0.2
@@ -92,7 +92,7 @@ def render(
             f"{counted(settings, 'setting')} a task",
         ),
         ("again", f"{unit.seconds(found.again)} a re-examination"),
-        ("speed", f"{3600 * workers / candidate_s:,.0f} candidates an hour"),
+        ("speed", f"{brief(3600 * workers / candidate_s)} candidates an hour"),
         (
             "whole",
             f"{candidates:,} candidates in {hours:,.1f} hours with "

@@ -19,7 +19,7 @@ from search.commands.device_costs import (
 )
 from search.commands.device_figures import Figures, read_figures
 from search.commands.dry_run import print_lines
-from search.commands.spent import DEVICE
+from search.commands.spent import DEVICE, NOTHING
 from search.errors import UserError
 from search.output.words import counted, plain
 from search.procedure.config import Config
@@ -99,9 +99,13 @@ def _apart(found: Estimate, candidates: int) -> Iterator[Line]:
                 f"{name}: {compiling:,.2f} device-hours of compiling and "
                 f"{training:,.2f} of training",
             )
-    trainings = sum(spent.trainings for spent in parts.values())
-    millions = sum(spent.updates for spent in parts.values()) / 1e6
-    yield "updates", f"{trainings:,.0f} trainings of {millions:,.0f} million updates"
+    whole = sum(parts.values(), NOTHING)
+    days, millions = whole.total_s / 86400, whole.updates / 1e6
+    yield (
+        "in all",
+        f"{days:,.2f} device-days for {whole.trainings:,.0f} trainings of "
+        f"{millions:,.0f} million updates together",
+    )
 
 
 def _beside(
@@ -136,7 +140,7 @@ def _beside(
         f"{filled:.0f} of them filled by {config.rules.in_flight} candidates under way "
         f"(rules.in_flight) in {ROOMS} sizes of cells",
     )
-    yield from (("beside", text[1]) for text in _apart(found, candidates))
+    yield from (("beside", text) for _, text in _apart(found, candidates))
     weights = [setting.parameters for setting in _settings(config)]
     yield "beside", f"measured: {figures.any_cell.said}"
     for where, text in figures.any_cell.beyond(weights, lanes):

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from search.commands.probes import BYTES_A_CANDIDATE, BYTES_A_TRAINING
 from search.commands.spent import NOTHING, Spent, Unit
-from search.output.words import counted, duration
+from search.output.words import brief, counted, duration
 from search.procedure.config import Config
 from search.procedure.objective import Paired
 from workers import Setting
@@ -113,7 +113,8 @@ def render(
         f"taken to go on to all {counted(last, 'run')} a task",
     )
     yield "again", f"{unit.seconds(found.again)} a re-examination"
-    yield "speed", f"{3600 * workers / found.candidate.total_s:,.0f} candidates an hour"
+    an_hour = 3600 * workers / found.candidate.total_s
+    yield "speed", f"{brief(an_hour)} candidates an hour"
     chosen = objective.finals
     if chosen.cells:
         yield (
