@@ -137,8 +137,8 @@ def _beside(
         "beside",
         f"{candidates:,} candidates in {whole.total_s / devices / 3600:,.1f} hours "
         f"with {counted(devices, 'device')}, with programs of any cell: {lanes} lanes, "
-        f"{filled:.0f} of them filled by {config.rules.in_flight} candidates under way "
-        f"(rules.in_flight) in {ROOMS} sizes of cells",
+        f"{filled:.0f} of them filled if each of {config.rules.in_flight} candidates "
+        f"under way (rules.in_flight) has one job, in {ROOMS} sizes of cells",
     )
     yield from (("beside", text) for _, text in _apart(found, candidates))
     weights = [setting.parameters for setting in _settings(config)]
@@ -152,7 +152,7 @@ def _basis(config: Config, programs: Programs) -> Iterator[Line]:
     speeds, lanes = programs.speeds, programs.lanes
     shapes = {setting.shape for setting in _settings(config)}
     yield "measured", f"gru of {speeds.said}; windows of {speeds.windows} positions"
-    yield "between", "log-log, by weights and by lanes"
+    yield "between", "what was measured: by the logarithms of weights and of lanes"
     yield from speeds.beyond([weights_of(shape) for shape in shapes], lanes)
     size = config.rules.settings_per_job
     yield (

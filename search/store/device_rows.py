@@ -180,5 +180,5 @@ def _word(values: Values, name: str) -> str:
     """
     value = values.get(name)
     if isinstance(value, str):
-        return value[:LONGEST]
+        return " ".join(value.split())[:LONGEST]
     raise JsonError(f"{name} of its device must be a text, got {repr(value)[:LONGEST]}")
