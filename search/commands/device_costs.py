@@ -1,6 +1,6 @@
 """What parts of a search cost on a device, by its figures; nothing is trained.
 
-See `Costs` of `gated_estimate` and `staged_estimate`. A program has as many lanes as
+See `GatedCosts` and `StagedCosts`. A program has as many lanes as
 the platform's default, whatever a job fills of them.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from search.commands.device_figures import Speeds
-from search.commands.spent import NOTHING, Spent
+from search.commands.taken import NOTHING, Taken
 from search.procedure.config import Config
 from search.procedure.racing import by_shape
 from tasks import Task
@@ -66,15 +66,15 @@ class GatedDevice:
     programs: Programs
     devices: int
 
-    def filter(self) -> Spent:
+    def filter(self) -> Taken:
         """Of a candidate's filter, if it uses its whole budget."""
         chosen = self.config.filter
         assert chosen is not None
         shape, programs = chosen.first.shape, self.programs
         train_s = programs.train_s(shape, chosen.task.task, chosen.budget)
-        return Spent(programs.compile_s(shape), train_s, 1, chosen.budget)
+        return Taken(programs.compile_s(shape), train_s, 1, chosen.budget)
 
-    def round(self, task: int, settings: int) -> Spent:
+    def round(self, task: int, settings: int) -> Taken:
         """Of so many settings of a cell on a task."""
         stage, size = self.config.tasks[task], self.config.rules.settings_per_job
         grid, budget, programs = stage.plan.grid, stage.plan.budget, self.programs
@@ -89,7 +89,7 @@ class GatedDevice:
         passes = expected(lambda n: programs.passes(n, size))
         compile_s = compiled * sum(map(programs.compile_s, shapes))
         train_s = sum(programs.train_s(s, stage.task.task, budget) for s in shapes)
-        return Spent(compile_s, passes * train_s, settings, settings * budget)
+        return Taken(compile_s, passes * train_s, settings, settings * budget)
 
 
 @dataclass(frozen=True)
@@ -109,25 +109,25 @@ class StagedDevice:
     programs: Programs
     points: float = 0.0
 
-    def compiling(self, settings: Sequence[Setting]) -> Spent:
+    def compiling(self, settings: Sequence[Setting]) -> Taken:
         """Of a cell, for these settings on all tasks."""
         shapes = {setting.shape._replace(optimizer="") for setting in settings}
         kinds = {_kind(stage.task.task) for stage in self.config.tasks}
-        return Spent(len(kinds) * sum(map(self.programs.compile_s, shapes)))
+        return Taken(len(kinds) * sum(map(self.programs.compile_s, shapes)))
 
-    def running(self, settings: Sequence[Setting]) -> Spent:
+    def running(self, settings: Sequence[Setting]) -> Taken:
         """Of a cell with these settings on all tasks."""
         found, size = NOTHING, self.config.rules.settings_per_job
         for stage, group in itertools.product(self.config.tasks, by_shape(settings)):
             count, budget = len(group), stage.plan.budget
             passes = self.programs.passes(count, size)
             train_s = self.programs.train_s(group[0].shape, stage.task.task, budget)
-            found += Spent(0.0, passes * train_s, count, count * budget)
+            found += Taken(0.0, passes * train_s, count, count * budget)
         return found
 
 
 @dataclass(frozen=True)
-class SideBySide:
+class AnyCellDevice:
     """What parts of a search by common runs cost where cells share programs.
 
     Attributes:
@@ -144,23 +144,23 @@ class SideBySide:
     filled: float
     points: float = 0.0
 
-    def compiling(self, settings: Sequence[Setting]) -> Spent:
+    def compiling(self, settings: Sequence[Setting]) -> Taken:
         """Of a cell: it is data."""
         return NOTHING
 
-    def running(self, settings: Sequence[Setting]) -> Spent:
+    def running(self, settings: Sequence[Setting]) -> Taken:
         """Of a cell with these settings on all tasks, its share of the lanes."""
         found = NOTHING
         for stage, setting in itertools.product(self.config.tasks, settings):
             position_s = self.speeds.position_s(setting.parameters, self.lanes)
             lanes_s = position_s * positions(stage.task.task) / self.filled
             budget = stage.plan.budget
-            found += Spent(0.0, budget * lanes_s, 1, budget)
+            found += Taken(0.0, budget * lanes_s, 1, budget)
         return found
 
-    def opening(self, setting: Setting) -> Spent:
+    def opening(self, setting: Setting) -> Taken:
         """Of the programs, compiled once."""
-        return Spent(ROOMS * self.speeds.compile_s(setting.parameters, self.lanes))
+        return Taken(ROOMS * self.speeds.compile_s(setting.parameters, self.lanes))
 
 
 def weights_of(shape: Shape) -> float:

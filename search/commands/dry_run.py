@@ -8,7 +8,7 @@ import time
 
 from search.commands import gated_estimate, staged_estimate
 from search.commands.probes import Lines, probe_gated, probe_staged
-from search.commands.spent import CORE
+from search.commands.taken import CORE
 from search.loop.pools import Workers
 from search.output.words import duration
 from search.procedure.config import Config

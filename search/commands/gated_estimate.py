@@ -1,13 +1,13 @@
 """What a search by ratios costs, by what its filter and a round of settings cost.
 
-Who says that is one of `Costs`: probes that are trained, or the figures of a device.
+Who says that is `GatedCosts`: probes that are trained, or the figures of a device.
 Shares of cells that pass filter and gates are as in the paper and in our own runs.
 """
 
 from typing import Final, NamedTuple, Protocol
 
 from search.commands.probes import BYTES_A_CANDIDATE, BYTES_A_TRAINING, Lines
-from search.commands.spent import NOTHING, Spent, Unit
+from search.commands.taken import NOTHING, Taken, Unit
 from search.output.words import brief, counted, duration
 from search.procedure.config import Config
 
@@ -19,17 +19,17 @@ GATED: Final = 0.5
 """Share of cells on a task that is taken to be given the next one."""
 
 
-class Costs(Protocol):
+class GatedCosts(Protocol):
     """What parts of the search cost, whoever carries them out."""
 
-    def filter(self) -> Spent:
+    def filter(self) -> Taken:
         """Of a candidate's filter."""
 
-    def round(self, task: int, settings: int) -> Spent:
+    def round(self, task: int, settings: int) -> Taken:
         """Of so many settings of a cell on a task, handed out together."""
 
 
-class Estimate(NamedTuple):
+class GatedEstimate(NamedTuple):
     """What a search costs, about.
 
     Attributes:
@@ -41,15 +41,15 @@ class Estimate(NamedTuple):
         finals: None here.
     """
 
-    opening: Spent
-    filter: Spent
-    tasks: Spent
-    again: Spent
-    candidate: Spent
-    finals: Spent = NOTHING
+    opening: Taken
+    filter: Taken
+    tasks: Taken
+    again: Taken
+    candidate: Taken
+    finals: Taken = NOTHING
 
 
-def estimate(config: Config, costs: Costs) -> Estimate:
+def estimate(config: Config, costs: GatedCosts) -> GatedEstimate:
     """Projects what parts cost on the whole search."""
     rules, tasks = config.rules, range(len(config.tasks))
     filtered = NOTHING if config.filter is None else costs.filter()
@@ -62,7 +62,7 @@ def estimate(config: Config, costs: Costs) -> Estimate:
     moves = rules.reexamine / (1 - rules.reexamine)
     given = sum((GATED**task * rounds[task] for task in tasks), NOTHING)
     again = sum(rounds, NOTHING)
-    return Estimate(
+    return GatedEstimate(
         opening=named * sum(map(costs.round, tasks, counts), NOTHING),
         filter=filtered,
         tasks=given,
@@ -72,7 +72,7 @@ def estimate(config: Config, costs: Costs) -> Estimate:
 
 
 def render(
-    found: Estimate, config: Config, candidates: int, workers: int, unit: Unit
+    found: GatedEstimate, config: Config, candidates: int, workers: int, unit: Unit
 ) -> Lines:
     """The estimate as lines for people."""
     opening_s, candidate_s = found.opening.total_s, found.candidate.total_s

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from cells import Cell, canonical, dead, digest, recurrent_linears
-from search.commands.spent import NOTHING, Spent
+from search.commands.taken import NOTHING, Taken
 from search.errors import UserError
 from search.procedure.config import Config
 from search.procedure.objective import Paired
@@ -42,7 +42,7 @@ Lines = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class GatedProbes:
-    """What probes took of a search by ratios; see `gated_estimate.Costs`.
+    """What probes took of a search by ratios; see `GatedCosts`.
 
     Attributes:
         config: The search.
@@ -51,21 +51,21 @@ class GatedProbes:
     """
 
     config: Config
-    filtered: Spent
-    settings: Sequence[Spent]
+    filtered: Taken
+    settings: Sequence[Taken]
 
-    def filter(self) -> Spent:
+    def filter(self) -> Taken:
         """Of a candidate's filter."""
         return self.filtered
 
-    def round(self, task: int, settings: int) -> Spent:
+    def round(self, task: int, settings: int) -> Taken:
         """Of so many settings of a cell on a task."""
         return settings * self.settings[task]
 
 
 @dataclass(frozen=True)
 class StagedProbes:
-    """What probes took of a search by common runs; see `staged_estimate.Costs`.
+    """What probes took of a search by common runs; see `StagedCosts`.
 
     Attributes:
         compiled: Compiling a cell.
@@ -73,15 +73,15 @@ class StagedProbes:
         points: Of a learning curve.
     """
 
-    compiled: Spent
-    runs: Mapping[str, Spent]
+    compiled: Taken
+    runs: Mapping[str, Taken]
     points: float
 
-    def compiling(self, settings: Sequence[Setting]) -> Spent:
+    def compiling(self, settings: Sequence[Setting]) -> Taken:
         """Of a cell."""
         return self.compiled
 
-    def running(self, settings: Sequence[Setting]) -> Spent:
+    def running(self, settings: Sequence[Setting]) -> Taken:
         """Of runs of a cell with these settings on all tasks."""
         return sum((self.runs[one.optimizer] for one in settings), NOTHING)
 
@@ -129,9 +129,9 @@ def probe_staged(config: Config, objective: Paired, pool: Pool) -> StagedProbes:
     compiling = zip(*(spent(name, "compile_s") for name in jobs), strict=True)
     updates = sum(stage.plan.budget for stage in config.tasks)
     return StagedProbes(
-        compiled=Spent(mean([max(by_optimizer) for by_optimizer in compiling])),
+        compiled=Taken(mean([max(by_optimizer) for by_optimizer in compiling])),
         runs={
-            name: Spent(
+            name: Taken(
                 0.0, SHARE * mean(spent(name, "train_s")), len(config.tasks), updates
             )
             for name in jobs
@@ -210,18 +210,18 @@ def _jobs(config: Config, cell: Cell, setting: Setting) -> Iterator[Job]:
         )
 
 
-def _setting(config: Config, task: int, answers: Sequence[Evaluation]) -> Spent:
+def _setting(config: Config, task: int, answers: Sequence[Evaluation]) -> Taken:
     """A setting with its whole budget, its share of compiling too."""
     budget = config.tasks[task].plan.budget
     one = _spent(answers, budget)
-    return Spent(
+    return Taken(
         one.compile_s / config.rules.settings_per_job, SHARE * one.train_s, 1, budget
     )
 
 
-def _spent(answers: Sequence[Evaluation], budget: int) -> Spent:
+def _spent(answers: Sequence[Evaluation], budget: int) -> Taken:
     """The mean of jobs of one setting."""
-    return Spent(
+    return Taken(
         mean([one.compile_s for one in answers]),
         mean([one.train_s for one in answers]),
         bool(answers),

@@ -10,16 +10,16 @@ from pathlib import Path
 from search.commands import gated_estimate, staged_estimate
 from search.commands.device_costs import (
     ROOMS,
+    AnyCellDevice,
     GatedDevice,
     Programs,
-    SideBySide,
     StagedDevice,
     positions,
     weights_of,
 )
 from search.commands.device_figures import Figures, read_figures
 from search.commands.dry_run import print_lines
-from search.commands.spent import DEVICE, NOTHING
+from search.commands.taken import DEVICE, NOTHING
 from search.errors import UserError
 from search.output.words import counted, plain
 from search.procedure.config import Config
@@ -32,7 +32,7 @@ from workers import (
     is_plain,
 )
 
-Estimate = gated_estimate.Estimate | staged_estimate.Estimate
+Estimate = gated_estimate.GatedEstimate | staged_estimate.StagedEstimate
 Line = tuple[str, str]
 
 
@@ -128,7 +128,7 @@ def _beside(
         return
     jobs = config.rules.in_flight / ROOMS / devices
     filled = min(float(lanes), max(1.0, jobs))
-    costs = SideBySide(config, figures.any_cell, lanes, filled)
+    costs = AnyCellDevice(config, figures.any_cell, lanes, filled)
     found = staged_estimate.estimate(config, objective, costs)
     compiling = devices * costs.opening(objective.panel[0])
     found = found._replace(opening=found.opening + compiling)

@@ -1,13 +1,13 @@
 """What a search by common runs costs, by what its parts cost.
 
-Who says that is one of `Costs`: probes that are trained, or the figures of a device.
+Who says that is `StagedCosts`: probes that are trained, or the figures of a device.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from search.commands.probes import BYTES_A_CANDIDATE, BYTES_A_TRAINING
-from search.commands.spent import NOTHING, Spent, Unit
+from search.commands.taken import NOTHING, Taken, Unit
 from search.output.words import brief, counted, duration
 from search.procedure.config import Config
 from search.procedure.objective import Paired
@@ -21,21 +21,21 @@ BYTES_A_POINT: Final = 75
 """Of a learning curve."""
 
 
-class Costs(Protocol):
+class StagedCosts(Protocol):
     """What parts of the search cost, whoever carries them out."""
 
     @property
     def points(self) -> float:
         """Of a learning curve; 0: not known."""
 
-    def compiling(self, settings: Sequence[Setting]) -> Spent:
+    def compiling(self, settings: Sequence[Setting]) -> Taken:
         """Of a cell, for these settings on all tasks."""
 
-    def running(self, settings: Sequence[Setting]) -> Spent:
+    def running(self, settings: Sequence[Setting]) -> Taken:
         """Of a cell with these settings on all tasks, handed out together."""
 
 
-class Estimate(NamedTuple):
+class StagedEstimate(NamedTuple):
     """What a search costs, about.
 
     Attributes:
@@ -48,21 +48,21 @@ class Estimate(NamedTuple):
         bytes: Of a candidate; 0: not known.
     """
 
-    opening: Spent
-    first: Spent
-    panel: Spent
-    again: Spent
-    candidate: Spent
-    finals: Spent
+    opening: Taken
+    first: Taken
+    panel: Taken
+    again: Taken
+    candidate: Taken
+    finals: Taken
     bytes: float
 
 
-def estimate(config: Config, objective: Paired, costs: Costs) -> Estimate:
+def estimate(config: Config, objective: Paired, costs: StagedCosts) -> StagedEstimate:
     """Projects what parts cost on the whole search."""
     panel, rungs = objective.panel, objective.rungs
     compiling, seed = costs.compiling(panel), costs.running(panel)
 
-    def runs(first: int, last: int) -> Spent:
+    def runs(first: int, last: int) -> Taken:
         parts = objective.parts(first, last).values()
         return sum(map(costs.running, parts), NOTHING)
 
@@ -74,7 +74,7 @@ def estimate(config: Config, objective: Paired, costs: Costs) -> Estimate:
     moves = config.rules.reexamine / (1 - config.rules.reexamine)
     candidate = first + PASSING * rest + moves * again
     row = BYTES_A_TRAINING + BYTES_A_POINT * costs.points
-    return Estimate(
+    return StagedEstimate(
         opening=named * (compiling + objective.seeds * seed)
         + (objective.most_seeds - objective.seeds) * seed,
         first=first,
@@ -87,7 +87,7 @@ def estimate(config: Config, objective: Paired, costs: Costs) -> Estimate:
 
 
 def render(
-    found: Estimate,
+    found: StagedEstimate,
     config: Config,
     objective: Paired,
     candidates: int,
@@ -133,7 +133,7 @@ def render(
     )
 
 
-def _finals(config: Config, objective: Paired, costs: Costs) -> Spent:
+def _finals(config: Config, objective: Paired, costs: StagedCosts) -> Taken:
     """Of all cells in finals; a task that was not searched takes as long as others.
 
     Each training is a job of its own.

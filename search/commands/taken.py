@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 
 @dataclass(frozen=True)
-class Spent:
+class Taken:
     """Seconds of a core or a device; they add up, and come so many times.
 
     Attributes:
@@ -25,18 +25,18 @@ class Spent:
         """All of it."""
         return self.compile_s + self.train_s
 
-    def __add__(self, other: "Spent") -> "Spent":
+    def __add__(self, other: "Taken") -> "Taken":
         """Both."""
-        return Spent(
+        return Taken(
             self.compile_s + other.compile_s,
             self.train_s + other.train_s,
             self.trainings + other.trainings,
             self.updates + other.updates,
         )
 
-    def __rmul__(self, times: float) -> "Spent":
+    def __rmul__(self, times: float) -> "Taken":
         """It so many times."""
-        return Spent(
+        return Taken(
             times * self.compile_s,
             times * self.train_s,
             times * self.trainings,
@@ -44,7 +44,7 @@ class Spent:
         )
 
 
-NOTHING: Final = Spent()
+NOTHING: Final = Taken()
 """What nothing takes; sums begin with it."""
 
 
@@ -59,7 +59,7 @@ class Unit(NamedTuple):
     name: str
     worker: str
 
-    def seconds(self, spent: Spent, digits: int = 0) -> str:
+    def seconds(self, spent: Taken, digits: int = 0) -> str:
         """All that is spent, in words."""
         return f"{spent.total_s:,.{digits}f} {self.name}-seconds"
 
