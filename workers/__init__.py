@@ -20,10 +20,17 @@ from workers.job.evaluation import BUDGET, Cause, Evaluation, Result, Status
 from workers.job.job import Job, make_job, run_id, study_id
 from workers.job.json_form import dumps
 from workers.job.load import Load, Speed
+from workers.job.plain import is_plain
 from workers.job.schedule import PASSED, SCHEDULES, Schedule
 from workers.job.setting import Point, Setting, Shape
 from workers.job.spec import PLAIN, TaskSpec, Training
-from workers.machine.runtime import available_cores, numerics_class, prepare
+from workers.machine.runtime import (
+    DEFAULT_BESIDE,
+    DEFAULT_LANES,
+    available_cores,
+    numerics_class,
+    prepare,
+)
 from workers.machine.versions import installed, versions
 from workers.pools.factory import make_pool
 from workers.pools.inline import InlinePool
@@ -42,6 +49,8 @@ __all__ = [
     "BLOCKS",
     "BUDGET",
     "COMPILE_S",
+    "DEFAULT_BESIDE",
+    "DEFAULT_LANES",
     "INLINE",
     "LEAST_MEMORY_BYTES",
     "PASSED",
@@ -73,6 +82,7 @@ __all__ = [
     "dumps",
     "evaluate",
     "installed",
+    "is_plain",
     "make_job",
     "make_model",
     "make_pool",

@@ -1,16 +1,12 @@
 """What follows from the measurements for `workers.machine.runtime`; pure."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
+from search.store.device_rows import Parts, Values, measured
 from workers.machine.device_memory import allowance_of
 from workers.machine.runtime import DEFAULT_LANES
-
-Parts = Mapping[str, Mapping[str, Any]]
-"""As the file has them: by letter, each with its `rows`."""
-
-Values = Mapping[str, Any]
 
 UPDATES: Final = 2_000
 """Updates of a candidate for which compiling has to pay."""
@@ -29,11 +25,11 @@ def advise(parts: Parts) -> list[str]:
     """Lines for people, the most important first."""
     return [
         *_numbers(parts),
-        *_lanes(_values(parts, "d")),
-        *_options(_values(parts, "e")),
-        *_rivals(_values(parts, "d")),
+        *_lanes(measured(parts, "d")),
+        *_options(measured(parts, "e")),
+        *_rivals(measured(parts, "d")),
         *_memory(parts),
-        *_filter(_values(parts, "f")),
+        *_filter(measured(parts, "f")),
         *_unfinished(parts),
     ]
 
@@ -49,14 +45,9 @@ def wrong(parts: Parts) -> list[str]:
     ]
 
 
-def _values(parts: Parts, letter: str) -> list[Values]:
-    rows = parts.get(letter, {}).get("rows", ())
-    return [row["values"] for row in rows if not row["failed"]]
-
-
 def _numbers(parts: Parts) -> Iterator[str]:
-    held = [row for row in _values(parts, "b") if "holds" in row]
-    bits = [row for row in _values(parts, "c") if row.get("required")]
+    held = [row for row in measured(parts, "b") if "holds" in row]
+    bits = [row for row in measured(parts, "c") if row.get("required")]
     if held:
         right = sum(row["holds"] for row in held)
         yield f"numbers: {right} of {len(held)} comparisons are within their tolerance"
@@ -147,8 +138,8 @@ def _rivals(rows: Sequence[Values]) -> Iterator[str]:
 
 def _memory(parts: Parts) -> Iterator[str]:
     """What a lane needs, so how many a program has room for, and how many workers."""
-    limit = max((row.get("memory_bytes", 0) for row in _values(parts, "a")), default=0)
-    own = [row for row in _values(parts, "d") if row["who"] == "ours"]
+    limit = max((row.get("memory_bytes", 0) for row in measured(parts, "a")), default=0)
+    own = [row for row in measured(parts, "d") if row["who"] == "ours"]
     for parameters in sorted({row["parameters"] for row in own}):
         mine = [row for row in own if row["parameters"] == parameters]
         # With many lanes what a program needs once counts for little.

@@ -17,7 +17,7 @@ from benchmarks.device.place import (
     timed,
 )
 from benchmarks.device.rows import Row, attempt
-from benchmarks.device.speed import ROOM, memory_bytes
+from benchmarks.device.speed import ROOM, Made, memory_bytes
 from benchmarks.device.tolerances import DRAWS, ULP, Numbers
 from cells import ZOO, AnyLayer, any_layer, growth
 from cells.tables.sizes import SIZES
@@ -47,7 +47,8 @@ def measure(place: Place) -> Iterator[Row]:
         model = place.model(ZOO[cell], sizes.any_parameters)
         for who in ("any cell", "compiled"):
             key = f"{who} {cell} x{count}"
-            yield attempt(key, partial(_timed, place, key, model, who, count, held))
+            made = Made(cell, sizes.any_parameters, who, count)
+            yield attempt(key, partial(_timed, place, key, model, made, held))
     models = fitting(place, sizes.any_cells)
     program = any_program(place, models, len(models), held)
     yield from _right(place, program, models)
@@ -91,13 +92,11 @@ def any_program(
     return held[layer, lanes]
 
 
-def _timed(
-    place: Place, key: str, model: Model, who: str, lanes: int, held: Held
-) -> Row:
-    device = place.device
+def _timed(place: Place, key: str, model: Model, made: Made, held: Held) -> Row:
+    device, lanes = place.device, made.lanes
     room = 0 if device.platform == "cpu" else int(ROOM * memory_bytes(device))
     with on(device):
-        if who == "any cell":
+        if made.who == "any cell":
             program: Any = any_program(place, [model], lanes, held)
             cell, params = program.any_model.fill(model, model.init(SEED, SCALE))
             alone = jax.device_put(program.beginning(params))
@@ -107,12 +106,13 @@ def _timed(
     per_s = lanes / took.update_ms * 1e3
     lane_bytes = took.needs_bytes / lanes
     values = {
-        "who": who,
-        "lanes": lanes,
+        **made._asdict(),
         **took._asdict(),
         "updates_per_s": per_s,
         "lane_bytes": lane_bytes,
         "width": program.model.width,
+        "batch": place.sizes.batch,
+        "steps": place.sizes.steps,
     }
     text = (
         f"{key:<24}{took.update_ms:>9.2f} ms{per_s:>11,.0f} updates/s"

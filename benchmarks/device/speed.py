@@ -97,6 +97,8 @@ def _timed(place: Place, key: str, made: Made) -> Row:
         **made._asdict(),
         **took._asdict(),
         "width": program.model.width,
+        "batch": place.sizes.batch,
+        "steps": place.sizes.steps,
         "updates_per_s": per_s,
         "lane_bytes": lane_bytes,
     }

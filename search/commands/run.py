@@ -12,12 +12,13 @@ from search.commands.dry_run import dry_run
 from search.commands.final import end_with_finals
 from search.commands.own_code import add_own_code
 from search.commands.pools import add_pool_arguments, pool_options
+from search.commands.projection import project
 from search.errors import UserError
 from search.loop.deadlines import FACTOR, LEAST_S
 from search.loop.engine import Ending, Limits
 from search.loop.session import Searched, Session, search
 from search.loop.sources import read_configuration
-from search.loop.trainable import check_trainable
+from search.loop.trainable import check_trainable, check_widths
 from search.output.display import SearchDisplay, how_to_go_on, print_end
 from search.output.leaderboard import Leaderboard
 from search.procedure.presets import search_names
@@ -61,6 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     # ... and how.
     add("--dry-run", action="store_true", help="say what the search would cost")
+    add(
+        "--device-figures",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="with --dry-run: on a device that FILE has figures of, as `bench_device "
+        "--out` writes them; trains nothing; may be repeated",
+    )
     add_limits(parser)
 
 
@@ -86,6 +96,9 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Begins a search, or goes on with it; returns the exit status."""
+    if options.device_figures and not options.dry_run:
+        raise UserError("`device_figures` projects a search, and needs `dry_run`")
+
     # Flags become values: how this process searches, and what is searched.
     own = session_of(options)
     document = read_configuration(
@@ -96,6 +109,10 @@ def run(options: argparse.Namespace) -> int:
         candidates=options.candidates,
         settings=dict(map(read_setting, options.set)),
     )
+    if options.device_figures:
+        config = make_config(document)
+        check_widths(config)
+        return project(config, planned(document), own.pool, options.device_figures)
     if options.dry_run:
         config = make_config(document)
         check_trainable(config)

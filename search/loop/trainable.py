@@ -16,8 +16,18 @@ def check_trainable(config: Config) -> None:
         UserError: A seed or reference is too large for a budget of parameters.
     """
     for stage in config.tasks:
+        stage.task.task.stream("valid", 0, config.seed)
+    check_widths(config)
+
+
+def check_widths(config: Config) -> None:
+    """Looks for widths of seeds and references.
+
+    Raises:
+        UserError: One is too large for a budget of parameters.
+    """
+    for stage in config.tasks:
         task = stage.task.task
-        task.stream("valid", 0, config.seed)
         shapes = {setting.shape for setting in stage.plan.grid.settings}
         for (name, cell), shape in itertools.product(
             (*config.seeds, *config.references), sorted(shapes)

@@ -137,6 +137,14 @@ class Paired:
         repeat, index = divmod(number, len(self.panel))
         return repeat, self.panel[index]
 
+    def parts(self, first: int, last: int) -> dict[int, tuple[Setting, ...]]:
+        """The settings of some runs, from one number to before another, by repeat."""
+        found: dict[int, tuple[Setting, ...]] = {}
+        for number in range(first, last):
+            repeat, setting = self.run(number)
+            found[repeat] = (*found.get(repeat, ()), setting)
+        return found
+
 
 def log_loss(result: Result, uniform: float, floor: float) -> float:
     """What a run is worth: the mean logarithm of its validation loss over the curve.

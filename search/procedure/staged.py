@@ -214,14 +214,8 @@ class Staged:
 
     def _rungs(self, first: int, last: int, task: int) -> list[Round]:
         """The rounds of some runs of a task, one for each seed."""
-        repeats: dict[int, list[Setting]] = {}
-        for number in range(first, last):
-            repeat, setting = self._objective.run(number)
-            repeats.setdefault(repeat, []).append(setting)
-        return [
-            self._round(task, tuple(settings), repeat)
-            for repeat, settings in repeats.items()
-        ]
+        parts = self._objective.parts(first, last)
+        return [self._round(task, part, repeat) for repeat, part in parts.items()]
 
     def _round(self, task: int, settings: tuple[Setting, ...], repeat: int) -> Round:
         budget = self._config.tasks[task].plan.budget

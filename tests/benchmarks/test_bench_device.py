@@ -24,6 +24,7 @@ from benchmarks.device.supervisor import Report, measure
 from benchmarks.device.tolerances import ULP, distance, moved
 from benchmarks.device.variants import VARIANTS, Variant, traced_as
 from cells import ZOO, lower
+from search.commands.device_figures import read_figures
 from search.procedure.presets import preset_document, search_names
 from tests.support.quick import flags
 from workers.machine.runtime import COMPILER_OPTIONS
@@ -94,6 +95,14 @@ def test_every_part_runs_on_a_cpu_without_ray(tmp_path: Path) -> None:
     forms = {row["values"]["form"] for row in parts["f"]["rows"][1:]}
     assert forms == {"side by side", "one by one"}
     assert "what follows" in done.stdout
+
+    # What a dry run reads of it: the sizes of all that was timed, 600 weights here.
+    figures = read_figures([out])
+    assert figures.platform == "cpu"
+    assert figures.any_cell is not None
+    for speeds, lanes in ((figures.own, 1), (figures.any_cell, 2)):
+        assert speeds.said == f"600 weights in {lanes} lanes"
+        assert speeds.windows == "8"
 
 
 def test_what_hangs_or_dies_costs_no_other_part(

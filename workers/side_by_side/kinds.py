@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from cells import AnyLayer, any_layer
-from workers.job.block import BARE
 from workers.job.cost import model_width
 from workers.job.job import Job
+from workers.job.plain import is_plain
 from workers.job.spec import Training
 from workers.training.data import DataCache
 
@@ -61,17 +61,7 @@ def room(job: Job) -> AnyLayer | None:
     table says or is too large, or that does more than train one layer, of the cell
     alone, on tokens for whole epochs.
     """
-    training, task = job.training, job.task.task
-    plain = (
-        len(job.settings) == 1
-        and training.schedule.name == "fixed"
-        and training.biases
-        and training.block == BARE
-        and not training.test
-        and job.shape.num_layers == 1
-        and not job.shape.dropout
-        and task.readout == "softmax"
-    )
-    if not plain:
+    task = job.task.task
+    if not is_plain(len(job.settings), job.shape, job.training, task):
         return None
     return any_layer(job.cell, model_width(job.cell, job.shape, task))
