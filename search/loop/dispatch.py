@@ -10,6 +10,7 @@ from search.loop.numerics import class_of
 from search.loop.orders import Pending
 from search.loop.tally import Tally
 from search.procedure.clock import Ticket
+from search.procedure.config import Config
 from search.store.snapshots import Snapshot
 from search.store.store import Store
 from workers import Evaluation, Job, Pool
@@ -34,6 +35,7 @@ class Dispatch:
         tally: Counts what is carried out.
         curves: Whether learning curves are stored.
         deadline_factor: How many times the usual time a job is given; 0: for ever.
+        config: The search.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Dispatch:
         *,
         curves: bool,
         deadline_factor: float,
+        config: Config,
     ) -> None:
         self._store = store
         self._make_pool = make_pool
@@ -56,6 +59,8 @@ class Dispatch:
         self._waiting: dict[str, list[Pending]] = {}  # by the id of the job
         self._costs: dict[str, float] = {}
         self._told = -math.inf
+        self._config = config
+        self._said_idle = False
         self._class: str | None = None
 
     @property
@@ -142,6 +147,19 @@ class Dispatch:
             nodes = [node.to_dict() for node in self._pool.nodes()]
             self._store.history.set("workers", {"at": time.time(), "nodes": nodes})
             self._store.checkpoint()
+            self._say_idle(self._pool.capacity)
+
+    def _say_idle(self, capacity: int) -> None:
+        """Says once if there are more workers than this search can keep busy."""
+        jobs, candidates = jobs_at_once(self._config), self._config.rules.in_flight
+        if self._said_idle or capacity <= jobs:
+            return
+        self._said_idle, enough = True, candidates * math.ceil(capacity / jobs)
+        self._note(
+            f"note: {capacity:,} trainings can go on at once here, and a search with "
+            f"rules.in_flight={candidates} has about {jobs:,}: one begun with --set "
+            f"rules.in_flight={enough} would have enough"
+        )
 
     def _check_class(self, key: str) -> None:
         """Marks the run once it has results of several numerics classes."""
@@ -153,3 +171,11 @@ class Dispatch:
                 "a result is of another numerics class, as where memory ran out: the "
                 "table is marked as not reproducible to the bit"
             )
+
+
+def jobs_at_once(config: Config) -> int:
+    """How many jobs a search has to be carried out at once, about."""
+    rules, objective = config.rules, config.objective
+    if objective is None:
+        return rules.in_flight * math.ceil(rules.settings / rules.settings_per_job)
+    return rules.in_flight * len(config.tasks) * objective.rungs[0]

@@ -139,6 +139,7 @@ class Engine:
                 self.tally,
                 curves=curves or self._by_curves,
                 deadline_factor=deadline_factor,
+                config=procedure.config,
             )
         taken = (0, 0)
         if snapshot is not None:

@@ -491,6 +491,26 @@ def test_a_baseline_that_learns_nothing_ends_a_search_again_and_again(
             run(tmp_path, config(), 12, pool=pool)
 
 
+@pytest.mark.parametrize(
+    ("name", "capacity", "said"),
+    [
+        ("plain", 6, []),  # 3 candidates in 2 jobs each
+        ("plain", 13, ["note: 13 trainings can", "in_flight=3 has about 6", "=9 "]),
+        ("common runs", 6, []),  # 3 candidates on 2 tasks
+        ("common runs", 7, ["in_flight=3 has about 6:", "rules.in_flight=6 would"]),
+    ],
+)
+def test_more_workers_than_a_search_keeps_busy_are_told_once(
+    name: str, capacity: int, said: list[str], tmp_path: Path
+) -> None:
+    watcher, pool = Watcher(), Pool(capacity=capacity)
+    with Store.create(tmp_path, {}) as store:
+        procedure = Procedure(config(**SEARCHES[name][1]))
+        Engine(procedure, store, lambda: pool, watcher, Limits(3)).run()
+    assert len(watcher.notes) == (1 if said else 0)
+    assert [words for words in said if words not in watcher.notes[0]] == []
+
+
 # Reading
 
 
