@@ -57,6 +57,9 @@ def test_ray_is_started_again_and_leaves_no_process_and_no_word(monkeypatch, cap
     folders = [pool._crew._running.folder]
     try:
         pool.submit(long())
+        started = [" ".join(one.cmdline()) for one in psutil.Process().children()]
+        assert any("dashboard" in line for line in started)
+        assert not any("monitor.py" in line for line in started)  # nobody reads them
         kill_under_way(pool, "raylet")
         [news] = go_on(pool)
         while len(pool):

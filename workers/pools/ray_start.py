@@ -1,6 +1,7 @@
 """Ray, started on this machine or joined where it runs."""
 
 import contextlib
+import inspect
 import logging
 import os
 import signal
@@ -68,7 +69,7 @@ def _start(ray: Any, workers: int | None) -> RunningRay:
     before = children()
     for attempt in range(ATTEMPTS):
         try:
-            with _own_signals(), _silence():
+            with _own_signals(), _silence(), _without_watchers(ray):
                 context = ray.init(
                     "local",
                     num_cpus=cores,
@@ -134,6 +135,35 @@ def _silence() -> Iterator[None]:
         except BaseException:
             logger.setLevel(before)
             raise
+
+
+_WATCHERS: Final = {"no_monitor": True, "include_log_monitor": False}
+"""What of Ray's own parameters starts no process that has nothing to do here."""
+
+
+@contextlib.contextmanager
+def _without_watchers(ray: Any) -> Iterator[None]:
+    """Has `ray.init` start neither autoscaler nor log monitor.
+
+    The one adds nodes to clusters, and the other prints what workers write, which is
+    not wanted here. Together they take a third of what Ray's start costs. `ray start`
+    has options for both and `ray.init` has none, so that its parameters are given
+    them; a version that has no such parameters starts both.
+    """
+    kind: Any = getattr(ray._private.parameter, "RayParams", object)
+    made = kind.__init__
+    if not _WATCHERS.keys() <= inspect.signature(made).parameters.keys():
+        yield
+        return
+
+    def make(self: Any, *args: Any, **options: Any) -> None:
+        made(self, *args, **(_WATCHERS | options))
+
+    kind.__init__ = make
+    try:
+        yield
+    finally:
+        kind.__init__ = made
 
 
 def _quieten() -> None:
