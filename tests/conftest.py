@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
@@ -26,6 +26,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         "JAX_COMPILATION_CACHE_DIR": programs,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
         "TF_CPP_MIN_LOG_LEVEL": "3",  # it says of each that it was compiled before
+        "XLA_FLAGS_BEFORE_TESTS": os.environ.get("XLA_FLAGS", ""),
     }
     # Python's own: else each of some hundred processes does it, where it may not write.
     for room in ("benchmarks", "cells", "search", "tasks", "tests/support", "workers"):
@@ -37,6 +38,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import quick
+from workers.machine.runtime import COMPILER_OPTIONS
 from workers.side_by_side import trainer
 from workers.training import evaluator
 
@@ -44,9 +46,13 @@ from workers.training import evaluator
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Programs that tests compile themselves: most of them run once.
+BEFORE = os.environ["XLA_FLAGS_BEFORE_TESTS"]
 with pytest.MonkeyPatch.context() as patch:
-    patch.setenv("XLA_FLAGS", quick.flags())
+    patch.setenv("XLA_FLAGS", quick.flags(BEFORE))
     jax.jit(lambda: 0)()  # from here on XLA does not look at its flags
+
+# Processes that tests start compile in half the time; see `_compiled_quickly`.
+os.environ["XLA_FLAGS"] = quick.flags(BEFORE, but=quick.LEVEL)
 
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -74,15 +80,27 @@ _allowed = LARGE_BYTES
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _programs_of_a_file(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compiles as the file wants it, and gives back what it has compiled.
+def _compiled_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Has a file's trainings compiled quickly, unless it is marked otherwise.
 
-    Where a file is marked `shipped`, what is trained has the bits that it has in
-    processes that tests start. It is hundreds of megabytes that are given back.
+    Marked `alike`, what is trained here has the bits that it has in processes that
+    tests start; marked `shipped`, both have those of the product.
     """
-    shipped = request.node.get_closest_marker("shipped")
-    options = quick.SHIPPED if shipped else {}
-    evaluator.COMPILER_OPTIONS = trainer.COMPILER_OPTIONS = {"cpu": options}
+    options: Mapping[str, str | bool] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("shipped"):
+            options = quick.SHIPPED
+            patch.setenv("XLA_FLAGS", BEFORE)
+        elif request.node.get_closest_marker("alike"):
+            options = COMPILER_OPTIONS["cpu"]
+        for module in (evaluator, trainer):
+            patch.setattr(module, "COMPILER_OPTIONS", {"cpu": options})
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_of_a_file() -> Iterator[None]:
+    """Gives back what a file's tests have compiled: it is hundreds of megabytes."""
     yield
     _give_back()
 

@@ -20,7 +20,7 @@ from workers import (
 )
 from workers.pools.crew import Crew
 
-pytestmark = pytest.mark.shipped
+pytestmark = pytest.mark.alike
 
 BAD_OPS = tuple(
     f"tests.support.bad_ops:{name}"
