@@ -55,7 +55,7 @@ def run_flax(module: ModuleType, golden: Golden, precision: str) -> dict[str, An
     inputs = jnp.asarray(golden["inputs"], precision)
     states = jnp.asarray(golden["initial_states"], precision)
     both = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)
-    (value, (outputs, after)), gradients = both(params, states, inputs)
+    (value, (outputs, after)), gradients = jax.jit(both)(params, states, inputs)
     # The gradient has the structure of the weights, and so the names.
     held = nnx.merge(graph, gradients[0], rest)
     attributes = module.flax_cell.WEIGHTS
