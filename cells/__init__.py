@@ -38,7 +38,7 @@ from cells.zoo.nearest import Nearest, nearest, published_name
 from cells.zoo.spelling import Spelling, spell
 
 if TYPE_CHECKING:
-    from cells.export import forms, name_values
+    from cells.export import block_forms, forms, name_values
     from cells.picture.drawing import draw_png, draw_svg
     from cells.scan.apart import ScanForm
     from cells.scan.layer import Layer, lower
@@ -74,6 +74,7 @@ __all__ = [
     "TableArrays",
     "ablations",
     "any_layer",
+    "block_forms",
     "canonical",
     "canonicalize",
     "check",
@@ -118,7 +119,7 @@ __all__ = [
 
 _LATER: Final = {
     **dict.fromkeys(("draw_png", "draw_svg"), "cells.picture.drawing"),
-    **dict.fromkeys(("forms", "name_values"), "cells.export"),
+    **dict.fromkeys(("block_forms", "forms", "name_values"), "cells.export"),
     **dict.fromkeys(("Layer", "lower"), "cells.scan.layer"),
     "ScanForm": "cells.scan.apart",
     **dict.fromkeys(("AnyLayer", "any_layer"), "cells.tables.layer"),

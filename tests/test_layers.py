@@ -32,7 +32,7 @@ ROOMS = {
         "tables": {"scan"},
         "picture": {"notation"},
         "zoo": {"identity", "notation"},
-        "export": {"identity", "notation", "scan", "zoo"},
+        "export": {"identity", "notation", "scan", "state_class", "zoo"},
         "crossover": {"zoo"},
         "growth": set(),
         "liveness": {"identity"},

@@ -77,6 +77,13 @@ def old_states(names: Names) -> str:
     return "The old states, each [..., H]"
 
 
+def first_states(names: Names) -> str:
+    """What the last arguments of all steps are."""
+    if len(names.states) == 1:
+        return "The state before the first step, [..., H]"
+    return "The states before the first step, each [..., H]"
+
+
 def shapes(names: Names, width: str, batch: str) -> str:
     """What the states are: one array, or a tuple of several."""
     shape = f"[{batch}, {width}]" if batch else f"[{width}]"

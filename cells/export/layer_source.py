@@ -6,6 +6,7 @@ from string import Template
 from typing import NamedTuple
 
 from cells.export import description
+from cells.export.all_steps import all_steps_source, is_affine
 from cells.export.names import Names
 from cells.export.step import (
     Parts,
@@ -23,11 +24,15 @@ class Library(NamedTuple):
 
     Attributes:
         template: File beside this one with the text around what a cell fills in.
+        at_once: Another, with the functions that only an affine cell has.
+        zeros: The call that makes zeros like x.
         spellings: Op name to how it is written; linear maps and operators need no row.
         always: Module to what every file imports from it.
     """
 
     template: str
+    at_once: str
+    zeros: str
     spellings: Mapping[str, Spelling]
     always: Mapping[str, Sequence[str]]
 
@@ -51,7 +56,8 @@ def layer_source(
         fields: What the library's template has besides the fields of all templates.
     """
     # What is imported depends on what is called.
-    body = parts.of_input + parts.step
+    all_steps = all_steps_source(cell, names, library.zeros) if is_affine(cell) else ""
+    body = parts.of_input + parts.step + all_steps
     imports, functions = definitions(cell, body, library.spellings, library.always)
 
     # Fields of every template; a library adds its own.
@@ -68,8 +74,21 @@ def layer_source(
         "states": description.packed(names),
         "table": description.weight_table(cell),
     }
-    template = Path(__file__).with_name(library.template).read_text("utf-8")
-    return description.spaced(Template(template).substitute(common, **fields))
+    common["at_once"] = ""
+    if all_steps:
+        given = {
+            "all_steps": indented(all_steps),
+            "signature": signature(["cell", "x", *names.states], "all_steps"),
+            "states": description.packed(names),
+            "first": description.first_states(names),
+        }
+        common["at_once"] = _template(library.at_once).substitute(given)
+    source = _template(library.template).substitute(common, **fields)
+    return description.spaced(source)
+
+
+def _template(file: str) -> Template:
+    return Template(Path(__file__).with_name(file).read_text("utf-8"))
 
 
 def weights_source(cell: Cell, linear: str, scale: str) -> str:

@@ -51,6 +51,16 @@ class Names:
             "torch_layer": f"{self.stem}Layer",
         }
 
+    @property
+    def block(self) -> str:
+        """The class of a residual block around the cell."""
+        return f"{self.stem}Block"
+
+    @property
+    def blocks(self) -> str:
+        """The class of several of them."""
+        return f"{self.stem}Blocks"
+
     def text(self, cell: Cell) -> str:
         """The cell's text with these names."""
         return self._renamed(to_text(cell, self.function))

@@ -4,8 +4,8 @@ Every form that this machine can run computes the golden instance, in double and
 single precision: outputs of every step, last states, loss and gradients by weights,
 inputs and initial states. One line each tells the greatest error, relative to the
 largest number of its array. The loss is the sum of (v - 1)^2 over all outputs and last
-states. The exit status is 0 if at least one form ran and none
-failed.
+states. The exit status is 0 if at least one form ran and none failed. Where there are
+residual blocks, in check_blocks.py, they are compared with golden_blocks.json likewise.
 """
 
 import functools
@@ -22,34 +22,50 @@ LIMITS = {"float64": 1e-8, "float32": 1e-5}
 SMALLEST = 0.01
 """Errors of arrays below this are relative to it."""
 
+LOOP, LIBRARY, AT_ONCE = "step by step", "by the library", "at once"
+"""How a form goes over the steps; at once: of affine cells alone."""
+
 Golden = dict[str, Any]
 Form = Callable[[ModuleType, Golden, str], dict[str, Any]]
 
 
 def main(folder: Path) -> int:
     """Runs the forms in a folder, prints a line for each, returns the exit status."""
-    golden = json.loads((folder / "golden.json").read_text("utf-8"))
+    passed, ran = check(folder, "golden.json", FORMS)
+    blocks = folder / "check_blocks.py"
+    if blocks.exists() and ran:
+        passed &= check(folder, "golden_blocks.json", load(blocks).FORMS)[0]
+    if not ran:
+        print("nothing ran: install flax or torch")
+    return 0 if passed and ran else 1
+
+
+def check(
+    folder: Path, vectors: str, table: dict[str, tuple[str, dict[str, Form]]]
+) -> tuple[bool, bool]:
+    """Whether all forms of a table are right, and whether any ran."""
+    golden = json.loads((folder / vectors).read_text("utf-8"))
     results: dict[tuple[str, str], dict[str, Any]] = {}
     passed = True
-    for library, (file, forms) in FORMS.items():
+    for library, (file, forms) in table.items():
         if importlib.util.find_spec(library) is None:
-            print(f"{library:16}          skipped: it is not installed")
+            print(f"{library:18}          skipped: it is not installed")
             continue
         module = load(folder / file)
         for name, form in forms.items():
+            if name.endswith(AT_ONCE) and not hasattr(module, "all_steps"):
+                continue
             for precision, limit in LIMITS.items():
                 result = form(module, golden, precision)
                 results[name, precision] = result
-                passed &= compare(f"{name:16} {precision}", result, golden, limit)
+                passed &= compare(f"{name:18} {precision}", result, golden, limit)
     for precision, limit in LIMITS.items():
         ran = {name: result for (name, p), result in results.items() if p == precision}
         first = next(iter(ran), "")
         for name in list(ran)[1:]:
-            what = f"{name:16} {precision} against {first}"
+            what = f"{name:18} {precision} against {first}"
             passed &= compare(what, ran[name], ran[first], 2 * limit)
-    if not results:
-        print("nothing ran: install flax or torch")
-    return 0 if passed and results else 1
+    return passed, bool(results)
 
 
 def load(path: Path) -> ModuleType:
@@ -105,9 +121,9 @@ def listed(tree: Any) -> Any:
 
 
 def run_nnx(
-    module: ModuleType, golden: Golden, precision: str, *, loop: bool
+    module: ModuleType, golden: Golden, precision: str, *, way: str
 ) -> dict[str, Any]:
-    """The nnx cell, step by step or in `nnx.RNN`."""
+    """The nnx cell: step by step, in `nnx.RNN`, or all steps at once."""
     import jax
     from flax import nnx
 
@@ -123,8 +139,10 @@ def run_nnx(
 
     def run(params: Any, carry: Any, inputs: Any) -> Any:
         cell = nnx.merge(graph, params)
-        if loop:
+        if way == LOOP:
             return steps(cell, carry, inputs)
+        if way == AT_ONCE:
+            return cell.at_once(inputs, carry, time_major=True)
         rnn = nnx.RNN(cell, time_major=True, return_carry=True)
         return rnn(inputs, initial_carry=carry)
 
@@ -142,9 +160,9 @@ def run_nnx(
 
 
 def run_linen(
-    module: ModuleType, golden: Golden, precision: str, *, loop: bool
+    module: ModuleType, golden: Golden, precision: str, *, way: str
 ) -> dict[str, Any]:
-    """The linen cell, step by step or in `nn.RNN`."""
+    """The linen cell: step by step, in `nn.RNN`, or all steps at once."""
     import jax
     from flax import linen as nn
 
@@ -154,9 +172,11 @@ def run_linen(
     )
 
     def run(params: Any, carry: Any, inputs: Any) -> Any:
-        if loop:
-            step = functools.partial(cell.apply, {"params": params})
-            return steps(step, carry, inputs)
+        apply = functools.partial(cell.apply, {"params": params})
+        if way == LOOP:
+            return steps(apply, carry, inputs)
+        if way == AT_ONCE:
+            return apply(inputs, carry, time_major=True, method="at_once")
         rnn = nn.RNN(cell, time_major=True, return_carry=True)
         variables = {"params": {"cell": params}}
         return rnn.apply(variables, inputs, initial_carry=carry)
@@ -217,24 +237,25 @@ def flax_results(
 
 
 def run_torch(
-    module: ModuleType, golden: Golden, precision: str, *, loop: bool
+    module: ModuleType, golden: Golden, precision: str, *, way: str
 ) -> dict[str, Any]:
-    """The PyTorch cell step by step, or its layer."""
+    """The PyTorch cell step by step, or its layer, in a loop or at once."""
     import torch
 
     dtype = getattr(torch, precision)
     classes = golden["classes"]
     sizes = (golden["in_features"], golden["hidden_features"])
-    if loop:
+    if way == LOOP:
         cell = getattr(module, classes["torch"])(*sizes, dtype=dtype)
     else:
         layer = getattr(module, classes["torch_layer"])(*sizes, dtype=dtype)
+        layer.at_once = way == AT_ONCE  # read by the layers of affine cells alone
         cell = layer.cells[0]
     module.load_weights(cell, golden["weights"])
     wanted = {"dtype": dtype, "requires_grad": True}
     inputs = torch.tensor(golden["inputs"], **wanted)
     states = [torch.tensor(state, **wanted) for state in golden["initial_states"]]
-    if loop:
+    if way == LOOP:
         hx = tuple(states) if len(states) > 1 else states[0]
         emitted = []
         for x in inputs:
@@ -280,17 +301,20 @@ FORMS: dict[str, tuple[str, dict[str, Form]]] = {
     "flax": (
         "flax_cell.py",
         {
-            "flax nnx cell": functools.partial(run_nnx, loop=True),
-            "flax nnx.RNN": functools.partial(run_nnx, loop=False),
-            "flax linen cell": functools.partial(run_linen, loop=True),
-            "flax nn.RNN": functools.partial(run_linen, loop=False),
+            "flax nnx cell": functools.partial(run_nnx, way=LOOP),
+            "flax nnx.RNN": functools.partial(run_nnx, way=LIBRARY),
+            "flax nnx at once": functools.partial(run_nnx, way=AT_ONCE),
+            "flax linen cell": functools.partial(run_linen, way=LOOP),
+            "flax nn.RNN": functools.partial(run_linen, way=LIBRARY),
+            "flax linen at once": functools.partial(run_linen, way=AT_ONCE),
         },
     ),
     "torch": (
         "torch_cell.py",
         {
-            "torch cell": functools.partial(run_torch, loop=True),
-            "torch layer": functools.partial(run_torch, loop=False),
+            "torch cell": functools.partial(run_torch, way=LOOP),
+            "torch layer": functools.partial(run_torch, way=LIBRARY),
+            "torch at once": functools.partial(run_torch, way=AT_ONCE),
         },
     ),
 }

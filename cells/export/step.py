@@ -2,16 +2,17 @@
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from cells.export.names import Names
 from cells.ir import Cell, node_name
-from cells.notation.layout import ATOM, Piece, rank_of
+from cells.notation.layout import ATOM, RANKS, Piece, rank_of
 from cells.ops import CellError, get_op
 
 LINE: Final = 88
-_ONES: Final = "ones_like(x)"
+ONES: Final = "ones_like(x)"
+"""A vector of ones."""
 
 
 class Spelling(NamedTuple):
@@ -56,7 +57,7 @@ def step_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> str:
     _check_spelled(cell, table)
     # A value stands where it is read, unless it has a name.
     pieces = {value: Piece(word) for value, word in enumerate(("x", *names.states))}
-    lines = _assigned(cell, range(len(cell.nodes)), names.values, pieces)
+    lines = assigned(cell, range(len(cell.nodes)), names.values, pieces)
     return "\n".join([*lines, *_returned(cell, names, pieces)])
 
 
@@ -97,20 +98,21 @@ def split_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> Par
     ]
 
     own = dict(names.values)
+    taken = {*names.values.values(), *names.states}
     for index in frontier:
-        own.setdefault(index, _unused(f"{attribute(cell, index)}_x", names))
+        own.setdefault(index, unused(f"{attribute(cell, index)}_x", taken))
     pieces = {value: Piece(word) for value, word in enumerate(("x", *names.states))}
     pieces |= {
-        cell.num_inputs + index: Piece(_ONES)
+        cell.num_inputs + index: Piece(ONES)
         for index in late
         if get_op(cell.nodes[index].op).kind == "constant"
     }
-    early_lines = _assigned(cell, early, own, pieces)
-    lines = _assigned(cell, late, own, pieces)
+    early_lines = assigned(cell, early, own, pieces)
+    lines = assigned(cell, late, own, pieces)
     body = "\n".join([*lines, *_returned(cell, names, pieces)])
 
     given = tuple(own[index] for index in frontier)
-    if 0 in read.union(cell.outputs) or _ONES in body or not given:
+    if 0 in read.union(cell.outputs) or ONES in body or not given:
         given = ("x", *given)
     if not frontier:
         return Parts("", given, body)
@@ -118,9 +120,8 @@ def split_source(cell: Cell, names: Names, table: Mapping[str, Spelling]) -> Par
     return Parts("\n".join([*early_lines, wrapped("return ", packed)]), given, body)
 
 
-def _unused(word: str, names: Names) -> str:
-    """The word, made longer until no value has it."""
-    taken = {*names.values.values(), *names.states}
+def unused(word: str, taken: Container[str]) -> str:
+    """The word, made longer until it is free."""
     while word in taken:
         word += "_"
     return word
@@ -137,7 +138,7 @@ def _check_spelled(cell: Cell, table: Mapping[str, Spelling]) -> None:
             )
 
 
-def _assigned(
+def assigned(
     cell: Cell,
     indices: Iterable[int],
     values: Mapping[int, str],
@@ -148,7 +149,7 @@ def _assigned(
     for index in indices:
         piece = _expression(cell, index, pieces)
         if index in values:
-            lines.append(_assignment(values[index], piece.text))
+            lines.append(assignment(values[index], piece.text))
             piece = Piece(values[index])
         pieces[cell.num_inputs + index] = piece
     return lines
@@ -161,7 +162,7 @@ def _returned(cell: Cell, names: Names, pieces: dict[int, Piece]) -> list[str]:
     new = [f"{state}_new" for state in names.states]
     for word, output in zip(new, cell.outputs, strict=True):
         if pieces[output].text != word:
-            lines.append(_assignment(word, pieces[output].text))
+            lines.append(assignment(word, pieces[output].text))
             pieces[output] = Piece(word)
     lines.append(wrapped("return ", ", ".join(new)))
     return lines
@@ -172,29 +173,33 @@ def _expression(cell: Cell, index: int, pieces: Mapping[int, Piece]) -> Piece:
     node = cell.nodes[index]
     op = get_op(node.op)
     args = [pieces[arg] for arg in node.args]
-    rank = rank_of(op)
     if op.kind == "constant":
-        return Piece(_ONES)
+        return Piece(ONES)
     if op.kind == "linear":
         return Piece(f"cell.{attribute(cell, index)}({args[0].text})")
-    if rank == ATOM:
+    if rank_of(op) == ATOM:
         words = [arg.text for arg in args]
         words += [f"cell.{attribute(cell, index)}"] if op.weights else []
         return Piece(f"{op.name}({', '.join(words)})")
+    return operation(op.symbol, args[0], args[1])
 
+
+def operation(symbol: str, one: Piece, two: Piece) -> Piece:
+    """Two expressions joined by an operator."""
     # A vector of ones beside another vector is written as a number.
-    ones = [arg.text == _ONES for arg in args]
-    if ones[1]:
-        args[1] = Piece("1.0")
-    elif ones[0]:
-        args[0] = Piece("1.0")
+    if two.text == ONES:
+        two = Piece("1.0")
+    elif one.text == ONES:
+        one = Piece("1.0")
 
     # Operators group to the left, so that an equal one on the right is parenthesised.
-    left, right = args[0].bracketed(rank), args[1].bracketed(rank + 1)
-    return Piece(f"{left} {op.symbol} {right}", rank)
+    rank = RANKS[symbol, 2]
+    left, right = one.bracketed(rank), two.bracketed(rank + 1)
+    return Piece(f"{left} {symbol} {right}", rank)
 
 
-def _assignment(target: str, expression: str) -> str:
+def assignment(target: str, expression: str) -> str:
+    """The line `target = expression`, or several if it is long."""
     return wrapped(f"{target} = ", expression)
 
 
@@ -230,7 +235,7 @@ def definitions(
         always: Module to what else is imported from it.
     """
     used = sorted({*called_ops(cell), "ones_like"} - {"one"})
-    if _ONES not in body:
+    if ONES not in body:
         used.remove("ones_like")
     wanted = {module: list(words) for module, words in always.items()}
     for name in used:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from search.commands.common_runs import add_block
 from search.commands.own_code import add_own_code
 from search.errors import UserError
 from search.loop.runs import open_run
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="scores with fresh seeds for the cards: cellsearch evaluate --json > FILE",
     )
+    add_block(parser, default=None)
     add_own_code(parser)
 
 
@@ -50,33 +52,30 @@ def run(options: argparse.Namespace) -> int:
         card = export.card
         fitness = f"fitness {card['fitness']:.4f}, " if "fitness" in card else ""
         print(f"{out / export.folder}: {fitness}{card['nearest']['words']}")
-    block = _block(options.source)
-    if block != PLAIN.block:
-        print(
-            f"note: the run trained its cells in {block} blocks, which are not "
-            "exported: this is the cell alone"
-        )
     print(f"Prove it: python {out / exports[0].folder / 'check.py'}")
     return 0
-
-
-def _block(source: str) -> str:
-    """What a cell stood in where it was trained; `plain` if it is of no run."""
-    folder = Path(source)
-    if not folder.is_dir():
-        if ":" not in source or folder.is_file():
-            return PLAIN.block
-        folder = Path(source.rpartition(":")[0])
-    with open_run(folder, reading=True) as run:
-        return run.config.training.block
 
 
 def _export(options: argparse.Namespace, source: Path, out: Path) -> list[Export]:
     if source.is_dir():
         scores = None if options.scores is None else read_scores(options.scores)
+        if options.block is not None:
+            raise UserError(
+                f"`block` is for a cell, and {source} is a run: its cells are written "
+                "in the block that it trained them in"
+            )
         return export_run(source, out, options.k, scores=scores, force=options.force)
     for flag, value in (("-k", options.k), ("--scores", options.scores)):
         if value is not None:
             raise UserError(f"{flag} is for a run, and {options.source} is a cell")
     name, cell = read_cell(options.source)
-    return export_cell(name, cell, out, force=options.force)
+    block = _trained_in(options.source) if options.block is None else options.block
+    return export_cell(name, cell, out, block=block, force=options.force)
+
+
+def _trained_in(source: str) -> str:
+    """The block that a cell was trained in; `plain` if it is of no run."""
+    if ":" not in source or Path(source).is_file():
+        return PLAIN.block
+    with open_run(Path(source.rpartition(":")[0]), reading=True) as run:
+        return run.config.training.block

@@ -15,10 +15,17 @@ from search.output.lineage import Lineages, LineageStep
 from search.output.markdown import Card, safe_name, shown, table
 from search.output.terms import terms_of
 from search.procedure.writer import to_document
+from workers import PLAIN
 
 
-def describe_cell(name: str, cell: Cell) -> Card:
-    """What there is to say of a cell by itself; sizes at width `WIDTH`."""
+def describe_cell(name: str, cell: Cell, block: str = PLAIN.block) -> Card:
+    """What there is to say of a cell by itself; sizes at width `WIDTH`.
+
+    Args:
+        name: What it is called.
+        cell: The cell.
+        block: What stands around it in a layer; a plain one is not mentioned.
+    """
     names = name_values(cell, safe_name(name))
     facts = cell_facts(safe_name(name), cell, WIDTH).to_dict()
     for key in ("flow", "canonical_nodes", "equals"):
@@ -28,6 +35,7 @@ def describe_cell(name: str, cell: Cell) -> Card:
         "name": name,
         "text": names.text(cell),
         "equations": list(names.equations(cell)),
+        **({} if block == PLAIN.block else {"block": block}),
     }
 
 
@@ -48,7 +56,7 @@ def describe_member(
     population = engine.procedure.population
     facts = metadata(run)
     return {
-        **describe_cell(row.member.name, row.member.cell()),
+        **describe_cell(row.member.name, row.member.cell(), run.config.training.block),
         "fitness": row.fitness,
         "rank": row.rank,
         "of": len(population.ranked),
@@ -118,8 +126,11 @@ def render_card(card: Card) -> str:
     ranked = "fitness" in card
     if ranked:
         parts += [_rank(card), *score_parts(card)]
-    parts += [_sizes(card), _block(card["text"].rstrip().split("\n"))]
-    parts += ["## Equations", _block(card["equations"])]
+    parts.append(_sizes(card))
+    if "block" in card:
+        parts.append(_around(card["block"]))
+    parts.append(_listing(card["text"].rstrip().split("\n")))
+    parts += ["## Equations", _listing(card["equations"])]
     if ranked:
         parts += ["## Lineage", _lineage_table(card["lineage"])]
         parts += ["## Run", "\n".join(_run_lines(card["run"]))]
@@ -177,6 +188,13 @@ def _sizes(card: Card) -> str:
     )
 
 
+def _around(block: str) -> str:
+    return (
+        f"In {block} blocks: `flax_blocks.py` and `torch_blocks.py` are layers of them "
+        "around the cell. The sizes above are the cell's alone."
+    )
+
+
 def _lineage_table(steps: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for step in steps:
@@ -199,5 +217,5 @@ def _run_lines(run: Mapping[str, Any]) -> Iterator[str]:
         yield "Machines of several numerics classes: not reproducible to the bit."
 
 
-def _block(lines: Sequence[str]) -> str:
+def _listing(lines: Sequence[str]) -> str:
     return "\n".join(["```", *lines, "```"])

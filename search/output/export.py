@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cells import Cell, draw_png, draw_svg, forms
+from cells import Cell, block_forms, draw_png, draw_svg, forms, unknown_name
 from search.errors import UserError, at_least
 from search.loop.runs import open_run, replay
 from search.loop.standing import final_order
@@ -22,6 +22,7 @@ from search.output.card import (
 from search.output.leaderboard import Leaderboard
 from search.output.markdown import Card, safe_name
 from search.store.files import read_whole
+from workers import BLOCKS, PLAIN
 
 DEFAULT_K: Final = 3
 MAX_BYTES: Final = 1 << 26
@@ -36,18 +37,22 @@ class Export:
         folder: The name of its folder.
         name: What it is called.
         cell: The cell.
+        block: What stands around it in a layer, a key of `workers.BLOCKS`.
         card: See `search.output.card`.
     """
 
     folder: str
     name: str
     cell: Cell
+    block: str
     card: Card
 
     def files(self) -> dict[str, bytes]:
         """What its folder holds: the same for the same cell and card."""
+        plain = self.block == PLAIN.block
         texts = {
             **forms(self.cell, self.name),
+            **({} if plain else block_forms(self.cell, self.name)),
             "cell.svg": draw_svg(self.cell, self.name),
             "card.json": to_json(self.card),
             "card.md": render_card(self.card),
@@ -64,7 +69,7 @@ def export_run(
     scores: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> list[Export]:
-    """Writes the best cells of a run.
+    """Writes the best cells of a run, in the blocks that it trained them in.
 
     Args:
         run: Its folder.
@@ -87,15 +92,23 @@ def export_run(
 
 
 def export_cell(
-    name: str, cell: Cell, out: Path, *, force: bool = False
+    name: str,
+    cell: Cell,
+    out: Path,
+    *,
+    block: str = PLAIN.block,
+    force: bool = False,
 ) -> list[Export]:
     """Writes a cell by itself; see `export_run`.
 
     Raises:
-        UserError: `out` is taken.
+        UserError: There is no such block, or `out` is taken.
     """
+    if block not in BLOCKS:
+        raise UserError(unknown_name("block", block, BLOCKS))
     _check_free(out, force=force)
-    exports = [Export(safe_name(name), name, cell, describe_cell(name, cell))]
+    card = describe_cell(name, cell, block)
+    exports = [Export(safe_name(name), name, cell, block, card)]
     _write(out, exports)
     return exports
 
@@ -134,6 +147,7 @@ def _best_of(folder: Path, k: int | None, scores: Mapping[str, Any]) -> list[Exp
                 folder=f"{row.rank:0{digits}}_{safe_name(row.member.name)}",
                 name=row.member.name,
                 cell=row.member.cell(),
+                block=run.config.training.block,
                 card=describe_member(run, engine, row, scores.get(row.member.digest)),
             )
             for row in rows

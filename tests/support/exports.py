@@ -61,7 +61,8 @@ assert not loaded, loaded
 """
 
 GRADIENTS = """\
-form = check.run_nnx(check.load(folder / "flax_cell.py"), golden, "float64", loop=True)
+form = check.run_nnx(
+    check.load(folder / "flax_cell.py"), golden, "float64", way=check.LOOP)
 passed = check.compare("flax nnx cell", form, golden, 1e-8)
 status = with_torch(passed, check, folder)
 """
@@ -69,6 +70,15 @@ status = with_torch(passed, check, folder)
 
 VALUES = "status = with_torch(values_of_flax(check, golden, folder), check, folder)"
 """The values of Flax and all of PyTorch."""
+
+AT_ONCE = """\
+form = check.run_nnx(
+    check.load(folder / "flax_cell.py"), golden, "float64", way=check.AT_ONCE)
+passed = check.compare("flax nnx at once", form, golden, 1e-8)
+passed = values_of_flax(check, golden, folder) and passed
+status = with_torch(passed, check, folder)
+"""
+"""Besides, all steps at once in Flax, value and gradient: of an affine cell."""
 
 
 def write(folder: Path, cell: Cell, name: str) -> Path:

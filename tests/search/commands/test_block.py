@@ -10,6 +10,7 @@ import pytest
 from search.store.database import RESULTS_FILE
 from tests.support.fake_search import query
 from tests.support.searches import here, refused, table
+from workers import BLOCKS
 
 COMMON = ("--tasks", "selcopy,stack", "--seeds", 2)
 RUN = ("run", "--preset", "demo", "--candidates", 3)
@@ -18,6 +19,10 @@ EACH = {
     "calibrate": ("calibrate", "gru", "lstm", "tanh", *COMMON),
     "ablate": ("ablate", "gru", "--parts", "gate", "--settings", 1, *COMMON),
     "promote": ("promote", "lstm", "--sizes", "4000", "--settings", 1, *COMMON),
+}
+BLOCK_FILES = {
+    *("flax_blocks.py", "torch_blocks.py"),
+    *("golden_blocks.json", "check_blocks.py"),
 }
 
 
@@ -114,11 +119,43 @@ def test_finals_of_a_search_are_in_its_blocks(runs: dict[str, Path]) -> None:
     )
 
 
-def test_an_export_says_that_blocks_are_not_in_it(
+def test_an_export_has_the_blocks_that_the_run_trained_in(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
-    said = "trained its cells in residual blocks, which are not exported"
     for number, source in enumerate((runs["residual"], f"{runs['residual']}:1")):
-        assert said in here("export", source, "--out", tmp_path / str(number))[0]
-    plain, _ = here("export", f"{runs['plain']}:1", "--out", tmp_path / "plain")
-    assert "note" not in plain
+        out = tmp_path / str(number)
+        options = ("-k", 1) if source is runs["residual"] else ()
+        printed, _ = here("export", source, *options, "--out", out)
+        assert "note" not in printed
+        for folder in out.iterdir():
+            assert {path.name for path in folder.iterdir()} >= BLOCK_FILES
+            assert "In residual blocks" in (folder / "card.md").read_text()
+            assert json.loads((folder / "card.json").read_text())["block"] == "residual"
+    here("export", f"{runs['plain']}:1", "--out", tmp_path / "plain")
+    [plain] = (tmp_path / "plain").iterdir()
+    assert not {path.name for path in plain.iterdir()} & BLOCK_FILES
+    for name in ("card.md", "card.json"):
+        assert "block" not in (plain / name).read_text()
+
+
+def test_a_named_cell_is_exported_in_blocks_if_asked(tmp_path: Path) -> None:
+    for block in BLOCKS:
+        here("export", "gru", "--block", block, "--out", tmp_path / block)
+    here("export", "gru", "--out", tmp_path / "unsaid")
+    plain, residual, unsaid = (
+        {path.name: path.read_bytes() for path in (tmp_path / name / "gru").iterdir()}
+        for name in ("plain", "residual", "unsaid")
+    )
+    assert unsaid == plain
+    assert residual.keys() - plain.keys() == BLOCK_FILES
+    for name in plain.keys() - {"card.md", "card.json"}:
+        assert residual[name] == plain[name]
+    words = ("export", "gru", "--block", "resdual", "--out", tmp_path / "no")
+    assert "unknown block 'resdual'; did you mean 'residual'?" in refused(*words)
+
+
+def test_a_run_is_exported_in_no_other_blocks(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    words = ("export", runs["plain"], "--block", "residual", "--out", tmp_path / "no")
+    assert "--block is for a cell" in refused(*words)
