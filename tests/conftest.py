@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
@@ -38,22 +38,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import quick
-from workers.machine.runtime import COMPILER_OPTIONS
 from workers.side_by_side import trainer
 from workers.training import evaluator
 
 # A shell that starts this in the background has Ctrl-C ignored, which children inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Programs that tests compile themselves: most of them run once.
+# Programs are compiled in a fifth of the time, in processes that tests start, too.
 BEFORE = os.environ["XLA_FLAGS_BEFORE_TESTS"]
-with pytest.MonkeyPatch.context() as patch:
-    patch.setenv("XLA_FLAGS", quick.flags(BEFORE))
-    jax.jit(lambda: 0)()  # from here on XLA does not look at its flags
-
-# Processes that tests start compile in half the time; see `_compiled_quickly`.
-os.environ["XLA_FLAGS"] = quick.flags(BEFORE, but=quick.LEVEL)
-
+os.environ["XLA_FLAGS"] = quick.flags(BEFORE)
+jax.jit(lambda: 0)()  # from here on XLA does not look at its flags in this one
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -80,21 +74,13 @@ _allowed = LARGE_BYTES
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _compiled_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Has a file's trainings compiled quickly, unless it is marked otherwise.
-
-    Marked `alike`, what is trained here has the bits that it has in processes that
-    tests start; marked `shipped`, both have those of the product.
-    """
-    options: Mapping[str, str | bool] = {}
+def _shipped(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where a file is marked so, it trains as the product does, in every process."""
     with pytest.MonkeyPatch.context() as patch:
         if request.node.get_closest_marker("shipped"):
-            options = quick.SHIPPED
             patch.setenv("XLA_FLAGS", BEFORE)
-        elif request.node.get_closest_marker("alike"):
-            options = COMPILER_OPTIONS["cpu"]
-        for module in (evaluator, trainer):
-            patch.setattr(module, "COMPILER_OPTIONS", {"cpu": options})
+            for module in (evaluator, trainer):
+                patch.setattr(module, "compiler_options", lambda _: quick.SHIPPED)
         yield
 
 
@@ -119,6 +105,7 @@ def _programs_of_a_test() -> Iterator[None]:
 def _give_back() -> None:
     if jobs := sys.modules.get("tests.support.jobs"):
         jobs.scratch.cache_clear()
+        jobs.lone_runs.cache_clear()
     jax.clear_caches()
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # what is free, to the system

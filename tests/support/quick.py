@@ -4,7 +4,7 @@ from importlib.metadata import version
 from typing import Final
 
 LEVEL: Final = "xla_backend_optimization_level"
-"""The one that workers say for each program: 1, see `COMPILER_OPTIONS`."""
+"""1 for what workers compile; see `COMPILER_OPTIONS`."""
 
 QUICK: Final = {LEVEL: "0"} | (
     {

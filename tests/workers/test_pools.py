@@ -20,8 +20,6 @@ from workers import (
 )
 from workers.pools.crew import Crew
 
-pytestmark = pytest.mark.alike
-
 BAD_OPS = tuple(
     f"tests.support.bad_ops:{name}"
     for name in ("raising", "segfaulting", "hanging", "hoarding", "stalling")

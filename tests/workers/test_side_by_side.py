@@ -35,8 +35,6 @@ from workers.side_by_side.trainer import LaneTrainer
 from workers.training.data import DataCache, windows_bytes
 from workers.training.program import Program
 
-pytestmark = pytest.mark.alike  # a worker of Ray is to have the same bits
-
 SHORT = (("train_tokens", 20 * 32 * 4), ("valid_tokens", 20 * 32 * 2))
 TRAINING = Training(schedule=Schedule("fixed"), divergence=4.0)
 SETTINGS = (

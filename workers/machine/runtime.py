@@ -21,7 +21,7 @@ COMPILER_OPTIONS: Final[Mapping[str, Mapping[str, str | bool]]] = {
     "gpu": {"xla_gpu_deterministic_ops": True, "xla_gpu_autotune_level": "0"},
     "tpu": {},
 }
-"""XLA's options for every program we compile, by platform.
+"""XLA's options for every program we compile, by platform; see `compiler_options`.
 
 On CPU level 1 compiles in 60 % of the time to code that is as fast. On GPU the same
 program has to give the same bits, and is thrown away too soon to repay autotuning.
@@ -324,7 +324,7 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
     on_cpu = name == "cpu"
     model, instructions = cpu_model() if on_cpu else (kind, "")
     # Flags in order, so that the same ones make the same class however they are set.
-    options = " ".join(f"{k}={v}" for k, v in sorted(COMPILER_OPTIONS[name].items()))
+    options = " ".join(f"{k}={v}" for k, v in sorted(compiler_options(name).items()))
     if (form := ScanForm.default()) is not ScanForm.LOOP:
         options += f" scan={form}"
     options += f" {ARITHMETIC}"
@@ -342,6 +342,19 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
         lanes=lanes or DEFAULT_LANES[name],
         flags=" ".join([*sorted(os.environ.get("XLA_FLAGS", "").split()), options]),
     )
+
+
+def compiler_options(platform: str) -> dict[str, str | bool]:
+    """XLA's options for every program we compile: ours, but for what a person says.
+
+    Options of a program win over `XLA_FLAGS`, so that what is named there is left out.
+
+    Args:
+        platform: A key of `COMPILER_OPTIONS`.
+    """
+    named = {word.partition("=")[0] for word in os.environ.get("XLA_FLAGS", "").split()}
+    options = COMPILER_OPTIONS[platform].items()
+    return {name: value for name, value in options if f"--{name}" not in named}
 
 
 def cpu_model() -> tuple[str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from workers.job.evaluation import Result, Status
 from workers.job.job import Job
-from workers.machine.runtime import COMPILER_OPTIONS
+from workers.machine.runtime import compiler_options
 from workers.side_by_side.given import AnyModel
 from workers.side_by_side.kinds import Kind
 from workers.side_by_side.program import AnyProgram
@@ -176,7 +176,7 @@ class LaneTrainer:
             training=training,
             divergence_loss=training.divergence * uniform,
             lanes=Lanes(count, True),
-            options=dict(COMPILER_OPTIONS[self._platform]),
+            options=compiler_options(self._platform),
             epoch=self.kind.epoch[0],
             scored=self.kind.epoch[1],
         )

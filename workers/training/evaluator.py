@@ -21,8 +21,8 @@ from workers.job.spec import TaskSpec
 from workers.machine.clock import TICK_S, RunningClock, ticking
 from workers.machine.device_memory import allowance
 from workers.machine.runtime import (
-    COMPILER_OPTIONS,
     DEFAULT_LANES,
+    compiler_options,
     numerics_class,
     prepare,
     start_backend,
@@ -213,7 +213,7 @@ class Evaluator:
                 training=training,
                 divergence_loss=training.divergence * task.uniform_loss,
                 lanes=Lanes(lanes, self.vectorized),
-                options=dict(COMPILER_OPTIONS[self.platform]),
+                options=compiler_options(self.platform),
             )
         program: Program = self._programs[key]
         return program

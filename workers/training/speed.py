@@ -15,7 +15,7 @@ import numpy as np
 from cells import Cell, lower
 from workers.errors import JobError
 from workers.job.load import Load, Speed
-from workers.machine.runtime import COMPILER_OPTIONS, prepare, start_backend
+from workers.machine.runtime import compiler_options, prepare, start_backend
 
 INFERENCE_STEPS: Final = 256
 """Steps of a program that measures inference: its start is shared by them."""
@@ -41,7 +41,7 @@ def measure_speed(
         JobError: The device has not enough memory.
     """
     prepare()
-    options = dict(COMPILER_OPTIONS[start_backend()])
+    options = compiler_options(start_backend())
     try:
         programs = [
             make(cell, loads[name], options)
