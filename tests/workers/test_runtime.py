@@ -125,6 +125,17 @@ def test_the_numerics_class_names_versions_processor_threads_and_flags():
     assert other["key"] != plain["key"]
 
 
+def test_an_option_that_the_environment_names_is_left_to_it(monkeypatch):
+    ours = runtime.COMPILER_OPTIONS["gpu"]
+    [name, other] = ours
+    monkeypatch.setenv("XLA_FLAGS", f"--{name}_too=1 --xla_gpu=2")
+    assert runtime.compiler_options("gpu") == ours
+    monkeypatch.setenv("XLA_FLAGS", f"--xla_gpu=2  --{name}=false")
+    assert runtime.compiler_options("gpu") == {other: ours[other]}
+    monkeypatch.setenv("XLA_FLAGS", f"--{name}")
+    assert runtime.compiler_options("gpu") == {other: ours[other]}
+
+
 def test_the_share_of_an_accelerators_memory_is_set_once():
     code = (
         "import json, os; from workers import prepare; prepare(memory_share=0.45);"
