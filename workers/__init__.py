@@ -20,7 +20,7 @@ from workers.job.evaluation import BUDGET, Cause, Evaluation, Result, Status
 from workers.job.job import Job, make_job, run_id, study_id
 from workers.job.json_form import dumps
 from workers.job.load import Load, Speed
-from workers.job.plain import is_plain
+from workers.job.programs import is_plain, program_kind
 from workers.job.schedule import PASSED, SCHEDULES, Schedule
 from workers.job.setting import Point, Setting, Shape
 from workers.job.spec import PLAIN, TaskSpec, Training
@@ -91,6 +91,7 @@ __all__ = [
     "nominal_cost",
     "numerics_class",
     "prepare",
+    "program_kind",
     "run_id",
     "step_cost",
     "study_id",

@@ -15,7 +15,7 @@ from search.commands.taken import NOTHING, Taken
 from search.procedure.config import Config
 from search.procedure.racing import by_shape
 from tasks import Task
-from workers import Setting, Shape
+from workers import Setting, Shape, program_kind
 
 ROOMS: Final = 3
 """Sizes of cells that have programs of any cell: `cells/tables/sizes.py`."""
@@ -112,7 +112,10 @@ class StagedDevice:
     def compiling(self, settings: Sequence[Setting]) -> Taken:
         """Of a cell, for these settings on all tasks."""
         shapes = {setting.shape._replace(optimizer="") for setting in settings}
-        kinds = {_kind(stage.task.task) for stage in self.config.tasks}
+        kinds = {
+            (program_kind(stage.task.task, stage.training), stage.task.task.num_steps)
+            for stage in self.config.tasks
+        }
         return Taken(len(kinds) * sum(map(self.programs.compile_s, shapes)))
 
     def running(self, settings: Sequence[Setting]) -> Taken:
@@ -175,13 +178,6 @@ def weights_of(shape: Shape) -> float:
 def positions(task: Task) -> int:
     """T x B: what an update of a training has."""
     return task.num_steps * task.batch_size
-
-
-def _kind(task: Task) -> tuple[object, ...]:
-    """What tasks must have in common to share a cell's program."""
-    inputs, outputs = task.num_inputs, task.num_outputs
-    size = (inputs, outputs, task.batch_size, task.num_steps)
-    return (*size, task.readout, task.uniform_loss)
 
 
 def _expected(value: Callable[[int], int], whole: int, alike: int, drawn: int) -> float:

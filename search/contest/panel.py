@@ -5,6 +5,7 @@ by, and ablations what is left of a cell.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from search.procedure.config import Config
 from search.procedure.objective import log_loss
 from search.procedure.racing import by_shape
 from workers import (
+    COMPILE_S,
     Job,
     Pool,
     Result,
@@ -26,7 +28,8 @@ from workers import (
     TaskSpec,
     Training,
     make_job,
-    nominal_cost,
+    program_kind,
+    update_cost,
 )
 
 AHEAD: Final = 50
@@ -129,23 +132,18 @@ class Panel:
 
     @property
     def nominal_s(self) -> float:
-        """Nominal core-seconds; each cell is compiled once for a task and shape."""
-        return sum(
-            nominal_cost(
-                make_job(
-                    form,
-                    about.task,
-                    settings,
-                    about.budget * len(self.repeats),
-                    training=about.training,
-                    ops=self.ops,
-                    known=digest,
-                )
-            )
-            for form, digest in self._forms.values()
-            for about in self.tasks
-            for settings in by_shape(self.settings)
-        )
+        """Nominal core-seconds; each cell is compiled once for tasks that are alike."""
+        programs, training_s = set(), 0.0
+        for (form, digest), about, settings in itertools.product(
+            self._forms.values(), self.tasks, by_shape(self.settings)
+        ):
+            shape, task = settings[0].shape, about.task.task
+            kind = (program_kind(task, about.training), task.num_steps)
+            programs.add((digest, shape._replace(optimizer=""), kind))
+            update_s = update_cost(form, shape, task, about.training.block)
+            runs = len(settings) * len(self.repeats)
+            training_s += runs * about.budget * update_s
+        return len(programs) * COMPILE_S + training_s
 
     def results(self, ledger: Ledger) -> dict[tuple[int, int, int, int], Result]:
         """What is known of it, by place."""

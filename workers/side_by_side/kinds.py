@@ -6,7 +6,7 @@ from typing import NamedTuple
 from cells import AnyLayer, any_layer
 from workers.job.cost import model_width
 from workers.job.job import Job
-from workers.job.plain import is_plain
+from workers.job.programs import is_plain
 from workers.job.spec import Training
 from workers.training.data import DataCache
 

@@ -16,6 +16,7 @@ from tasks import Task, TaskError
 from workers.errors import JobError, MachineError
 from workers.job.evaluation import Evaluation, Result, Status
 from workers.job.job import Job
+from workers.job.programs import program_kind
 from workers.job.setting import Point, Setting
 from workers.job.spec import TaskSpec
 from workers.machine.clock import TICK_S, RunningClock, ticking
@@ -324,16 +325,9 @@ class Evaluator:
 
 
 def _program_key(job: Job, task: Task) -> str:
-    """All that a program depends on.
-
-    Of a task that is its vocabulary, batch, readout and uniform loss: tasks that agree
-    in them share a program, and what it has compiled where their windows are alike.
-    """
-    training = job.training
-    kind = (task.num_inputs, task.num_outputs, task.readout, task.batch_size)
-    how = (training.products, training.divergence, training.biases, training.block)
+    """All that a program depends on."""
     shape = job.shape._replace(optimizer="")
-    return json.dumps((job.digest, shape, kind, task.uniform_loss, how))
+    return json.dumps((job.digest, shape, program_kind(task, job.training)))
 
 
 def _groups(lanes: Sequence[Progress], size: int) -> Iterator[list[Progress]]:

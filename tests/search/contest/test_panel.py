@@ -1,5 +1,6 @@
 """Common runs of many cells: what is trained, in which order, and what is kept."""
 
+import dataclasses
 import itertools
 import math
 from pathlib import Path
@@ -11,7 +12,17 @@ from cells import ZOO, canonical, parse
 from search.contest.ledger import Ledger
 from search.contest.panel import Panel, PanelTask
 from tests.support.instant import Pool
-from workers import Job, Point, Result, Setting, Status, TaskSpec, Training
+from workers import (
+    COMPILE_S,
+    Job,
+    Point,
+    Result,
+    Setting,
+    Status,
+    TaskSpec,
+    Training,
+    nominal_cost,
+)
 
 ADAM = Setting(2.0, 0.01, 1.0, 1, 6_000, optimizer="adam")
 SGD = Setting(2.0, 0.5, 1.0, 1, 6_000, optimizer="sgd")
@@ -99,3 +110,20 @@ def test_a_program_serves_all_tasks_and_seeds_before_the_next() -> None:
 def test_places_that_are_not_known_are_not_scores() -> None:
     chosen = panel()
     assert np.isnan(chosen.scores({})).all()
+
+
+def test_a_cell_is_compiled_once_for_tasks_that_are_alike() -> None:
+    def training_s(chosen: Panel) -> float:
+        return sum(nominal_cost(job) - COMPILE_S for _, job in chosen.jobs())
+
+    xml = PanelTask("xml", TaskSpec("xml"), 30, Training())
+    fixed = dataclasses.replace(TASKS[0], training=Training(biases=False))
+    larger = dataclasses.replace(SGD, parameters=9_000)
+    for chosen, programs in (
+        (panel(), 1),
+        (panel(tasks=(*TASKS, xml)), 2),
+        (panel(tasks=(*TASKS, fixed)), 2),
+        (panel(settings=(ADAM, SGD, larger)), 2),
+    ):
+        whole = len(CELLS) * programs * COMPILE_S + training_s(chosen)
+        assert chosen.nominal_s == pytest.approx(whole)
