@@ -46,7 +46,7 @@ from search.procedure.presets import preset_document
 from workers import TaskSpec, Training
 from workers.job.cost import model_width
 from workers.job.setting import Shape
-from workers.machine.runtime import COMPILER_OPTIONS
+from workers.machine.runtime import compiler_options
 from workers.side_by_side.given import AnyModel
 from workers.side_by_side.program import AnyProgram
 from workers.training.data import DataCache
@@ -253,7 +253,7 @@ def common(lanes: int) -> dict[str, Any]:
         "training": Training(),
         "divergence_loss": float("inf"),
         "lanes": Lanes(lanes, True),
-        "options": dict(COMPILER_OPTIONS["cpu"]),
+        "options": compiler_options("cpu"),
     }
 
 

@@ -22,7 +22,7 @@ from benchmarks.device.tolerances import DRAWS, ULP, Numbers
 from cells import ZOO, AnyLayer, any_layer, growth
 from cells.tables.sizes import SIZES
 from workers import Training
-from workers.machine.runtime import COMPILER_OPTIONS
+from workers.machine.runtime import compiler_options
 from workers.side_by_side.given import AnyModel
 from workers.side_by_side.program import AnyProgram
 from workers.training.lanes import Lanes
@@ -86,7 +86,7 @@ def any_program(
         training=Training(),
         divergence_loss=np.inf,
         lanes=Lanes(lanes, True),
-        options=dict(COMPILER_OPTIONS[place.device.platform]),
+        options=compiler_options(place.device.platform),
         epoch=WINDOWS,
     )
     return held[layer, lanes]

@@ -23,7 +23,7 @@ from benchmarks.device.tolerances import (
     moved,
 )
 from cells import ZOO, Cell, canonicalize, dead, lower, mutate
-from workers.machine.runtime import COMPILER_OPTIONS
+from workers.machine.runtime import compiler_options
 from workers.training.program import Program
 
 KNOWN: Final = ("gru", "lstm", "mut1")
@@ -163,7 +163,7 @@ def _scan(place: Place, key: str, cell: Cell, products: str) -> Row:
     with on(place.device), jax.default_matmul_precision(PRECISION[products]):
         both = jax.jit(lambda *args: (outcome(True, *args), outcome(False, *args)))
         # Without options a GPU tries out every product in many ways, for minutes.
-        options = dict(COMPILER_OPTIONS[place.device.platform])
+        options = compiler_options(place.device.platform)
         run = both.lower(params, inputs, weighing).compile(options)
         scanned, stepped = jax.device_get(run(params, inputs, weighing))
     with on(place.cpu), jax.default_matmul_precision("float32"):

@@ -11,7 +11,7 @@ from benchmarks.device.rows import Row, attempt
 from benchmarks.device.speed import memory_bytes
 from search.checks import CHECKS, RAY, Severity, diagnose
 from workers import PoolOptions, versions
-from workers.machine.runtime import COMPILER_OPTIONS, numerics_class
+from workers.machine.runtime import compiler_options, numerics_class
 
 
 def measure(place: Place) -> Iterator[Row]:
@@ -60,7 +60,7 @@ def _device(place: Place) -> Row:
             "platform": device.platform,
             "memory_bytes": limit,
             "cores": os.cpu_count(),
-            "options": dict(COMPILER_OPTIONS[device.platform]),
+            "options": compiler_options(device.platform),
         },
     )
 

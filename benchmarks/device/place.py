@@ -15,7 +15,7 @@ from benchmarks.device.sizes import Sizes
 from cells import Cell, width_for
 from tasks import Windows
 from workers import Training
-from workers.machine.runtime import COMPILER_OPTIONS
+from workers.machine.runtime import compiler_options
 from workers.training.lanes import Lanes
 from workers.training.model import Model
 from workers.training.program import Hyper, Program, TrainState
@@ -82,7 +82,7 @@ class Place:
             training=Training(products=products),
             divergence_loss=math.inf,
             lanes=Lanes(lanes, vectorized),
-            options=dict(COMPILER_OPTIONS[on] if options is None else options),
+            options=compiler_options(on) if options is None else dict(options),
         )
 
     def data(self, count: int = WINDOWS) -> Windows:

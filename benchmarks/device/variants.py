@@ -15,7 +15,7 @@ import jax
 from benchmarks.device.place import Place, on, timed
 from benchmarks.device.rows import Row, attempt
 from cells import ZOO
-from workers.machine.runtime import COMPILER_OPTIONS
+from workers.machine.runtime import compiler_options
 from workers.training import program as training_program
 
 CELL: Final = "gru"
@@ -106,7 +106,7 @@ def _timed(
     place: Place, key: str, variant: Variant, lanes: int, base: dict[str, float]
 ) -> Row:
     sizes = place.sizes
-    options = {**COMPILER_OPTIONS[place.device.platform], **variant.options}
+    options = {**compiler_options(place.device.platform), **variant.options}
     products = "float32" if variant.products == "tf32" else variant.products
     model = place.model(ZOO[CELL], sizes.parameters[0])
     with on(place.device), traced_as(variant):

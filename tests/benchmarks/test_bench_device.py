@@ -26,7 +26,6 @@ from benchmarks.device.variants import VARIANTS, Variant, traced_as
 from cells import ZOO, lower
 from search.commands.device_figures import read_figures
 from search.procedure.presets import preset_document, search_names
-from tests.support.quick import LEVEL, flags
 from workers.machine.runtime import COMPILER_OPTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +49,7 @@ for part in parts:
 """
 
 
-@pytest.mark.slow  # not all programs of a comparison would have the level
+@pytest.mark.slow
 def test_every_part_runs_on_a_cpu_without_ray(tmp_path: Path) -> None:
     hidden = tmp_path / "sitecustomize.py"
     hidden.write_text("import sys\nsys.modules['ray'] = None\n")
@@ -60,7 +59,7 @@ def test_every_part_runs_on_a_cpu_without_ray(tmp_path: Path) -> None:
     done = subprocess.run(
         [*command, str(out)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, "XLA_FLAGS": flags(but=LEVEL)},
+        env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
     )
