@@ -53,7 +53,7 @@ def finish_stopped(process: subprocess.Popen[str]) -> str:
     lines = err.splitlines()
     assert lines.count(said) == 1, err
     after = lines[lines.index(said) + 1 :]
-    assert all(line.startswith("[") for line in after), err
+    assert all(line.startswith(("[", "restored ")) for line in after), err
     return out
 
 

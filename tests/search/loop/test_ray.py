@@ -35,7 +35,7 @@ OPTIONS = (
     "rules.gate=0.0",
 )
 REAL = (
-    *("--preset", "tiny", "--candidates", "4", "--seed", "4"),
+    *("--preset", "tiny", "--candidates", "8", "--seed", "4"),
     *(word for option in OPTIONS for word in ("--set", option)),
 )
 """A search of seconds: all of its time is compilation."""

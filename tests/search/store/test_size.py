@@ -78,9 +78,9 @@ def test_fifty_thousand_questions_take_seconds(tmp_path: Path) -> None:
     with Store.create(tmp_path, {}) as store:
         for one in jobs:
             store.commit((one, evaluation(one)))
-        start = time.perf_counter()
+        start = time.process_time()
         for number in range(50_000):
             assert len(store.results.find(asked[number % 100], 30)) == 4
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
     print(f"{seconds:.2f} s for 50,000 questions of 4 trainings each")
     assert seconds < 15  # about 3 on one idle core
