@@ -61,11 +61,6 @@ settings.register_profile(
 settings.load_profile("cellsearch")
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: Ray's processes are often waited for."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first: none is to go on alone in the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
