@@ -62,9 +62,9 @@ settings.load_profile("cellsearch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: none is to go on alone in the end."""
+    """Files with slow tests come first, then workers': none is to end alone."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda i: (i.path not in slow, "workers" not in i.path.parts))
 
 
 LARGE_BYTES = 700 << 20
