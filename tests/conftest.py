@@ -44,7 +44,7 @@ from workers.training import evaluator
 # A shell that starts this in the background has Ctrl-C ignored, which children inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Programs are compiled in a fifth of the time, in processes that tests start, too.
+# Programs are compiled in a quarter of the time, in processes that tests start, too.
 BEFORE = os.environ["XLA_FLAGS_BEFORE_TESTS"]
 os.environ["XLA_FLAGS"] = quick.flags(BEFORE)
 jax.jit(lambda: 0)()  # from here on XLA does not look at its flags in this one

@@ -1,4 +1,4 @@
-"""XLA that compiles in a fifth of the time, for programs that tests run once."""
+"""XLA that compiles in a quarter of the time, for programs that tests run once."""
 
 from importlib.metadata import version
 from typing import Final
