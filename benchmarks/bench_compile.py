@@ -33,7 +33,7 @@ from search.procedure.presets import preset_document
 from search.procedure.reader import make_config
 from workers import Training
 from workers.job.setting import Shape
-from workers.machine.runtime import COMPILER_OPTIONS
+from workers.machine.compiling import Options, compile_lowered, compiler_options
 from workers.training.data import DataCache
 from workers.training.model import Model, make_model
 from workers.training.optimizers import RULES
@@ -52,8 +52,6 @@ CELLS: Final = [
     "ran",
 ]
 """Ten of the zoo, small and large."""
-
-Options = Mapping[str, str | bool]
 
 KERNELS: Final = re.compile(r" = .*? (fusion|dot|custom-call|call|convolution)\(")
 INSTRUCTION: Final = re.compile(r"^\s+(ROOT )?%?[\w.-]+ = ", re.MULTILINE)
@@ -99,7 +97,7 @@ class Measured(Program):
             shapes = jax.tree.map(self.shape, (data.windows, *rest))
             lowered = self._lower(name, *shapes)
             traced = time.process_time()
-            compiled = lowered.compile(self.options)
+            compiled = compile_lowered(lowered, self.options)
             spent[name] = time.process_time() - traced
             spent["traced"] += traced - start
             texts.append(compiled.as_text())
@@ -168,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--rounds", type=int, default=3)
     args = parser.parse_args(arguments)
 
-    variants = {"as it is": COMPILER_OPTIONS["cpu"]}
+    variants = {"as it is": compiler_options("cpu")}
     variants |= {text: parse(text) for text in args.option}
     document = {**preset_document("quick"), "tasks": [args.task]}
     [stage] = make_config(document).tasks

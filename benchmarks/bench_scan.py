@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cells import ZOO, Cell, ScanForm, lower, parse
-from workers.machine.runtime import COMPILER_OPTIONS
+from workers.machine.compiling import compile_lowered, compiler_options
 
 B, T, V = 20, 35, 28
 RATE, CLIP = 0.5, 5.0
@@ -124,7 +124,7 @@ def compiled(
     start = time.process_time()
     lowered = jax.jit(update, donate_argnums=0).lower(state, tokens, targets)
     middle = time.process_time()
-    program = lowered.compile(dict(COMPILER_OPTIONS[jax.default_backend()]))
+    program = compile_lowered(lowered, compiler_options(jax.default_backend()))
     end = time.process_time()
     return Update(
         name,

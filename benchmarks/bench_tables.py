@@ -46,7 +46,7 @@ from search.procedure.presets import preset_document
 from workers import TaskSpec, Training
 from workers.job.cost import model_width
 from workers.job.setting import Shape
-from workers.machine.runtime import compiler_options
+from workers.machine.compiling import compile_lowered, compiler_options
 from workers.side_by_side.given import AnyModel
 from workers.side_by_side.program import AnyProgram
 from workers.training.data import DataCache
@@ -271,7 +271,7 @@ def measure(program: Program, state: TrainState, rows: Hyper, data: Any) -> Spen
     shapes = jax.tree.map(_shape, (data, state, rows))
     lowered = program._lower("train", *shapes)
     traced = time.process_time()
-    compiled = lowered.compile(program.options)
+    compiled = compile_lowered(lowered, program.options)
     done = time.process_time()
     counted = compiled.cost_analysis()
     program._kept["train", data.inputs.shape] = compiled

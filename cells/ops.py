@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from cells.tanh import tanh
 from cells.wording import unknown_name
 
 Array = Any
@@ -78,7 +79,7 @@ def _linear(xp: types.ModuleType, params: Mapping[str, Array], a: Array) -> Arra
 
 def _sigmoid(xp: types.ModuleType, a: Array) -> Array:
     # Never overflows, in value or derivative, unlike 1 / (1 + exp(-a)).
-    return 0.5 * xp.tanh(0.5 * a) + 0.5
+    return 0.5 * tanh(xp, 0.5 * a) + 0.5
 
 
 def _rms_norm(xp: types.ModuleType, a: Array) -> Array:
@@ -103,7 +104,7 @@ _BUILT_IN: tuple[Op, ...] = (
         "tanh",
         "activation",
         1,
-        lambda xp, a: xp.tanh(a),
+        tanh,
         pullback=lambda xp, ct, y, a: (ct * (1 - y * y),),
         reads=("output",),
         odd=True,

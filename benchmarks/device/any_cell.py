@@ -22,7 +22,7 @@ from benchmarks.device.tolerances import DRAWS, ULP, Numbers
 from cells import ZOO, AnyLayer, any_layer, growth
 from cells.tables.sizes import SIZES
 from workers import Training
-from workers.machine.runtime import compiler_options
+from workers.machine.compiling import compiler_options
 from workers.side_by_side.given import AnyModel
 from workers.side_by_side.program import AnyProgram
 from workers.training.lanes import Lanes

@@ -23,7 +23,7 @@ from benchmarks.device.tolerances import (
     moved,
 )
 from cells import ZOO, Cell, canonicalize, dead, lower, mutate
-from workers.machine.runtime import compiler_options
+from workers.machine.compiling import compile_lowered, compiler_options
 from workers.training.program import Program
 
 KNOWN: Final = ("gru", "lstm", "mut1")
@@ -164,7 +164,7 @@ def _scan(place: Place, key: str, cell: Cell, products: str) -> Row:
         both = jax.jit(lambda *args: (outcome(True, *args), outcome(False, *args)))
         # Without options a GPU tries out every product in many ways, for minutes.
         options = compiler_options(place.device.platform)
-        run = both.lower(params, inputs, weighing).compile(options)
+        run = compile_lowered(both.lower(params, inputs, weighing), options)
         scanned, stepped = jax.device_get(run(params, inputs, weighing))
     with on(place.cpu), jax.default_matmul_precision("float32"):
         plain = jax.jit(lambda *args: outcome(False, *args))

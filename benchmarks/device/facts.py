@@ -11,7 +11,8 @@ from benchmarks.device.rows import Row, attempt
 from benchmarks.device.speed import memory_bytes
 from search.checks import CHECKS, RAY, Severity, diagnose
 from workers import PoolOptions, versions
-from workers.machine.runtime import compiler_options, numerics_class
+from workers.machine.compiling import compiler_options
+from workers.machine.runtime import numerics_class
 
 
 def measure(place: Place) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from benchmarks.device.sizes import Sizes
 from cells import Cell, width_for
 from tasks import Windows
 from workers import Training
-from workers.machine.runtime import compiler_options
+from workers.machine.compiling import compiler_options
 from workers.training.lanes import Lanes
 from workers.training.model import Model
 from workers.training.program import Hyper, Program, TrainState

@@ -15,7 +15,7 @@ import jax
 from benchmarks.device.place import Place, on, timed
 from benchmarks.device.rows import Row, attempt
 from cells import ZOO
-from workers.machine.runtime import compiler_options
+from workers.machine.compiling import compiler_options
 from workers.training import program as training_program
 
 CELL: Final = "gru"

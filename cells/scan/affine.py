@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from cells.ir import Cell, node_name
-from cells.scan.hoisted import Carry, Params, Values, compute
+from cells.scan.hoisted import Carry, Values, compute
+from cells.scan.packed import Params
 from cells.scan.split import Split, between
 
 Number = jax.Array | float | None

@@ -6,7 +6,8 @@ import jax
 
 from cells.ir import node_name
 from cells.scan.affine import affine_states, before_of
-from cells.scan.hoisted import Carry, Hoisted, Params, Values, compute, take_rows
+from cells.scan.hoisted import Carry, Hoisted, Values, compute, take_rows
+from cells.scan.packed import Params
 from cells.scan.recurrence import run_loop
 from cells.scan.split import Split, loop_of
 from cells.state_class import StateClass

@@ -1,7 +1,7 @@
 """Before a scan: x-only values at every position, and weights side by side."""
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -10,12 +10,10 @@ import jax.numpy as jnp
 
 from cells.ir import Cell, node_name
 from cells.ops import get_op
+from cells.scan.packed import Group, Packed, Params
 from cells.scan.plan import Apply, Column, Product, ScanPlan
 
 Values = dict[int, jax.Array]
-Params = Mapping[str, Mapping[str, jax.Array]]
-"""Weights by node: `{"n3": {"kernel": [H, H], "bias": [H]}}`."""
-
 Carry = tuple[jax.Array, ...]
 """The M states, each `[B, H]`."""
 
@@ -79,8 +77,7 @@ def hoist(plan: ScanPlan, params: Params, inputs: jax.Array) -> Hoisted:
     """Computes what depends on x only, for all leading positions of `inputs`."""
     # Some linears are wanted only side by side, as addends: they are not taken apart.
     whole = [_whole_addend(plan, product) for product in plan.products]
-    merged = {value for linears in whole for value in linears}
-    values = _x_only(plan, params, inputs, merged)
+    values = compute(plan.cell, params, {0: inputs}, _apart(plan, whole))
 
     # W_h h + (W_x x + b): what is in parentheses is the addend of the product W_h h.
     addends: list[jax.Array | None] = []
@@ -106,19 +103,14 @@ def compute(cell: Cell, params: Params, known: Values, wanted: Sequence[int]) ->
     """
     # Kernels side by side, [H, kH], are one product where there were k.
     values = dict(known)
-    together: dict[int, list[int]] = {}
-    for value in wanted:
-        node = cell.node(value)
-        if node.op == "linear":
-            together.setdefault(node.args[0], []).append(value)
-
+    together = _together(cell, wanted)
     for value in wanted:
         if value in values:  # computed with another linear of the same argument
             continue
         node = cell.node(value)
         args: list[Any] = [values[arg] for arg in node.args]
         if node.op == "linear":
-            group = [(member,) for member in together[node.args[0]]]
+            group = together[node.args[0]]
             kernel, bias = _kernel(cell, params, group), _bias(cell, params, group)
             packed = _plus(args[0] @ kernel, bias)
             for position, (member,) in enumerate(group):
@@ -136,17 +128,33 @@ def stacked_weights(plan: ScanPlan, params: Params) -> Weights:
     """The weights of the recurrent part, side by side per product."""
     kernels, biases = [], []
     for product in plan.products:
-        groups = [column.linears for column in product.columns]
-        kernels.append(_kernel(plan.cell, params, groups))
+        group = _recurrent(product)
+        kernels.append(_kernel(plan.cell, params, group))
         # Where there are addends, `hoist` has put the biases into them.
         hoisted = product.has_addends
-        biases.append(None if hoisted else _bias(plan.cell, params, groups))
+        biases.append(None if hoisted else _bias(plan.cell, params, group))
     scales = {
         instruction.value: params[_name(plan.cell, instruction.value)]["scale"]
         for instruction in plan.instructions
         if isinstance(instruction, Apply) and get_op(instruction.op).weights
     }
     return Weights(tuple(kernels), tuple(biases), scales)
+
+
+def groups_of(plan: ScanPlan) -> tuple[Group, ...]:
+    """The linears that a scan multiplies by side by side; each is in one group."""
+    whole = [_whole_addend(plan, product) for product in plan.products]
+    groups = [
+        *(_recurrent(product) for product in plan.products),
+        *(_side_by_side(linears) for linears in whole if linears),
+        *_together(plan.cell, _apart(plan, whole)).values(),
+    ]
+    grouped = {value for group in groups for column in group for value in column}
+    cell = plan.cell
+    for index, node in enumerate(cell.nodes, cell.num_inputs):
+        if node.op == "linear" and index not in grouped:  # nothing reads it
+            groups.append(((index,),))
+    return tuple(groups)
 
 
 def part(packed: jax.Array, position: int, width: int, count: int = 1) -> jax.Array:
@@ -171,12 +179,28 @@ def _whole_addend(plan: ScanPlan, product: Product) -> tuple[int, ...]:
     return ()
 
 
-def _x_only(
-    plan: ScanPlan, params: Params, inputs: jax.Array, skip: set[int]
-) -> Values:
-    """The x-only values but `skip`; linears of one argument are one product."""
-    before = [value for value in plan.before if value not in skip]
-    return compute(plan.cell, params, {0: inputs}, before)
+def _recurrent(product: Product) -> Group:
+    return tuple(column.linears for column in product.columns)
+
+
+def _side_by_side(linears: Iterable[int]) -> Group:
+    return tuple((value,) for value in linears)
+
+
+def _apart(plan: ScanPlan, whole: Sequence[tuple[int, ...]]) -> list[int]:
+    """The x-only values, but for linears of whole addends."""
+    merged = {value for linears in whole for value in linears}
+    return [value for value in plan.before if value not in merged]
+
+
+def _together(cell: Cell, wanted: Sequence[int]) -> dict[int, Group]:
+    """Linears of one argument, which are one product, by argument."""
+    together: dict[int, list[int]] = {}
+    for value in wanted:
+        node = cell.node(value)
+        if node.op == "linear":
+            together.setdefault(node.args[0], []).append(value)
+    return {arg: _side_by_side(linears) for arg, linears in together.items()}
 
 
 def _packed_addend(
@@ -187,13 +211,13 @@ def _packed_addend(
     linears: tuple[int, ...],
 ) -> jax.Array:
     """What all columns add, one x-only linear each: one product, `[..., kH]`."""
-    groups = [
+    summed = tuple(
         (*column.linears, value)
         for column, value in zip(product.columns, linears, strict=True)
-    ]
+    )
     (arg,) = plan.cell.node(linears[0]).args
-    kernel = _kernel(plan.cell, params, [(value,) for value in linears])
-    bias = _bias(plan.cell, params, groups)
+    kernel = _kernel(plan.cell, params, _side_by_side(linears))
+    bias = _bias(plan.cell, params, summed)
     return _plus(values[arg] @ kernel, bias)
 
 
@@ -208,16 +232,24 @@ def _addend(
     return total
 
 
-def _kernel(cell: Cell, params: Params, groups: Sequence[tuple[int, ...]]) -> jax.Array:
+def _kernel(cell: Cell, params: Params, group: Group) -> jax.Array:
     """Kernels, below each other for one column, side by side for all: `[mH, kH]`."""
-    blocks = [[params[_name(cell, v)]["kernel"] for v in group] for group in groups]
+    if isinstance(params, Packed) and (whole := params.kernel(group)) is not None:
+        kernel: jax.Array = whole
+        return kernel
+    blocks = [[params[_name(cell, v)]["kernel"] for v in column] for column in group]
     columns = [jnp.concatenate(b) if len(b) > 1 else b[0] for b in blocks]
     return jnp.concatenate(columns, 1) if len(columns) > 1 else columns[0]
 
 
-def _bias(cell: Cell, params: Params, groups: Sequence[tuple[int, ...]]) -> jax.Array:
+def _bias(cell: Cell, params: Params, group: Group) -> jax.Array:
     """Biases, summed for one column, side by side for all: `[kH]`."""
-    biases = [_total(params[_name(cell, v)]["bias"] for v in g) for g in groups]
+    if isinstance(params, Packed):
+        rows = [params.bias(row) for row in zip(*group, strict=True)]
+        known = [row for row in rows if row is not None]
+        if len(known) == len(rows):
+            return _total(known)
+    biases = [_total(params[_name(cell, v)]["bias"] for v in c) for c in group]
     return jnp.concatenate(biases) if len(biases) > 1 else biases[0]
 
 

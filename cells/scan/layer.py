@@ -16,7 +16,8 @@ from cells.scan.apart import (
     scan_rows_apart,
     scan_steps_apart,
 )
-from cells.scan.hoisted import Carry, Params
+from cells.scan.hoisted import Carry, groups_of
+from cells.scan.packed import Packed, Params
 from cells.scan.plan import ScanPlan
 from cells.scan.planning import make_plan
 from cells.scan.recurrence import scan_rows, scan_steps
@@ -89,6 +90,14 @@ class Layer:
             elif get_op(node.op).weights:
                 params[node_name(index)] = {"scale": jnp.ones((width,), dtype)}
         return params
+
+    def pack(self, params: Params) -> Packed:
+        """The weights side by side, which scans take as well and are compiled sooner.
+
+        Args:
+            params: As `init` returns them; NumPy's, or those that NumPy can read.
+        """
+        return Packed.of(self.cell, groups_of(self.plan), params)
 
     def initial_carry(self, batch: int, width: int, dtype: Any = jnp.float32) -> Carry:
         """The states before the first step: M arrays of zeros `[B, H]`."""

@@ -31,12 +31,12 @@ from cells.scan.forward import Forward
 from cells.scan.hoisted import (
     Carry,
     Hoisted,
-    Params,
     Weights,
     hoist,
     stacked_weights,
     take_rows,
 )
+from cells.scan.packed import Params
 from cells.scan.plan import ScanPlan
 
 
@@ -129,6 +129,8 @@ def _core_backward(
         jnp.concatenate([first[None], states[:-1]])
         for first, states in zip(carry, residuals.states, strict=True)
     )
+    # Put together once, as memory is copied, and not element by element by each reader.
+    before = jax.lax.optimization_barrier(before)  # type: ignore[no-untyped-call]
     transposed = tuple(kernel.T for kernel in weights.kernels)
 
     def body(d_carry: Carry, step: Any) -> tuple[Carry, Cotangents]:

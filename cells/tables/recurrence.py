@@ -29,6 +29,7 @@ from cells.tables.arrays import (
 )
 from cells.tables.table import Extent, Size
 from cells.tables.weights import Maps, TableWeights
+from cells.tanh import tanh
 
 Array = jax.Array
 
@@ -250,7 +251,7 @@ def _sums(reads: Reads, block: Array) -> Array:
 def _activated(first: Array, second: Array, level: LevelArrays) -> Array:
     """One `tanh` serves both: a sigmoid is half of one at half of the value."""
     value = first * second
-    bent = jnp.tanh(jnp.where(level.halved, 0.5 * value, value))
+    bent = tanh(jnp, jnp.where(level.halved, 0.5 * value, value))
     bent = jnp.where(level.halved, 0.5 * bent + 0.5, bent)
     straight = jnp.where(level.bounded & (value <= 0), 0.0, value)
     return jnp.where(level.curved, bent, straight)

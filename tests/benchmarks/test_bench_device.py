@@ -26,7 +26,7 @@ from benchmarks.device.variants import VARIANTS, Variant, traced_as
 from cells import ZOO, lower
 from search.commands.device_figures import read_figures
 from search.procedure.presets import preset_document, search_names
-from workers.machine.runtime import COMPILER_OPTIONS
+from workers.machine.compiling import COMPILER_OPTIONS
 
 ROOT = Path(__file__).parents[2]
 NOT_ENDED = "import time; time.sleep(600)"

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -62,6 +63,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop("own_ops", None)
 
 
+OPS_TANH = partial(OPS["tanh"].function, jnp)
 POINTWISE = [op for op in OPS.values() if op.pullback is not None]
 
 
@@ -99,6 +101,25 @@ def test_an_op_is_finite_with_finite_slope_far_from_zero(op: Op) -> None:
         output, pull = jax.vjp(lambda *a: op.function(jnp, *a), *args)
         assert np.all(np.isfinite(output))
         assert all(np.all(np.isfinite(c)) for c in pull(jnp.ones_like(output)))
+
+
+def test_tanh_in_single_precision_is_tanh_and_has_its_slope() -> None:
+    points = np.float32([*np.linspace(-12, 12, 4001), *np.geomspace(1e-30, 1, 400)])
+    exact = np.tanh(points.astype(np.float64))
+    value, slope = jax.jvp(OPS_TANH, (points,), (np.ones_like(points),))
+    np.testing.assert_allclose(value, exact, rtol=4e-7, atol=0)
+    np.testing.assert_allclose(slope, 1 - exact * exact, atol=1e-6)
+    assert 1 - 4e-7 < np.abs(value).max() <= 1
+    far = OPS_TANH(np.float32([-np.inf, -1e30, -0.0, 0.0, 1e30, np.inf, np.nan]))
+    np.testing.assert_allclose(far, [-1, -1, -0.0, 0, 1, 1, np.nan], rtol=4e-7)
+
+
+def test_tanh_in_other_types_is_the_librarys() -> None:
+    points = jnp.linspace(-3, 3, 20, dtype=jnp.bfloat16)
+    np.testing.assert_array_equal(OPS_TANH(points), jnp.tanh(points))
+    with jax.enable_x64(True):
+        points = jnp.linspace(-3, 3, 20, dtype=jnp.float64)
+        np.testing.assert_array_equal(OPS_TANH(points), jnp.tanh(points))
 
 
 def test_sigmoid_is_the_logistic_function() -> None:

@@ -119,7 +119,10 @@ def assert_close(got: Any, expected: Any, rtol: float = 1e-7) -> None:
 
 
 def assert_scan_equals_step(problem: Any, carry_out: Any = in_numpy) -> None:
-    """The fast scans against `step`, value and gradient, carried out in some way."""
+    """The fast scans against `step`, value and gradient, carried out in some way.
+
+    One is given weights by node, the other packed ones.
+    """
     layer, params, carry, table, tokens = problem
     tokens = np.asarray(tokens)
     inputs = np.asarray(table)[tokens]
@@ -128,18 +131,20 @@ def assert_scan_equals_step(problem: Any, carry_out: Any = in_numpy) -> None:
     if not tame((values, gradients)):
         return
 
-    def fast(params: Any, carry: Any, table: jax.Array, inputs: jax.Array) -> Any:
+    def fast(
+        params: Any, packed: Any, carry: Any, table: jax.Array, inputs: jax.Array
+    ) -> Any:
         by_token = answers(layer.scan_tokens, tokens)
         return (
             answers(layer.scan)(params, carry, inputs),
-            by_token(params, carry, table),
+            by_token(packed, carry, table),
             layer.scan_tokens(params, carry, table, tokens),  # nothing kept
         )
 
-    found = carry_out(fast, params, carry, table, inputs)
+    found = carry_out(fast, params, layer.pack(params), carry, table, inputs)
     by_row = np.zeros(table.shape)
     np.add.at(by_row, tokens, gradients[2])
-    expected = (values, (*gradients[:2], by_row))
+    expected = (values, (layer.pack(gradients[0]), gradients[1], by_row))
     assert_close(found, ((values, gradients), expected, values))
 
 

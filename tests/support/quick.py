@@ -3,28 +3,23 @@
 from importlib.metadata import version
 from typing import Final
 
+from workers.machine.compiling import WITHOUT_EMITTERS
+
 LEVEL: Final = "xla_backend_optimization_level"
-"""1 for what workers compile; see `COMPILER_OPTIONS`."""
+"""1 for what workers compile; see `compiler_options`."""
 
 QUICK: Final = {LEVEL: "0"} | (
-    {
-        "xla_cpu_use_fusion_emitters": "false",
-        "xla_cpu_parallel_codegen_split_count": "1",
-    }
-    if version("jaxlib") < "0.11"  # later ones do not know them, and would abort
+    {name: str(value).lower() for name, value in WITHOUT_EMITTERS.items()}
+    if version("jaxlib").startswith("0.10.")  # others may not know them, and abort
     else {}
 )
-"""Options; without fusion emitters it cannot compile a scatter of one's own."""
+"""Options of XLA."""
 
-SHIPPED: Final = {LEVEL: "1"} | (
-    {"xla_cpu_use_fusion_emitters": True, "xla_cpu_parallel_codegen_split_count": "32"}
-    if version("jaxlib") < "0.11"
-    else {}
-)
-"""What undoes it for a program as the product compiles it; see `COMPILER_OPTIONS`."""
+SHIPPED: Final = {LEVEL: "1"}
+"""What makes a program of it as the product compiles it; see `compiler_options`."""
 
 
-def flags(before: str = "", but: str = "") -> str:
-    """`XLA_FLAGS` with these in it, all `but` one, after those of `before`."""
-    said = [f"--{name}={value}" for name, value in QUICK.items() if name != but]
+def flags(before: str = "") -> str:
+    """`XLA_FLAGS` with these in it, after those of `before`."""
+    said = [f"--{name}={value}" for name, value in QUICK.items()]
     return " ".join([*before.split(), *said])

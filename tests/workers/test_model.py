@@ -14,7 +14,7 @@ from tests.support.in_numpy import in_numpy
 from tests.support.reference_metrics import frame_sums, token_sums
 from workers import Training
 from workers.job.spec import OPTIMIZERS
-from workers.training.losses import READOUTS
+from workers.training.losses import READOUTS, log_sum_exp
 from workers.training.model import Model
 from workers.training.optimizers import RULES, by_rule
 from workers.training.program import Hyper, Program
@@ -104,8 +104,8 @@ def test_two_windows_of_sgd_equal_a_plain_step_loop(cell, layers, frames):
 
     jax.tree.map(
         lambda ours, plain: np.testing.assert_allclose(ours, plain, 2e-4, 2e-6),
-        (state.params, state.carry),
-        (params, carry),
+        (program.tree(state.params), state.carry),
+        (net.pack(params), carry),
     )
     np.testing.assert_allclose(state.loss_sum, total, rtol=1e-5)
     assert float(state.positions) == data.scored.sum()
@@ -140,8 +140,8 @@ def test_each_optimizer_takes_the_step_of_optax(optimizer):
         params = optax.apply_updates(params, steps)
     jax.tree.map(
         lambda ours, plain: np.testing.assert_allclose(ours, plain, 1e-3, 1e-5),
-        state.params,
-        params,
+        program.tree(state.params),
+        net.pack(params),
     )
 
 
@@ -153,6 +153,23 @@ def test_sgd_has_the_bits_that_it_has_by_itself():
     np.testing.assert_array_equal(steps, -np.float32(0.07) * grads)
     again, _ = own.update(grads, state, params)
     np.testing.assert_array_equal(again, steps)
+
+
+def test_log_sum_exp_is_jaxs_in_value_and_gradient():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4, 3, 9)).astype(np.float32) * np.float32(30)
+    logits[0, 0] = 1e30
+    logits[0, 1, :-1] = -np.inf
+    weights = rng.normal(size=(4, 3)).astype(np.float32)
+    (ours, slope), (jaxs, theirs) = (
+        jax.value_and_grad(lambda a, f=f: (f(a) * weights).sum())(logits)
+        for f in (log_sum_exp, partial(jax.nn.logsumexp, axis=-1))
+    )
+    np.testing.assert_allclose(log_sum_exp(logits), jax.nn.logsumexp(logits, -1), 1e-6)
+    np.testing.assert_allclose(ours, jaxs, 1e-6)
+    np.testing.assert_allclose(slope, theirs, 1e-4, 1e-6)
+    for wrong in (np.nan, np.inf):  # what has diverged does not look well again
+        assert not np.isfinite(log_sum_exp(jnp.float32([0, wrong])))
 
 
 def test_rules_are_of_all_optimizers():
@@ -167,7 +184,7 @@ def test_biases_of_cells_stay_where_they_start_if_they_are_not_learned(optimizer
     rate, clip, key = np.float32(0.1), np.float32(1.0), np.zeros(2, np.uint32)
     hyper = Hyper(rate, clip, key, rule=RULES[optimizer])
     state = program.train(program.initial([3], [1.0]), data, 0, W, hyper)
-    before, after = net.init(3, 1.0), state.params
+    before, after = net.init(3, 1.0), program.tree(state.params)
     for name, weights in before["layers"][0].items():
         np.testing.assert_array_equal(after["layers"][0][name]["bias"], weights["bias"])
         assert (after["layers"][0][name]["kernel"] != weights["kernel"]).any()
@@ -180,7 +197,7 @@ def test_validation_sums_agree_with_the_reference_metrics(readout):
     net, data = model("gru", 2), windows(frames)
     program = Program(net, readout, B, Training(), divergence_loss=1e9)
     params = net.init(5, 2.0)
-    totals = program.validate(params, data, W)
+    totals = program.validate(program.flat(params), data, W)
     carry, correct, loss, positions = net.initial_carry(B), 0.0, 0.0, 0.0
     for index in range(W):
         window = jax.tree.map(lambda array, i=index: array[i], data)
@@ -203,7 +220,7 @@ def test_validation_sums_agree_with_the_reference_metrics(readout):
 def test_validation_stops_where_it_is_told():
     net, data = model(), windows()
     program = Program(net, "softmax", B, Training(), divergence_loss=1e9)
-    totals = program.validate(net.init(5, 1.0), data, 1)
+    totals = program.validate(program.flat(net.init(5, 1.0)), data, 1)
     assert int(totals.positions) == data.scored[0].sum()
 
 

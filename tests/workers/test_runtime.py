@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import jax
+import jaxlib
 import numpy as np
 import pytest
 
-from workers.machine import runtime
+from workers.machine import compiling, runtime
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,14 +127,14 @@ def test_the_numerics_class_names_versions_processor_threads_and_flags():
 
 
 def test_an_option_that_the_environment_names_is_left_to_it(monkeypatch):
-    ours = runtime.COMPILER_OPTIONS["gpu"]
+    ours = compiling.COMPILER_OPTIONS["gpu"]
     [name, other] = ours
     monkeypatch.setenv("XLA_FLAGS", f"--{name}_too=1 --xla_gpu=2")
-    assert runtime.compiler_options("gpu") == ours
+    assert compiling.compiler_options("gpu") == ours
     monkeypatch.setenv("XLA_FLAGS", f"--xla_gpu=2  --{name}=false")
-    assert runtime.compiler_options("gpu") == {other: ours[other]}
+    assert compiling.compiler_options("gpu") == {other: ours[other]}
     monkeypatch.setenv("XLA_FLAGS", f"--{name}")
-    assert runtime.compiler_options("gpu") == {other: ours[other]}
+    assert compiling.compiler_options("gpu") == {other: ours[other]}
 
 
 def test_the_share_of_an_accelerators_memory_is_set_once():
@@ -147,8 +148,41 @@ def test_the_share_of_an_accelerators_memory_is_set_once():
     }
 
 
-@pytest.mark.parametrize("platform", runtime.COMPILER_OPTIONS)
+def test_what_xla_cannot_compile_without_emitters_it_compiles_with_them(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    options = {**compiling.COMPILER_OPTIONS["cpu"], **compiling.WITHOUT_EMITTERS}
+    asked = []
+
+    class Lowered:
+        def compile(self, options):
+            asked.append(options)
+            if options.get(compiling.EMITTERS) is False or failing:
+                raise jax.errors.JaxRuntimeError("INTERNAL: no emitter")
+            return "compiled"
+
+    failing = False
+    assert compiling.compile_lowered(Lowered(), options) == "compiled"
+    assert asked == [options, compiling.COMPILER_OPTIONS["cpu"]]
+    failing = True
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        compiling.compile_lowered(Lowered(), options)
+    asked.clear()  # what a person says in XLA_FLAGS is not tried again without
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        compiling.compile_lowered(Lowered(), compiling.COMPILER_OPTIONS["cpu"])
+    assert len(asked) == 1
+
+
+@pytest.mark.skipif(not jaxlib.__version__.startswith("0.10."), reason="has one way")
+def test_emitters_are_off_on_a_cpu_unless_somebody_asks_for_them(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    assert compiling.compiler_options("cpu")[compiling.EMITTERS] is False
+    assert compiling.EMITTERS not in compiling.compiler_options("gpu")
+    monkeypatch.setenv("XLA_FLAGS", f"--{compiling.EMITTERS}=true")
+    assert compiling.EMITTERS not in compiling.compiler_options("cpu")
+
+
+@pytest.mark.parametrize("platform", compiling.COMPILER_OPTIONS)
 def test_xla_takes_the_options_of_every_platform_wherever_it_compiles(platform):
     # It reads all options before it looks at what it compiles for.
     lowered = jax.jit(lambda x: x + 1).lower(np.float32(1))
-    assert lowered.compile({**runtime.COMPILER_OPTIONS[platform]})(np.float32(1)) == 2
+    assert lowered.compile(compiling.compiler_options(platform))(np.float32(1)) == 2

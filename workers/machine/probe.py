@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from workers.machine.compiling import compile_lowered, compiler_options
 from workers.machine.runtime import (
-    COMPILER_OPTIONS,
     compute_threads,
     numerics_class,
     prepare,
@@ -51,9 +51,9 @@ def wrong_numbers() -> list[str]:
     lines = []
     for how, options in (
         ("by default", {}),
-        ("as workers do", COMPILER_OPTIONS["cpu"]),
+        ("as workers do", compiler_options("cpu")),
     ):
-        off = float(abs(program.compile({**options})(rows) / right - 1).max())
+        off = float(abs(compile_lowered(program, options)(rows) / right - 1).max())
         if not off <= TOLERANCE:  # NaN is wrong, too
             lines.append(
                 f"a product and its squares, compiled {how}, is off by {off:.1e}"

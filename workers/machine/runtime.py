@@ -14,19 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from workers.errors import MachineError, one_line
+from workers.machine.compiling import compiler_options
 from workers.machine.device_memory import allowance, share_memory
-
-COMPILER_OPTIONS: Final[Mapping[str, Mapping[str, str | bool]]] = {
-    "cpu": {"xla_backend_optimization_level": "1"},
-    "gpu": {"xla_gpu_deterministic_ops": True, "xla_gpu_autotune_level": "0"},
-    "tpu": {},
-}
-"""XLA's options for every program we compile, by platform; see `compiler_options`.
-
-On CPU level 1 compiles in 60 % of the time to code that is as fast. On GPU the same
-program has to give the same bits, and is thrown away too soon to repay autotuning.
-XLA takes a bool, and not its text, where an option is one.
-"""
 
 DEFAULT_LANES: Final[Mapping[str, int]] = {"cpu": 1, "gpu": 20, "tpu": 20}
 """Settings trained side by side in one program, at most; see `training/fitting.py`.
@@ -44,7 +33,7 @@ launches: measured on an H100, 256 cells are trained at nine tenths of the speed
 1,024, without compiling any (`benchmarks/README.md`).
 """
 
-ARITHMETIC: Final = "optimizers=rules"
+ARITHMETIC: Final = "optimizers=rules weights=packed"
 """What has changed in our own arithmetic, so that results of before are told apart."""
 
 UNFIT: Final = (
@@ -342,19 +331,6 @@ def numerics_class(lanes: int | None = None, beside: int = 0) -> Numerics:
         lanes=lanes or DEFAULT_LANES[name],
         flags=" ".join([*sorted(os.environ.get("XLA_FLAGS", "").split()), options]),
     )
-
-
-def compiler_options(platform: str) -> dict[str, str | bool]:
-    """XLA's options for every program we compile: ours, but for what a person says.
-
-    Options of a program win over `XLA_FLAGS`, so that what is named there is left out.
-
-    Args:
-        platform: A key of `COMPILER_OPTIONS`.
-    """
-    named = {word.partition("=")[0] for word in os.environ.get("XLA_FLAGS", "").split()}
-    options = COMPILER_OPTIONS[platform].items()
-    return {name: value for name, value in options if f"--{name}" not in named}
 
 
 def cpu_model() -> tuple[str, str]:

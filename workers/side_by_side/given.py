@@ -56,6 +56,10 @@ class AnyModel:
         """H, the room for features."""
         return self.layer.width
 
+    def pack(self, params: Params) -> Params:
+        """Weights as `fill` returns them, which are side by side."""
+        return params
+
     def given(self, cell: GivenCell) -> "AnyModel":
         """The model of a cell."""
         return replace(self, cell=cell)

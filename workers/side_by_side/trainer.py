@@ -11,7 +11,7 @@ import numpy as np
 
 from workers.job.evaluation import Result, Status
 from workers.job.job import Job
-from workers.machine.runtime import compiler_options
+from workers.machine.compiling import compiler_options
 from workers.side_by_side.given import AnyModel
 from workers.side_by_side.kinds import Kind
 from workers.side_by_side.program import AnyProgram

@@ -20,10 +20,10 @@ from workers.job.programs import program_kind
 from workers.job.setting import Point, Setting
 from workers.job.spec import TaskSpec
 from workers.machine.clock import TICK_S, RunningClock, ticking
+from workers.machine.compiling import compiler_options
 from workers.machine.device_memory import allowance
 from workers.machine.runtime import (
     DEFAULT_LANES,
-    compiler_options,
     numerics_class,
     prepare,
     start_backend,

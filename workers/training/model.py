@@ -96,6 +96,11 @@ class Model:
         readout = {"kernel": kernel, "bias": bias}
         return {"embedding": embedding, "layers": layers, **blocks, "readout": readout}
 
+    def pack(self, params: Params) -> Params:
+        """Weights as `init` returns them, each layer's in as few arrays as will do."""
+        layers = tuple(self.layer.pack(own) for own in params["layers"])
+        return {**params, "layers": layers}
+
     def given(self, cell: None) -> "Model":
         """The model for the cell that a program is given: it has one already."""
         return self

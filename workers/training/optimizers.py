@@ -107,9 +107,13 @@ def by_rule(rule: Rule, rate: Array) -> optax.GradientTransformation:
         def square_of(v: Array, g: Array) -> Array:
             return rule.square_decay * v + rule.square_gain * (g * g)
 
+        # A step is one operation by itself, and in another shape than the weights: what
+        # is computed in their memory, XLA's code for CPUs takes one by one.
         def step(m: Array, v: Array, g: Array, p: Array) -> Array:
-            scale = jnp.sqrt(v * squares + rule.inside) + rule.outside
-            return -((from_mean * m + from_gradient * g) / scale + fading * p)
+            scale = jnp.sqrt(v * squares + rule.inside)[None] + rule.outside
+            direction = (from_mean * m + from_gradient * g)[None] / scale
+            whole = direction + fading * p[None]
+            return -jax.lax.optimization_barrier(whole)[0]  # type: ignore[no-untyped-call]
 
         mean = jax.tree.map(mean_of, state.mean, grads)
         square = jax.tree.map(square_of, state.square, grads)

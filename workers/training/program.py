@@ -1,6 +1,9 @@
 """The compiled programs of one model: training and validation over windows."""
 
+import itertools
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +14,7 @@ import optax
 
 from tasks import Windows
 from workers.job.spec import Training
+from workers.machine.compiling import compile_lowered
 from workers.training.lanes import Lanes
 from workers.training.losses import READOUTS
 from workers.training.model import Model
@@ -31,7 +35,7 @@ class TrainState(NamedTuple):
     """Everything that training carries from one update to the next.
 
     Attributes:
-        params: See `Params`.
+        params: All weights, [N], in an order of the program's own.
         optimizer: State of the Optax transformation.
         carry: The model's states after the last window.
         loss_sum: Summed loss of the epoch's windows so far, nats.
@@ -40,7 +44,7 @@ class TrainState(NamedTuple):
         alive: False once the setting has diverged; then nothing else means anything.
     """
 
-    params: Params
+    params: Array
     optimizer: Any
     carry: Carry
     loss_sum: Array
@@ -104,6 +108,8 @@ class Program:
     compiled: int = 0
     _kept: dict[tuple[str, tuple[int, ...]], Any] = field(default_factory=dict)
     _at_rest: Any = None
+    _structure: Any = None
+    _shapes: Sequence[tuple[int, ...]] = ()
 
     def reset_meter(self) -> None:
         """Counts seconds and programs from here on."""
@@ -118,14 +124,15 @@ class Program:
 
     def beginning(self, params: Params) -> TrainState:
         """The state of one setting before the first update, from its weights."""
+        flat = self.flat(params)
         if self._at_rest is None:
             optimizer = self._optimizer(Hyper(np.float32(0), np.float32(1), None))
-            shapes = jax.eval_shape(optimizer.init, params)
+            shapes = jax.eval_shape(optimizer.init, flat)
             self._at_rest = jax.tree.map(
                 lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes
             )
         return TrainState(
-            params=params,
+            params=flat,
             optimizer=self._at_rest,
             carry=self.model.initial_carry(self.batch),
             loss_sum=np.float32(0),
@@ -133,6 +140,13 @@ class Program:
             updates=np.int32(0),
             alive=np.bool_(True),
         )
+
+    def flat(self, params: Params) -> Array:
+        """The model's weights as `TrainState.params` has them, [N]; NumPy's."""
+        packed = self.model.pack(params)
+        leaves, self._structure = jax.tree.flatten(packed)
+        self._shapes = [np.shape(leaf) for leaf in leaves]
+        return np.concatenate([np.reshape(leaf, -1) for leaf in leaves])
 
     def train(
         self, state: TrainState, data: Windows, start: int, stop: int, hyper: Hyper
@@ -146,9 +160,12 @@ class Program:
         return new
 
     def validate(
-        self, params: Params, data: Windows, stop: int, cells: Any = None
+        self, params: Array, data: Windows, stop: int, cells: Any = None
     ) -> Totals:
-        """Scores the weights on windows 0 to `stop` - 1, starting from zero states."""
+        """Scores weights on windows 0 to `stop` - 1, starting from zero states.
+
+        Weights are those of a `TrainState`.
+        """
         run = self._compiled("validate", data, params, cells)
         totals: Totals = run(params, cells, data, np.int32(stop))
         return totals
@@ -170,7 +187,8 @@ class Program:
         if key not in self._kept:
             start = time.perf_counter()
             shapes = jax.tree.map(_shape, (data, *rest))
-            self._kept[key] = self._lower(name, *shapes).compile(self.options)
+            lowered = self._lower(name, *shapes)
+            self._kept[key] = compile_lowered(lowered, self.options)
             self.compile_s += time.perf_counter() - start
             self.compiled += 1
         return self._kept[key]
@@ -183,6 +201,16 @@ class Program:
                 jitted = jax.jit(self._train, donate_argnums=0)
                 return jitted.lower(state, data, number, number, hyper)
             return jax.jit(self._validate).lower(*rest, data, number)
+
+    def tree(self, flat: Array) -> Params:
+        """The way back from `flat`, which may be traced; layers stay packed."""
+        if self._structure is None:  # this program has begun no training
+            self.flat(self.model.init(0, 1.0))
+        sizes = [math.prod(shape) for shape in self._shapes]
+        parts = jnp.split(flat, list(itertools.accumulate(sizes))[:-1])
+        leaves = [p.reshape(s) for p, s in zip(parts, self._shapes, strict=True)]
+        params: Params = jax.tree.unflatten(self._structure, leaves)
+        return params
 
     # What follows is traced.
 
@@ -222,6 +250,7 @@ class Program:
         if self.model.dropout:
             key = jax.random.fold_in(hyper.key, state.updates)
         carry = _reset(state.carry, window.reset)
+        window = window._replace(scored=_in_a_row(window.scored))
         model = self.model.given(hyper.cell)
 
         # Divided by rows and not by positions, as the paper's rates are meant.
@@ -230,17 +259,21 @@ class Program:
             total = self._losses(logits, window).sum()
             return total / self.batch, (new, total)
 
-        grads, (carry, total) = jax.grad(objective, has_aux=True)(state.params)
-        grads = self._learned(grads)
+        # Each array is an operation or two in an update; as one vector they have one.
+        tree = self.tree(state.params)
+        grads, (carry, total) = jax.grad(objective, has_aux=True)(tree)
+        flat = _flattened(self._learned(grads))
         optimizer = self._optimizer(hyper)
-        steps, inner = optimizer.update(grads, state.optimizer, state.params)
+        steps, inner = optimizer.update(flat, state.optimizer, state.params)
+        if not self.training.biases:
+            steps = _flattened(self._learned(self.tree(steps)))
         # A first loss may be high without harm; one that stays so is divergence.
         loss_sum = state.loss_sum + total
-        positions = state.positions + window.scored.sum(dtype=jnp.float32)
+        positions = state.positions + window.scored.sum()
         judged = index + 1 >= JUDGED_AFTER
         lost = judged & (loss_sum > self.divergence_loss * positions)
         return TrainState(
-            params=optax.apply_updates(state.params, self._learned(steps)),
+            params=state.params + steps,
             optimizer=inner,
             carry=carry,
             loss_sum=loss_sum,
@@ -257,20 +290,19 @@ class Program:
         return {**changes, "layers": held}
 
     def _optimizer(self, hyper: Hyper) -> optax.GradientTransformation:
-        # All weights are one vector to it: there are as few operations to compile as if
-        # there were one array.
         clip = optax.clip_by_global_norm(hyper.clip)
-        return optax.flatten(optax.chain(clip, by_rule(hyper.rule, hyper.rate)))
+        return optax.chain(clip, by_rule(hyper.rule, hyper.rate))
 
-    def _validate(self, params: Params, cells: Any, data: Windows, stop: Any) -> Totals:
-        def score(lane: tuple[Params, Any]) -> Totals:
+    def _validate(self, params: Array, cells: Any, data: Windows, stop: Any) -> Totals:
+        def score(lane: tuple[Array, Any]) -> Totals:
             return self._score(*lane, data, stop)
 
         totals: Totals = self.lanes.each(score, (params, cells))
         return totals
 
-    def _score(self, params: Params, cell: Any, data: Windows, stop: Any) -> Totals:
+    def _score(self, flat: Array, cell: Any, data: Windows, stop: Any) -> Totals:
         readout, model = READOUTS[self.readout], self.model.given(cell)
+        params = self.tree(flat)
 
         # Counts are integers, which stay exact however long a split is.
         def body(index: Any, loop: tuple[Carry, Totals]) -> tuple[Carry, Totals]:
@@ -296,11 +328,27 @@ class Program:
     def _losses(self, logits: Array, window: Windows) -> jax.Array:
         """Nats at each position [T, B]; 0 where it is not scored."""
         losses = READOUTS[self.readout].loss(logits, jnp.asarray(window.targets))
-        return jnp.where(window.scored, losses, 0.0)
+        scored = window.scored.reshape(losses.shape)
+        return jnp.where(scored.astype(jnp.bool_), losses, 0.0)
+
+
+def _in_a_row(scored: Array) -> Any:
+    """Ones where a window [T, B] is scored and zeros elsewhere, [TB].
+
+    Of truth values, and of short rows, XLA's CPU compiler makes ten times the code.
+    """
+    row = jnp.asarray(scored).astype(jnp.float32).reshape(-1)
+    return jax.lax.optimization_barrier(row)  # type: ignore[no-untyped-call]
+
+
+def _flattened(params: Params) -> jax.Array:
+    """All weights, or what there is of each, [N]."""
+    return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(params)])
 
 
 def _without_bias(path: tuple[Any, ...], change: jax.Array) -> jax.Array:
-    return jnp.zeros_like(change) if path[-1].key == "bias" else change
+    names = {getattr(key, "name", getattr(key, "key", None)) for key in path}
+    return jnp.zeros_like(change) if "bias" in names else change
 
 
 def _reset(carry: Carry, reset: Array) -> Carry:

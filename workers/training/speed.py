@@ -15,7 +15,8 @@ import numpy as np
 from cells import Cell, lower
 from workers.errors import JobError
 from workers.job.load import Load, Speed
-from workers.machine.runtime import compiler_options, prepare, start_backend
+from workers.machine.compiling import Options, compile_lowered, compiler_options
+from workers.machine.runtime import prepare, start_backend
 
 INFERENCE_STEPS: Final = 256
 """Steps of a program that measures inference: its start is shared by them."""
@@ -67,7 +68,7 @@ def measure_speed(
     }
 
 
-def _training(cell: Cell, load: Load, options: Mapping[str, Any]) -> Callable[[], Any]:
+def _training(cell: Cell, load: Load, options: Options) -> Callable[[], Any]:
     """Forward and backward over a window: gradients of weights and inputs."""
     layer = lower(cell)
 
@@ -78,11 +79,11 @@ def _training(cell: Cell, load: Load, options: Mapping[str, Any]) -> Callable[[]
     params = layer.init(jax.random.key(0), load.width)
     inputs = _inputs(load.num_steps, load.batch_size, load.width)
     program = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(params, inputs)
-    ready = program.compile(dict(options))
+    ready = compile_lowered(program, options)
     return lambda: ready(params, inputs)
 
 
-def _inference(cell: Cell, load: Load, options: Mapping[str, Any]) -> Callable[[], Any]:
+def _inference(cell: Cell, load: Load, options: Options) -> Callable[[], Any]:
     """Step after step of one sequence: nothing is done for several steps at once."""
     layer = lower(cell)
 
@@ -92,7 +93,7 @@ def _inference(cell: Cell, load: Load, options: Mapping[str, Any]) -> Callable[[
     params = layer.init(jax.random.key(0), load.width)
     carry = layer.initial_carry(1, load.width)
     inputs = _inputs(INFERENCE_STEPS, 1, load.width)
-    ready = jax.jit(run).lower(params, carry, inputs).compile(dict(options))
+    ready = compile_lowered(jax.jit(run).lower(params, carry, inputs), options)
     return lambda: ready(params, carry, inputs)
 
 
