@@ -63,6 +63,10 @@ class Rival:
             self.width,
         )
 
+    def pack(self, params: Any) -> Any:
+        """See `Model.pack`; theirs are as their libraries have them."""
+        return params
+
     def given(self, cell: None) -> "Rival":
         """See `Model.given`."""
         return self

@@ -11,7 +11,7 @@ from workers.job.setting import Shape
 FLOPS_PER_SECOND: Final = 40e9
 """What one core reaches in the products of a recurrent cell, roughly."""
 
-COMPILE_S: Final = 3.0
+COMPILE_S: Final = 1.8
 """Tracing and compiling a model's programs on one core, roughly."""
 
 
