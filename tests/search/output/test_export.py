@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ FILES = {
     *("card.json", "card.md", "cell.png", "cell.svg", "cell.txt", "check.py"),
     *("equations.tex", "flax_cell.py", "golden.json", "torch_cell.py"),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _brief() -> Iterator[None]:
+    with exports.three_steps():
+        yield
 
 
 @pytest.fixture(scope="module")
