@@ -52,7 +52,7 @@ CHANGED: dict[str, Any] = {
     "references": ["tanh", "mut1"],
     "baseline": "lstm",
     "tasks": ["xml", "arithmetic"],
-    "rules.list_size": 2,
+    "rules.list_size": 1,
     "rules.settings": 2,
     "rules.baseline_settings": 5,
     "rules.gate": 1.02,
