@@ -55,6 +55,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 settings.register_profile(
     "cellsearch",
     deadline=None,
+    max_examples=60,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -52,6 +52,13 @@ def python(word: str) -> str:
     return block
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _brief() -> Iterator[None]:
+    """Of exported folders."""
+    with exports.three_steps():
+        yield
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the READMEs speak of."""

@@ -21,7 +21,7 @@ from workers.job.block import inner_width
 from workers.training.stack import Dropout, stack_residual
 
 CELLS = {
-    **{name: ZOO[name] for name in ("gru", "lstm", "min_gru")},
+    **{name: ZOO[name] for name in ("gru", "min_gru")},
     "three": parse(
         "def three(x, h0, h1, h2):\n    "
         "return tanh(linear(x) + h1), relu(h2) * scale(h0), x - linear(h1)"
@@ -54,7 +54,9 @@ status = check.main(folder)
 
 def _write(folder: Path, cell: Cell, name: str) -> Path:
     exports.write(folder, cell, name)
-    for file, text in block_forms(cell, name).items():
+    with exports.three_steps():
+        files = block_forms(cell, name)
+    for file, text in files.items():
         (folder / file).write_text(text, "utf-8")
     return folder
 
@@ -80,7 +82,8 @@ def _loaded(folder: Path, library: str) -> ModuleType:
 def test_they_are_four_files_of_the_same_bytes_each_time(
     folders: dict[str, Path],
 ) -> None:
-    files = block_forms(ZOO["min_gru"], "min_gru")
+    with exports.three_steps():
+        files = block_forms(ZOO["min_gru"], "min_gru")
     assert sorted(files) == [
         *("check_blocks.py", "flax_blocks.py"),
         *("golden_blocks.json", "torch_blocks.py"),
@@ -181,7 +184,7 @@ def test_sources_import_the_cell_and_pass_the_linter(folders: dict[str, Path]) -
 def test_flax_blocks_take_any_batch_and_start_as_in_a_search(
     folders: dict[str, Path],
 ) -> None:
-    make = _loaded(folders["lstm"], "flax").LstmBlocks
+    make = _loaded(folders["three"], "flax").ThreeBlocks
     blocks = make(3, 8, dropout=1.0, init_scale=2.0, rngs=nnx.Rngs(0))
     for inputs in (jnp.ones((5, 3)), jnp.ones((2, 5, 3))):
         carry, outputs = blocks(inputs)
@@ -211,13 +214,13 @@ def test_torch_blocks_take_any_batch_and_start_as_in_a_search(
     folders: dict[str, Path],
 ) -> None:
     torch = _torch()
-    for name, stem in (("lstm", "Lstm"), ("min_gru", "MinGru")):
+    for name, stem in (("three", "Three"), ("min_gru", "MinGru")):
         make = getattr(_loaded(folders[name], "torch"), f"{stem}Blocks")
         torch.manual_seed(0)
         blocks = make(3, 8, batch_first=True, dropout=1.0, init_scale=2.0)
         for inputs in (torch.ones(5, 3), torch.ones(2, 5, 3)):
             output, h_n = blocks(inputs)
-            states = h_n if name == "lstm" else (h_n,)
+            states = h_n if name == "three" else (h_n,)
             assert output.shape == (*inputs.shape[:-1], 8)
             assert {state.shape for state in states} == {(2, *inputs.shape[:-2], 8)}
             assert not output.any()  # all that is added is dropped

@@ -36,19 +36,7 @@ SIGNED = """
 def signed(x, h):
     return tanh(linear(h) - h * x) - (linear(x) - relu(h * x - linear(h)))
 """
-VARIED = (
-    "lstm",
-    "gru",
-    "mut1",
-    "mut2",
-    "mut3",
-    "gru_reset_after",
-    "lstm_peephole",
-    "mlstm",
-    "nascell",
-    "rhn",
-    "lem",
-)
+VARIED = ("gru", "mut3", "gru_reset_after", "lstm_peephole", "nascell", "lem")
 CRAFTED = dict(parse_named(text) for text in (NESTED, BOTH, ODD, SIGNED))
 
 
@@ -152,14 +140,14 @@ def compiled(function: Any, *args: Any) -> Any:
     return jax.jit(function)(*args)
 
 
-@settings(max_examples=10)
+@settings(max_examples=7)
 @given(cell=cells(ops="paper"))
 def test_scan_equals_step_for_random_paper_cells(cell: Cell) -> None:
     with jax.enable_x64(True):
         assert_scan_equals_step(problem(cell))
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(cell=cells(ops="extended"))
 def test_scan_equals_step_for_random_extended_cells(cell: Cell) -> None:
     with jax.enable_x64(True):
@@ -172,20 +160,20 @@ def test_scan_equals_step_for_published_and_crafted_cells(name: str) -> None:
     assert_scan_equals_step(problem({**ZOO, **CRAFTED}[name]))
 
 
-@pytest.mark.parametrize("name", ["lstm_b", "mut1", "nascell"])
+@pytest.mark.parametrize("name", ["lstm_b", "nascell"])
 @pytest.mark.usefixtures("x64")
 def test_compiled_scan_equals_step(name: str) -> None:
     assert_scan_equals_step(problem(ZOO[name]), compiled)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(cell=mutants(ops="extended"))
 def test_compiled_scan_equals_step_for_mutants(cell: Cell) -> None:
     with jax.enable_x64(True):
         assert_scan_equals_step(problem(cell), compiled)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(cell=cells(ops="extended"))
 def test_step_equals_the_numpy_interpreter(cell: Cell) -> None:
     with jax.enable_x64(True):
@@ -200,7 +188,7 @@ def test_step_equals_the_numpy_interpreter(cell: Cell) -> None:
             assert_close(outputs, expected)
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "mut2", "nascell", "lstm_peephole"])
+@pytest.mark.parametrize("name", ["mut2", "nascell", "lstm_peephole"])
 @pytest.mark.usefixtures("x64")
 def test_gradients_equal_finite_differences(name: str) -> None:
     layer, params, carry, table, tokens = problem(ZOO[name])
@@ -306,7 +294,7 @@ def test_tanh_equals_flax_with_the_same_weights() -> None:
     assert_close(ours, flax_outputs(cell, theirs, table[tokens]))
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(cell=cells(ops="paper", max_nodes=20))
 def test_the_canonical_cell_takes_the_same_gradient_steps(cell: Cell) -> None:
     found = canonicalize(cell)
@@ -340,9 +328,8 @@ def test_the_canonical_cell_takes_the_same_gradient_steps(cell: Cell) -> None:
         assert_close(got, (expected, by_mapped, by_mapped_row), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["gru", "lstm"])
-def test_vmap_over_params_and_over_data_equals_single_runs(name: str) -> None:
-    layer, params, carry, table, tokens = problem(ZOO[name], jnp.float32)
+def test_vmap_over_params_and_over_data_equals_single_runs() -> None:
+    layer, params, carry, table, tokens = problem(ZOO["lstm"], jnp.float32)
     several = jax.tree.map(lambda a: jnp.stack([a, 1.1 * a]), params)
     loss = partial(loss_of, layer.scan_tokens)
     gradient = jax.jit(jax.vmap(jax.grad(loss), (0, None, None, None)))
@@ -360,7 +347,7 @@ def test_vmap_over_params_and_over_data_equals_single_runs(name: str) -> None:
     assert_close(outputs[1], reversed_outputs, 1e-5)
 
 
-@pytest.mark.parametrize("name", ["gru", "lstm", "nascell"])
+@pytest.mark.parametrize("name", ["gru", "nascell"])
 def test_bfloat16_stays_bfloat16_and_near_float32(name: str) -> None:
     layer, params, carry, table, tokens = problem(ZOO[name], jnp.float32, 16)
     scan = jax.jit(layer.scan_tokens)

@@ -255,7 +255,7 @@ def trained(cell: Cell, params: Params, seed: int) -> dict[str, tuple[float, Par
     return found
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(st.one_of(*(mutants(ops, max_nodes=12) for ops in SETS)), SEED)
 def test_a_mirror_image_learns_the_same(cell: Cell, seed: int) -> None:
     rng = np.random.default_rng(seed)

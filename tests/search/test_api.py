@@ -5,7 +5,7 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,16 @@ from search.api import (
 )
 from search.errors import UserError
 from search.loop import pools
+from tests.support import exports
 from tests.support.fake_search import Fake, Trained, query
 from tests.support.searches import shown, table
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _brief() -> Iterator[None]:
+    """Of exported folders."""
+    with exports.three_steps():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +102,7 @@ def test_cells_are_pictures_in_notebooks_and_text_elsewhere(run: Run) -> None:
 
 def test_cells_are_evaluated_as_the_command_does(tmp_path: Path) -> None:
     board = evaluate(
-        {"gru": ZOO["gru"], "mine": ZOO["mut1"]},
+        {"gru": ZOO["gru"], "mine": ZOO["tanh"]},
         ["arithmetic"],
         settings=2,
         repeats=0,

@@ -19,6 +19,7 @@ import pytest
 from search.commands.cli import main
 from search.loop import pools
 from search.store.database import RUN_FILE
+from tests.support import exports
 from tests.support.fake_search import Fake, Trained
 from tests.support.searches import here
 
@@ -39,7 +40,14 @@ COMMANDS = (
     ("report", "RUN", "--out", "OUT/page.html", "-k", "1"),
     ("export", "RUN", "--out", "OUT/export", "-k", "1"),
 )
-FLIPS = 40
+FLIPS = 30
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _brief() -> Iterator[None]:
+    """Of exported folders."""
+    with exports.three_steps():
+        yield
 
 
 @pytest.fixture(scope="module")

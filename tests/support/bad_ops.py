@@ -23,7 +23,7 @@ def _die(xp, a):
 
 def _nap(xp, a):
     if xp is not np:
-        time.sleep(0.7)
+        time.sleep(float(os.environ.get("NAP_S", "0.7")))
     return a
 
 

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
+from unittest import mock
 
 from cells import OPS, Cell
-from cells.export import forms
+from cells.export import forms, vectors
 from tests.support import quick
 from tests.support.strategies import Builder
 
@@ -81,10 +83,17 @@ status = with_torch(passed, check, folder)
 """Besides, all steps at once in Flax, value and gradient: of an affine cell."""
 
 
+def three_steps() -> AbstractContextManager[object]:
+    """Where it is entered, golden vectors are of three steps, not six."""
+    return mock.patch.object(vectors, "STEPS", 3)
+
+
 def write(folder: Path, cell: Cell, name: str) -> Path:
-    """Writes the forms of a cell into a new folder."""
+    """Writes the forms of a cell into a new folder, with vectors of three steps."""
     folder.mkdir()
-    for file, text in forms(cell, name).items():
+    with three_steps():
+        written = forms(cell, name)
+    for file, text in written.items():
         (folder / file).write_text(text, encoding="utf-8")
     return folder
 

@@ -20,12 +20,13 @@ INSTANT = Fake()
 def start(
     *arguments: object,
     fake: Fake | None = INSTANT,
+    module: str = "search",
     stderr: int | IO[Any] = subprocess.PIPE,
     cwd: Path = ROOT,
     preexec: Callable[[], None] | None = None,
 ) -> subprocess.Popen[str]:
-    """A command that runs; with `fake=None` it trains."""
-    module = "search" if fake is None else "tests.support.fake_search"
+    """A command that runs; with `fake=None` it trains, by the module given."""
+    module = module if fake is None else "tests.support.fake_search"
     environment = (fake or INSTANT).environment()
     return subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)],

@@ -1,7 +1,7 @@
 """The search by common runs once more, in the plainest and slowest way.
 
 Of a cell only the log of its runs is kept. Every value, error, bound and bar is found
-from all logs anew whenever it is asked for.
+from all logs anew whenever it is asked for; a value is kept until a log has grown.
 """
 
 import math
@@ -36,6 +36,7 @@ class SlowPaired(SlowSearch):
         self.seeds = self.rungs[-1] // len(self.panel)
         self.log: dict[Known, list[tuple[int, int, float]]] = defaultdict(list)
         self.counted: dict[Known, int] = {}
+        self._kept: dict[tuple[Any, ...], Any] = {}
         super().__init__(config, answer, candidates)
 
     # Jobs
@@ -194,12 +195,26 @@ class SlowPaired(SlowSearch):
 
     def worth(self, known: Known, task: int, runs: int | None = None) -> float:
         """The mean over settings of the mean over their runs."""
+        return self._once(self._worth, known, task, runs)
+
+    def by_seed(self, known: Known, task: int, runs: int | None = None) -> list[float]:
+        """The mean over settings, of seeds that all settings have had."""
+        return self._once(self._by_seed, known, task, runs)
+
+    def _once(self, find: Any, known: Known, *more: Any) -> Any:
+        """What is found of a log and the baseline's; both only ever grow at the end."""
+        lengths = (len(self.log[known]), len(self.log[self.baseline]))
+        key = (find.__name__, known, *more, *lengths)
+        if key not in self._kept:
+            self._kept[key] = find(known, *more)
+        return self._kept[key]
+
+    def _worth(self, known: Known, task: int, runs: int | None) -> float:
         pairs, size = self.differences(known, task, runs), len(self.panel)
         alike = [[pairs[n] for n in pairs if n % size == s] for s in range(size)]
         return statistics.fmean(statistics.fmean(one) for one in alike if one)
 
-    def by_seed(self, known: Known, task: int, runs: int | None = None) -> list[float]:
-        """The mean over settings, of seeds that all settings have had."""
+    def _by_seed(self, known: Known, task: int, runs: int | None) -> list[float]:
         pairs, size = self.differences(known, task, runs), len(self.panel)
         seeds = range(self.objective.most_seeds)
         alike = [[pairs[n] for n in pairs if n // size == seed] for seed in seeds]

@@ -430,7 +430,7 @@ def memory():
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, maps
 
 
-@pytest.mark.parametrize(("cells", "clear_after"), [(12, 2)])
+@pytest.mark.parametrize(("cells", "clear_after"), [(8, 2)])
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_memory_stays_flat_over_many_distinct_cells(cells, clear_after, monkeypatch):
     monkeypatch.setattr(evaluators, "CLEAR_AFTER", clear_after)

@@ -3,12 +3,13 @@
 import os
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 
 from cells import load_op, parse
 from tasks import TaskError
-from tests.support.jobs import FIXED, job, lone_runs, settings_of_width
+from tests.support.jobs import FIXED, SETTING, job, lone_runs, settings_of_width
 from workers import (
     InlinePool,
     JobError,
@@ -22,7 +23,7 @@ from workers.pools.crew import Crew
 
 BAD_OPS = tuple(
     f"tests.support.bad_ops:{name}"
-    for name in ("raising", "segfaulting", "hanging", "hoarding", "stalling")
+    for name in ("raising", "segfaulting", "hanging", "hoarding", "napping", "stalling")
 )
 
 
@@ -39,11 +40,11 @@ def drain(pool, *jobs):
     return answers
 
 
-def bad_job(op):
+def bad_job(op, *settings, **changes):
     for spec in BAD_OPS:
         load_op(spec)
     cell = parse(f"def f(x, h):\n    return {op}(linear(x) + linear(h))")
-    return job(cell, ops=BAD_OPS)
+    return job(cell, *settings, ops=BAD_OPS, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,7 @@ def test_workers_are_single_threaded_and_on_no_core_of_another(two_workers):
 def test_a_pool_begins_with_the_workers_that_there_is_room_for(
     two_workers, one_worker, monkeypatch
 ):
+    monkeypatch.setattr("workers.pools.crew.TOGETHER_S", 0.5)
     full = RayPool(PoolOptions(2))
     try:
         assert full.capacity == 1
@@ -182,7 +184,7 @@ def test_a_pool_of_none_is_a_node_of_its_own():
 def test_inline_one_and_two_workers_give_the_same_bits(two_workers, one_worker):
     jobs = [
         job("lstm", setting, budget=budget)
-        for setting in settings_of_width(128)[:2]
+        for setting in settings_of_width(48)[:2]
         for budget in (10, 30)
     ]
     inline = drain(InlinePool(), *jobs)
@@ -212,13 +214,13 @@ def test_an_exception_in_a_worker_is_an_answer(two_workers):
 
 
 def test_a_worker_killed_from_outside_costs_a_repeat_of_its_job(one_worker):
-    one_worker.submit(job(budget=8_000, training=FIXED))
-    assert one_worker.next(timeout_s=1.0) is None
+    one_worker.submit(bad_job("napping", budget=12))  # takes seconds
+    assert one_worker.next(timeout_s=0.5) is None
     os.kill(one_worker.workers()[0]["pid"], signal.SIGKILL)
     wanted = job(budget=30)
     one_worker.submit(wanted, priority=1.0)
     answers = [one_worker.next(timeout_s=300), one_worker.next(timeout_s=300)]
-    assert [e.results[0].updates for _, e in answers] == [8_000, 30]
+    assert [e.results[0].updates for _, e in answers] == [12, 30]
     assert {e.results[0].status for _, e in answers} == {Status.OK}
 
 
@@ -236,7 +238,7 @@ def test_a_job_that_hangs_is_killed_and_costs_nothing_else(two_workers, monkeypa
 def test_a_job_that_stalls_in_compilation_is_killed(two_workers, monkeypatch):
     monkeypatch.setattr("workers.pools.ray_pool.GRACE_S", 1.0)
     stalls = bad_job("stalling")
-    two_workers.submit(stalls, deadline_s=3.0)
+    two_workers.submit(stalls, deadline_s=1.5)
     (result,) = drain(two_workers)[stalls].results
     assert result.status is Status.TIMEOUT
     assert "killed" in result.ended
@@ -259,9 +261,9 @@ def test_an_idle_worker_repeats_the_oldest_job_and_the_first_answer_wins(
     two_workers, monkeypatch
 ):
     monkeypatch.setattr("workers.pools.ray_pool.TWICE_S", 0.2)
-    one = job(budget=4000, seed=11, training=FIXED)
+    one = bad_job("napping")
     two_workers.submit(one)
-    assert two_workers.next(timeout_s=1.0) is None
+    assert two_workers.next(timeout_s=0.5) is None
     until = time.monotonic() + 60
     while sum(seat.queued is not None for seat in two_workers._crew.seats) < 2:
         assert time.monotonic() < until
@@ -283,7 +285,7 @@ def test_workers_that_compute_other_bits_are_refused_unless_mixed(cluster):
 
 def test_a_deadline_that_the_worker_keeps_itself_needs_no_killing(two_workers):
     long = job(budget=10**8, training=FIXED)
-    two_workers.submit(long, deadline_s=4.0)
+    two_workers.submit(long, deadline_s=2.0)
     _, evaluation = two_workers.next(timeout_s=120)
     (result,) = evaluation.results
     assert (result.status, result.ended) == (Status.TIMEOUT, "deadline")
@@ -300,7 +302,7 @@ def test_faults_of_the_task_are_errors_in_both_pools(two_workers):
 
 
 def test_waiting_ends_in_time_and_loses_nothing(two_workers):
-    one = job(budget=1500, seed=9, training=FIXED)
+    one = bad_job("napping", replace(SETTING, parameters=1200))  # compiled by nobody
     two_workers.submit(one)
     start = time.monotonic()
     assert two_workers.next(timeout_s=0.2) is None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -29,8 +30,9 @@ from workers import (
     make_job,
 )
 from workers.machine.runtime import numerics_class
-from workers.side_by_side import queue
+from workers.side_by_side import queue, trainer
 from workers.side_by_side.kinds import kind_of, room
+from workers.side_by_side.program import AnyProgram
 from workers.side_by_side.trainer import LaneTrainer
 from workers.training.data import DataCache, windows_bytes
 from workers.training.program import Program
@@ -67,6 +69,18 @@ JOBS = [
     job(name, index)
     for index, name in enumerate(("gru", "mut1", "ugrnn", "cfn", "sigmoid"))
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _made_once() -> Iterator[None]:
+    """Programs that are alike are made once for all tests here; they keep no state."""
+    made: dict[str, AnyProgram] = {}
+
+    def make(**options: Any) -> AnyProgram:
+        return made.setdefault(repr(options), AnyProgram(**options))
+
+    with mock.patch.object(trainer, "AnyProgram", make):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -180,12 +194,12 @@ def test_lanes_have_room_by_the_account_and_their_number_is_of_the_class(
     data = DataCache(1 << 24)
     kind = kind_of(beside[0], data)
     assert kind is not None
-    trainer = LaneTrainer(kind, LANES, "cpu", data, allowance=10**12)
-    trainer.add(beside[:1])
-    trainer.step()
-    assert trainer.count == LANES
-    windows = trainer._train.windows
-    needed = trainer.program.needs_bytes(trainer._state, windows, trainer._stacked())
+    lanes = LaneTrainer(kind, LANES, "cpu", data, allowance=10**12)
+    lanes.add(beside[:1])
+    lanes.step()
+    assert lanes.count == LANES
+    windows = lanes._train.windows
+    needed = lanes.program.needs_bytes(lanes._state, windows, lanes._stacked())
     needed -= windows_bytes(windows)
     for allowed, count in ((needed, LANES), (needed - 1, 1)):
         monkeypatch.setattr(queue, "allowance", lambda allowed=allowed: allowed)
@@ -254,7 +268,7 @@ def test_a_worker_of_ray_trains_side_by_side_what_this_process_does(
     pool: InlinePool,
 ) -> None:
     beside = JOBS[::2]  # of one task, and so of one program
-    jobs = [*beside, job("indrnn", 0), job("gru", 0, 7)]
+    jobs = [*beside, job("gru", 0, 7)]
     whole = carried_out(pool, jobs)
     (about,) = pool.workers()
     ray = RayPool(PoolOptions(1), beside=LANES)

@@ -15,6 +15,9 @@ from workers.pools.seats import ActorFactory, QueuedJob, Seat, said_by
 START_S: Final = 120.0
 """Seconds without any worker after which a pool gives up."""
 
+TOGETHER_S: Final = 5.0
+"""Seconds after the first one that others are waited for: they begin together."""
+
 LOOK_S: Final = 5.0
 """Seconds between two looks at the size of the cluster."""
 
@@ -199,7 +202,7 @@ class Crew:
             self._welcome_next()
             if self._refused and not self.seats:
                 raise JobError(self._news[-1])
-        until = self.clock.read() + 5.0  # those that start together begin together
+        until = self.clock.read() + TOGETHER_S
         while self.clock.read() < until and not all(s.about for s in self.seats):
             self._welcome_next()
 

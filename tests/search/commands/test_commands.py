@@ -357,7 +357,7 @@ def test_a_dry_run_with_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(probes, "PROBES", 3)
+    monkeypatch.setattr(probes, "PROBES", 2)
     words = ["seeds=['tanh']", "baseline=tanh", "tasks=['xml']"]
     words += ["plans.xml.budget=300", "filter.budget=30"]
     options = [option for word in words for option in ("--set", word)]

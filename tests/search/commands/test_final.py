@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from search.loop.runs import open_run, replay
 from search.output.words import duration
 from search.procedure.presets import preset_document
 from search.procedure.reader import make_config
+from tests.support import exports
 from tests.support.fake_search import Fake, history, query
 from tests.support.searches import here, refused, shown, start, table
 from workers import Setting
@@ -29,6 +31,13 @@ WORDS = (
     *("--set", "objective.most_seeds=3", "--set", "objective.finals.seeds=4"),
     *("--set", "objective.finals.cells=2"),
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _brief() -> Iterator[None]:
+    """Of exported folders."""
+    with exports.three_steps():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ import pytest
 
 from search.store.store import Store
 from tests.support.fake_search import Fake, query
-from tests.support.searches import command, evaluations, shown
+from tests.support.searches import evaluations, here, shown
 
 ROOT = Path(__file__).parents[3]
 COMMAND = f"{sys.executable} -m tests.support.fake_search"
-RUN = "run --preset tiny --seed 3 --candidates 12 --out"
+RUN = "run --preset tiny --seed 3 --candidates 4 --out"
 
 
 def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -30,11 +30,11 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def check_finished(folder: Path) -> None:
     [(proposed,)] = query(folder, "SELECT count(*) FROM decisions WHERE born")
-    assert proposed >= 12
+    assert proposed >= 4
     assert evaluations(folder)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_a_terminal_that_lacks_characters_gets_others(encoding: str) -> None:
     found = shell(f"{COMMAND} show gru", PYTHONIOENCODING=encoding)
     assert found.returncode == 0, found.stderr
@@ -42,10 +42,13 @@ def test_a_terminal_that_lacks_characters_gets_others(encoding: str) -> None:
     assert "ht = n12 + n7 * (ht-1 - n12)" in found.stdout
 
 
-@pytest.mark.parametrize("arguments", ["show gru", "--help"])
 @pytest.mark.parametrize(
-    ("redirection", "reason"),
-    [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")],
+    ("arguments", "redirection", "reason"),
+    [
+        ("show gru", ">/dev/full", "No space left on device"),
+        ("show gru", ">&-", "Bad file descriptor"),
+        ("--help", ">/dev/full", "No space left on device"),
+    ],
 )
 def test_output_that_cannot_be_written_is_one_line_and_status_1(
     arguments: str, redirection: str, reason: str
@@ -116,7 +119,7 @@ def test_a_picture_without_a_home_prints_nothing_of_matplotlib(tmp_path: Path) -
 
 
 def test_a_strangers_names_do_not_reach_the_terminal(tmp_path: Path) -> None:
-    command(*RUN.split(), tmp_path / "run")
+    here(*RUN.split(), tmp_path / "run")
     node = {"machine": "a\x1b[2J", "address": "\u202eb", "node": "\x9bc", "pids": [1]}
     with Store.open(tmp_path / "run") as store:
         nodes = [{**node, "busy": 0, "losses": {}}]

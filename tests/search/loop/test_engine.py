@@ -259,7 +259,7 @@ def end(engine: Engine, *, pool: Pool, answers: int, killed: bool) -> None:
         engine.stop()
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(
     name=st.sampled_from(list(SEARCHES)),
     seed=st.integers(0, 10**6),

@@ -109,7 +109,7 @@ def test_with_any_workers_and_kills_it_is_the_same_run(
     chosen = CONFIGS[way]
     first = Pool()
     whole = everything(tmp_path, searched(tmp_path, chosen, pool=first))
-    for answers in range(2, len(first.jobs), max(1, len(first.jobs) // 25)):
+    for answers in range(2, len(first.jobs), max(1, len(first.jobs) // 12)):
         with TemporaryDirectory() as parent:
             folder, pool = Path(parent, "run"), Pool(answers, 1 + answers % 7)
 

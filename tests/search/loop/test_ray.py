@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import time
@@ -13,6 +12,7 @@ from unittest import mock
 
 import pytest
 
+from cells import load_op
 from tests.support.fake_search import history, query, results
 from tests.support.searches import (
     evaluations,
@@ -24,32 +24,52 @@ from tests.support.searches import (
     wait_for,
 )
 
+NAPPING = "tests.support.bad_ops:napping"
+CELL = """
+def nap(x, h):
+    return napping(tanh(napping(linear(x) + linear(h))))
+"""
 OPTIONS = (
     'tasks=["xml"]',
-    'seeds=["gru"]',
-    "plans.xml.budget=40",
+    'baseline="nap"',
+    f'own_ops=["{NAPPING}"]',
+    "plans.xml.budget=20",
     "plans.xml.task.train_tokens=14000",
-    "filter.budget=100",
+    "filter.budget=50",
     "filter.target=0.0",
     "rules.baseline_settings=2",
     "rules.gate=0.0",
 )
 REAL = (
-    *("--preset", "tiny", "--candidates", "4", "--seed", "4"),
+    *("--preset", "tiny", "--candidates", "3", "--seed", "2"),
     *(word for option in OPTIONS for word in ("--set", option)),
 )
-"""A search of seconds: all of its time is compilation."""
+"""A search of few jobs, which take seconds: they sleep, if `NAP_S` has them."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.shipped]  # jobs take seconds
+HASTY = "tests.support.hasty"
+
+pytestmark = pytest.mark.slow
 
 
-def run(*arguments: object) -> subprocess.Popen[str]:
+@pytest.fixture(autouse=True)
+def _jobs_take_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAP_S", "0.4")
+
+
+def run(folder: Path, *arguments: object) -> subprocess.Popen[str]:
     """`cellsearch run` that trains, as the leader of a session of its own."""
-    return start("run", *REAL, *arguments, fake=None, preexec=os.setsid)
+    file = folder.parent / "nap.py"
+    file.write_text(CELL)
+    seeds = ("--set", f'seeds=["{file}"]', "--out", folder)
+    return _start("run", *REAL, *seeds, *arguments)
 
 
 def resume(*arguments: object) -> subprocess.Popen[str]:
-    return start("resume", *arguments, fake=None, preexec=os.setsid)
+    return _start("resume", *arguments, "--op", NAPPING)
+
+
+def _start(*arguments: object) -> subprocess.Popen[str]:
+    return start(*arguments, fake=None, module=HASTY, preexec=os.setsid)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +78,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     It compiles by itself what the others take from the programs of these tests.
     """
+    load_op(NAPPING)
     folder = tmp_path_factory.mktemp("whole") / "run"
-    with mock.patch.dict(os.environ, {"JAX_ENABLE_COMPILATION_CACHE": "false"}):
-        finish(run("--workers", "inline", "--out", folder))
+    alone = {"JAX_ENABLE_COMPILATION_CACHE": "false", "NAP_S": "0"}
+    with mock.patch.dict(os.environ, alone):
+        finish(run(folder, "--workers", "inline"))
     return folder
 
 
@@ -99,57 +121,57 @@ def alive(session: int) -> list[str]:
     return [line for line in said.splitlines() if "<defunct>" not in line]
 
 
-def at_work(session: int) -> bool:
-    """Whether two workers of a run do something, as Ray titles their processes."""
-    return sum("Worker.evaluate" in line for line in alive(session)) == 2
+def at_work(session: int, count: int) -> bool:
+    """Whether so many workers of a run do something, as Ray titles their processes."""
+    return sum("Worker.evaluate" in line for line in alive(session)) == count
 
 
 def test_a_search_that_loses_a_worker_and_is_killed_and_stopped_is_the_same_search(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One search is hurt in all of these ways: each costs a start of Ray."""
+    folder = tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.delenv("RAY_worker_niceness")
-        process = run("--workers", 1, "--out", tmp_path)
-    wait_for(tmp_path, 1, process)
-    [node] = workers_of(tmp_path)["nodes"]
-    assert node["busy"] == 1
+        process = run(folder, "--workers", 1)
+    wait_for(folder, 1, process)
+    until(lambda: [node["busy"] for node in workers_of(folder)["nodes"]] == [1])
+    [node] = workers_of(folder)["nodes"]
     [pid] = node["pids"]
     assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
     os.kill(pid, signal.SIGKILL)
 
     def replaced() -> bool:
-        [now] = workers_of(tmp_path)["nodes"]
+        [now] = workers_of(folder)["nodes"]
         return now["losses"] == {"died": 1} and now["pids"] not in ([], [pid])
 
     until(replaced)
-    process.send_signal(signal.SIGTERM)  # Ray would have the process abort
-    _, err = finish(process, 130)
+    until(lambda: at_work(process.pid, 1))
+    killed = [process.pid]
+    process.kill()
+    _, err = finish(process, -signal.SIGKILL)
     assert f"a worker on {node['machine']} died; its job is repeated" in err
-    assert "; 1 died; last seen" in shown("status", tmp_path)
-    assert alive(process.pid) == []
+    assert "; 1 died; last seen" in shown("status", folder)
 
-    killed, two = [], ("--workers", 2)
-    for begun in (False, True):
-        process = resume(tmp_path, *two)
-        if begun:
-            until(lambda: at_work(process.pid))  # noqa: B023 - called at once
-        else:
-            time.sleep(random.Random(7).uniform(0, 6))
-        process.kill()
-        finish(process, -signal.SIGKILL)
-        killed.append(process.pid)
+    process = resume(folder, "--workers", 2)
+    killed.append(process.pid)
+    until(lambda: any("gcs_server" in line for line in alive(process.pid)))
+    process.kill()  # while Ray starts
+    finish(process, -signal.SIGKILL)
 
-    process = resume(tmp_path, *two)
-    until(lambda: at_work(process.pid))
+    process = resume(folder, "--workers", 2)
+    until(lambda: at_work(process.pid, 2))
+    done = evaluations(folder)
     os.killpg(process.pid, signal.SIGINT)  # a terminal's Ctrl-C reaches Ray's, too
     finish_stopped(process)
     assert alive(process.pid) == []
-    assert evaluations(tmp_path) > 3
+    assert done + 2 <= evaluations(folder) < evaluations(whole)
 
-    finish(resume(tmp_path, "--workers", "inline"))
-    check_same(tmp_path, whole)
-    assert evaluations(tmp_path) == evaluations(whole)
+    with monkeypatch.context() as patch:
+        patch.setenv("NAP_S", "0")
+        finish(resume(folder, "--workers", "inline"))
+    check_same(folder, whole)
+    assert evaluations(folder) == evaluations(whole)
     # Ray's agents wait a minute for what is gone, idly; the others are gone themselves.
     until(
         lambda: all("Agent" in line for session in killed for line in alive(session)),
@@ -158,49 +180,48 @@ def test_a_search_that_loses_a_worker_and_is_killed_and_stopped_is_the_same_sear
 
 
 def test_nodes_of_a_cluster_die_and_join_while_a_search_runs(
-    whole: Path, tmp_path: Path
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("NAP_S", "0.1")
+    folder = tmp_path / "run"
 
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         second = nodes.add_node(num_cpus=1)
-        process = run("--address", nodes.address, "--out", tmp_path)
-        wait_for(tmp_path, 1, process)
-        until(lambda: len(known_nodes(tmp_path)) == 2)
-        [first] = known_nodes(tmp_path)[nodes.head_node.node_id]["pids"]
+        process = run(folder, "--address", nodes.address)
+        wait_for(folder, 1, process)
+        until(lambda: len(known_nodes(folder)) == 2)
+        [first] = known_nodes(folder)[nodes.head_node.node_id]["pids"]
         os.kill(first, signal.SIGSTOP)  # it does not do all of the work meanwhile
         nodes.remove_node(second, allow_graceful=False)
         third = nodes.add_node(num_cpus=1)
-        until(lambda: third.node_id in known_nodes(tmp_path))
+        until(lambda: third.node_id in known_nodes(folder))
         os.kill(first, signal.SIGCONT)
         _, err = finish(process)
     finally:
         nodes.shutdown()
     assert "was lost with its node" in err
-    known = known_nodes(tmp_path)
+    known = known_nodes(folder)
     assert known[second.node_id]["losses"] == {"lost": 1}
     assert known[second.node_id]["pids"] == []
-    check_same(tmp_path, whole)
+    check_same(folder, whole)
 
 
 def test_a_cell_that_kills_its_process_ends_as_crashed_and_the_search_goes_on(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("NAP_S", "0")
     file = tmp_path / "bad.py"
     file.write_text("def bad(x, h):\n    return segfaulting(linear(x) + linear(h))\n")
     folder = tmp_path / "run"
-    words = (
-        "--set",
-        'own_ops=["tests.support.bad_ops:segfaulting"]',
-        "--candidates",
-        1,
-    )
-    words += ("--set", f'references=["{file}"]', "--workers", 2)
-    _, err = finish(run(*words, "--out", folder))
+    words = ("--set", f'own_ops=["{NAPPING}", "tests.support.bad_ops:segfaulting"]')
+    words += ("--set", f'references=["{file}"]', "--workers", 2, "--candidates", 1)
+    _, err = finish(run(folder, *words))
     assert "died; its job is repeated" in err
     assert "died; its job has failed" in err
-    op = ("--op", "tests.support.bad_ops:segfaulting")
+    op = ("--op", "tests.support.bad_ops:segfaulting", "--op", NAPPING)
     facts = json.loads(shown("status", folder, "--json", *op))
     cause = "CRASHED: the worker's process died 2 times (ActorDiedError)"
     assert facts["failures"][cause] == facts["faults"] > 0

@@ -133,8 +133,8 @@ def test_common_runs_are_what_a_slow_and_plain_search_makes(
     name: str, tmp_path: Path
 ) -> None:
     chosen, states = WORLDS[name].config(list(WORLDS).index(name)), States()
-    _, engine = run(tmp_path, chosen, 18, pool=Pool(), call=states)
-    slow = slow_search(chosen)(chosen, formula, 18)
+    _, engine = run(tmp_path, chosen, 14, pool=Pool(), call=states)
+    slow = slow_search(chosen)(chosen, formula, 14)
     assert history(tmp_path) == [slow.decisions, slow.rejected, slow.issued]
     assert {row[0] for row in trained(tmp_path)} == {key for key, _ in slow.trained}
     members = engine.procedure.population.members.values()

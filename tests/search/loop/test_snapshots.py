@@ -75,7 +75,7 @@ def seen(engine: Engine) -> list[Any]:
     ]
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from(list(SEARCHES)),
     seed=st.integers(0, 10**6),

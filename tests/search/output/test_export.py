@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,22 @@ from search.output.markdown import safe_name
 from tests.support import exports
 from tests.support.searches import here, refused, shown, table
 
+PAIR = """
+def pair(x, h, c):
+    return tanh(scale(c) + linear(x)), x * linear(x) - c
+"""
+"""Affine, so that it has every form."""
+
 FILES = {
     *("card.json", "card.md", "cell.png", "cell.svg", "cell.txt", "check.py"),
     *("equations.tex", "flax_cell.py", "golden.json", "torch_cell.py"),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _brief() -> Iterator[None]:
+    with exports.three_steps():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +120,12 @@ def test_the_same_run_gives_the_same_bytes(
         assert (sorted(match), mismatch, errors) == (sorted(FILES), [], [])
 
 
-def test_an_exported_folder_proves_itself_without_this_project(exported: Path) -> None:
-    folder = exported / os.listdir(exported)[0]
+def test_an_exported_folder_proves_itself_in_every_form_without_this_project(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pair.txt").write_text(PAIR)
+    here("export", tmp_path / "pair.txt", "--out", tmp_path / "out")
+    [folder] = (tmp_path / "out").iterdir()
     done = subprocess.run(
         [sys.executable, "-I", folder / "check.py"],
         capture_output=True,
@@ -119,7 +136,12 @@ def test_an_exported_folder_proves_itself_without_this_project(exported: Path) -
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "flax nnx.RNN" in done.stdout
+    lines = done.stdout.splitlines()
+    forms = ["flax nnx cell", "flax nnx.RNN", "flax linen cell", "flax nn.RNN"]
+    for form in [*forms, "flax nnx at once", "flax linen at once"]:
+        for precision in ("float64", "float32"):
+            start = f"{form:18} {precision}: greatest error"
+            assert any(li.startswith(start) and li.endswith(", ok") for li in lines)
 
 
 def test_a_cell_by_itself_has_a_card_without_scores(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cells import parse
@@ -35,7 +35,6 @@ from tests.support.fake_search import Fake, query
 from tests.support.sealed import reseal
 from tests.support.searches import (
     evaluations,
-    finish,
     here,
     refused,
     shown,
@@ -380,6 +379,7 @@ def test_the_front_is_what_nobody_beats(pairs: list[tuple[int, int]]) -> None:
     assert len(front) == len({one.parameters for one in front})
 
 
+@settings(max_examples=40)
 @given(st.text())
 def test_inline_json_ends_no_script_and_comes_back(text: str) -> None:
     found = inline_json({"a": text})
@@ -454,7 +454,7 @@ def test_hostile_text_is_shown_and_never_run(text: str, hostile: Path) -> None:
 def test_a_run_that_goes_on_and_one_that_was_killed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = start(
-        "run", *DEMO, "--candidates", 60, "--out", folder, fake=Fake(sleep_s=0.1)
+        "run", *DEMO, "--candidates", 60, "--out", folder, fake=Fake(sleep_s=0.02)
     )
     wait_for(folder, 30, process)
     os.kill(process.pid, signal.SIGSTOP)  # so that it goes on however long this takes
@@ -468,7 +468,7 @@ def test_a_run_that_goes_on_and_one_that_was_killed(tmp_path: Path) -> None:
     proposed = facts["candidates"]["proposed"]
     assert f"proposed {proposed} of 60 candidates" in page.texts[""]
     before = evaluations(folder)
-    finish(start("resume", folder))  # the page is no part of the run
+    here("resume", folder)  # the page is no part of the run
     assert evaluations(folder) > before
 
 

@@ -52,7 +52,7 @@ CHANGED: dict[str, Any] = {
     "references": ["tanh", "mut1"],
     "baseline": "lstm",
     "tasks": ["xml", "arithmetic"],
-    "rules.list_size": 2,
+    "rules.list_size": 1,
     "rules.settings": 2,
     "rules.baseline_settings": 5,
     "rules.gate": 1.02,
@@ -155,11 +155,11 @@ def replaced(document: Document, key: str, value: Any) -> Document:
 
 
 def outcome(document: Document, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The table of a search of 16 candidates, and all that it decides and finds."""
+    """The table of a search of 12 candidates, and all that it decides and finds."""
     monkeypatch.setattr(pools, "make_pool", make_pool)
     folder.mkdir()
     write_document(folder / "mine.toml", document)
-    words = (str(folder / "mine.toml"), "--candidates", "16", "--json")
+    words = (str(folder / "mine.toml"), "--candidates", "12", "--json")
     with contextlib.redirect_stdout(io.StringIO()) as table:
         assert main(["run", *words, "--out", str(folder / "run")]) == 0
     return table.getvalue(), history(folder / "run"), results(folder / "run")

@@ -72,15 +72,15 @@ def test_a_candidate_takes_less_than_four_kilobytes(tmp_path: Path) -> None:
     assert size < 4096
 
 
-def test_fifty_thousand_questions_take_seconds(tmp_path: Path) -> None:
+def test_ten_thousand_questions_take_seconds(tmp_path: Path) -> None:
     jobs = [job(settings=SETTINGS[:4], seed=seed) for seed in range(100)]
     asked = [ids(one) for one in jobs]
     with Store.create(tmp_path, {}) as store:
         for one in jobs:
             store.commit((one, evaluation(one)))
         start = time.process_time()
-        for number in range(50_000):
+        for number in range(10_000):
             assert len(store.results.find(asked[number % 100], 30)) == 4
         seconds = time.process_time() - start
-    print(f"{seconds:.2f} s for 50,000 questions of 4 trainings each")
-    assert seconds < 15  # about 3 on one idle core
+    print(f"{seconds:.2f} s for 10,000 questions of 4 trainings each")
+    assert seconds < 4  # about 1 on one idle core
