@@ -37,6 +37,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from cells import OPS
 from tests.support import quick
 from workers.side_by_side import trainer
 from workers.training import evaluator
@@ -83,6 +84,15 @@ def _shipped(request: pytest.FixtureRequest) -> Iterator[None]:
             for module in (evaluator, trainer):
                 patch.setattr(module, "compiler_options", lambda _: quick.SHIPPED)
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _ops_of_a_file() -> Iterator[None]:
+    """Ops that a file's tests have loaded are unknown to those of the next."""
+    before = set(OPS)
+    yield
+    for name in set(OPS) - before:
+        del OPS[name]
 
 
 @pytest.fixture(autouse=True, scope="module")
