@@ -11,7 +11,7 @@ Array = Any
 """A NumPy or JAX array."""
 
 LARGEST: Final = np.float32(7.99881172180175781)
-"""Beyond it, either way, tanh is 1 or -1 in single precision, and this is, too."""
+"""Beyond it, either way, the quotient stays as it is there: 1 or -1, but for 3e-7."""
 
 NUMERATOR: Final = np.array(
     [

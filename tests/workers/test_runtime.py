@@ -160,12 +160,21 @@ def test_what_xla_cannot_compile_without_emitters_it_compiles_with_them(monkeypa
                 raise jax.errors.JaxRuntimeError("INTERNAL: no emitter")
             return "compiled"
 
+    class Full:
+        def compile(self, options):
+            asked.append(options)
+            if len(asked) == 1:
+                raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
     failing = False
     assert compiling.compile_lowered(Lowered(), options) == "compiled"
     assert asked == [options, compiling.COMPILER_OPTIONS["cpu"]]
     failing = True
     with pytest.raises(jax.errors.JaxRuntimeError):
         compiling.compile_lowered(Lowered(), options)
+    asked.clear()  # another way would have other bits, and memory may be there then
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        compiling.compile_lowered(Full(), options)
     asked.clear()  # what a person says in XLA_FLAGS is not tried again without
     with pytest.raises(jax.errors.JaxRuntimeError):
         compiling.compile_lowered(Lowered(), compiling.COMPILER_OPTIONS["cpu"])

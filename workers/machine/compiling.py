@@ -6,6 +6,8 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
+from workers.machine.device_memory import out_of_memory
+
 Options = Mapping[str, str | bool]
 
 COMPILER_OPTIONS: Final[Mapping[str, Options]] = {
@@ -50,7 +52,8 @@ def compile_lowered(lowered: Any, options: Options) -> Any:
     """The compiled program of what `jax.jit(...).lower` has made.
 
     What XLA cannot compile without emitters it is given with them: that depends on the
-    program alone, and so its bits do not depend on who compiles it.
+    program alone, and so its bits do not depend on who compiles it. Of what the machine
+    lacks memory for, nothing else is tried.
 
     Args:
         lowered: Compiled once or twice.
@@ -63,8 +66,8 @@ def compile_lowered(lowered: Any, options: Options) -> Any:
 
     try:
         return lowered.compile(dict(options))
-    except jax.errors.JaxRuntimeError:
-        if options.get(EMITTERS) is not False:
+    except jax.errors.JaxRuntimeError as error:
+        if options.get(EMITTERS) is not False or out_of_memory(error):
             raise
         others = {k: value for k, value in options.items() if k not in WITHOUT_EMITTERS}
         return lowered.compile(others)

@@ -1,4 +1,4 @@
-"""Memory of an accelerator, as far as it decides how many lanes programs have."""
+"""Memory of an accelerator: what decides how many lanes programs have; its end."""
 
 import os
 from typing import Final
@@ -11,6 +11,11 @@ MOST_BYTES: Final = 16 << 30
 shares it. 256 lanes of a million weights took 5 GiB on an H100."""
 
 _VARIABLES: Final = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out, the device's or this process's."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def share_memory(share: float | None) -> None:

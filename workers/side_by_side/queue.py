@@ -7,12 +7,11 @@ from tasks import TaskError
 from workers.errors import MachineError, one_line
 from workers.job.evaluation import Evaluation
 from workers.job.job import Job
-from workers.machine.device_memory import allowance
+from workers.machine.device_memory import allowance, out_of_memory
 from workers.machine.runtime import numerics_class, start_backend
 from workers.side_by_side.kinds import Kind, kind_of
 from workers.side_by_side.trainer import Ended, LaneTrainer
 from workers.training.data import DataCache
-from workers.training.fitting import out_of_memory
 
 Waiting = tuple[float, int, Job, float]
 """Priority, number, job and deadline: the smallest is the most urgent."""

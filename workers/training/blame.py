@@ -9,7 +9,7 @@ from workers.errors import MachineError, one_line
 from workers.job.evaluation import Status
 from workers.job.job import Job, make_job
 from workers.job.schedule import Schedule
-from workers.training.fitting import out_of_memory
+from workers.machine.device_memory import out_of_memory
 
 KNOWN: Final = 3
 """Updates of a cell that is known to be fine: enough to compile and to go round."""

@@ -21,7 +21,7 @@ from workers.job.setting import Point, Setting
 from workers.job.spec import TaskSpec
 from workers.machine.clock import TICK_S, RunningClock, ticking
 from workers.machine.compiling import compiler_options
-from workers.machine.device_memory import allowance
+from workers.machine.device_memory import allowance, out_of_memory
 from workers.machine.runtime import (
     DEFAULT_LANES,
     numerics_class,
@@ -30,7 +30,7 @@ from workers.machine.runtime import (
 )
 from workers.training.blame import blamed, classify, known_good
 from workers.training.data import DataCache
-from workers.training.fitting import halvings, out_of_memory
+from workers.training.fitting import halvings
 from workers.training.lanes import Lanes
 from workers.training.model import make_model
 from workers.training.program import Program

@@ -28,8 +28,3 @@ def halvings(most: int) -> Iterator[int]:
         yield most
         most //= 2
     yield 1
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out, the device's or this process's."""
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

@@ -16,6 +16,7 @@ from cells import Cell, lower
 from workers.errors import JobError
 from workers.job.load import Load, Speed
 from workers.machine.compiling import Options, compile_lowered, compiler_options
+from workers.machine.device_memory import out_of_memory
 from workers.machine.runtime import prepare, start_backend
 
 INFERENCE_STEPS: Final = 256
@@ -51,7 +52,7 @@ def measure_speed(
         ]
         taken = _in_turn(programs, rounds)
     except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+        if not out_of_memory(error):
             raise
         load = max(loads.values(), key=lambda one: one.width)
         raise JobError(
