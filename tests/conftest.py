@@ -39,6 +39,7 @@ from hypothesis import HealthCheck, settings
 
 from cells import OPS
 from tests.support import quick
+from workers import numerics_class
 from workers.side_by_side import trainer
 from workers.training import evaluator
 
@@ -83,7 +84,9 @@ def _shipped(request: pytest.FixtureRequest) -> Iterator[None]:
             patch.setenv("XLA_FLAGS", BEFORE)
             for module in (evaluator, trainer):
                 patch.setattr(module, "compiler_options", lambda _: quick.SHIPPED)
+            numerics_class.cache_clear()  # it knows the flags of before
         yield
+    numerics_class.cache_clear()
 
 
 @pytest.fixture(autouse=True, scope="module")

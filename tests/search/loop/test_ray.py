@@ -106,10 +106,16 @@ def known_nodes(folder: Path) -> dict[str, Any]:
     return {node["node"]: node for node in workers_of(folder)["nodes"]}
 
 
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Waits until something holds."""
+def until(
+    condition: Callable[[], object],
+    process: subprocess.Popen[str] | None = None,
+    seconds: float = 60,
+) -> None:
+    """Waits until something holds, while a process runs that it needs."""
     end = time.monotonic() + seconds
     while not condition():
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"it ended: {process.communicate()}")
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.1)
 
@@ -135,7 +141,9 @@ def test_a_search_that_loses_a_worker_and_is_killed_and_stopped_is_the_same_sear
         patch.delenv("RAY_worker_niceness")
         process = run(folder, "--workers", 1)
     wait_for(folder, 1, process)
-    until(lambda: [node["busy"] for node in workers_of(folder)["nodes"]] == [1])
+    until(
+        lambda: [node["busy"] for node in workers_of(folder)["nodes"]] == [1], process
+    )
     [node] = workers_of(folder)["nodes"]
     [pid] = node["pids"]
     assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
@@ -145,8 +153,8 @@ def test_a_search_that_loses_a_worker_and_is_killed_and_stopped_is_the_same_sear
         [now] = workers_of(folder)["nodes"]
         return now["losses"] == {"died": 1} and now["pids"] not in ([], [pid])
 
-    until(replaced)
-    until(lambda: at_work(process.pid, 1))
+    until(replaced, process)
+    until(lambda: at_work(process.pid, 1), process)
     killed = [process.pid]
     process.kill()
     _, err = finish(process, -signal.SIGKILL)
@@ -155,12 +163,12 @@ def test_a_search_that_loses_a_worker_and_is_killed_and_stopped_is_the_same_sear
 
     process = resume(folder, "--workers", 2)
     killed.append(process.pid)
-    until(lambda: any("gcs_server" in line for line in alive(process.pid)))
+    until(lambda: any("gcs_server" in line for line in alive(process.pid)), process)
     process.kill()  # while Ray starts
     finish(process, -signal.SIGKILL)
 
     process = resume(folder, "--workers", 2)
-    until(lambda: at_work(process.pid, 2))
+    until(lambda: at_work(process.pid, 2), process)
     done = evaluations(folder)
     os.killpg(process.pid, signal.SIGINT)  # a terminal's Ctrl-C reaches Ray's, too
     finish_stopped(process)
@@ -175,7 +183,7 @@ def test_a_search_that_loses_a_worker_and_is_killed_and_stopped_is_the_same_sear
     # Ray's agents wait a minute for what is gone, idly; the others are gone themselves.
     until(
         lambda: all("Agent" in line for session in killed for line in alive(session)),
-        30,
+        seconds=30,
     )
 
 
@@ -192,12 +200,12 @@ def test_nodes_of_a_cluster_die_and_join_while_a_search_runs(
         second = nodes.add_node(num_cpus=1)
         process = run(folder, "--address", nodes.address)
         wait_for(folder, 1, process)
-        until(lambda: len(known_nodes(folder)) == 2)
+        until(lambda: len(known_nodes(folder)) == 2, process)
         [first] = known_nodes(folder)[nodes.head_node.node_id]["pids"]
         os.kill(first, signal.SIGSTOP)  # it does not do all of the work meanwhile
         nodes.remove_node(second, allow_graceful=False)
         third = nodes.add_node(num_cpus=1)
-        until(lambda: third.node_id in known_nodes(folder))
+        until(lambda: third.node_id in known_nodes(folder), process)
         os.kill(first, signal.SIGCONT)
         _, err = finish(process)
     finally:
