@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_clock [--preset paper small] [--candidates 10000]
         [--in-flight 40] [--slots 4000] [--settings-per-job 1] [--seeds 3]
-        [--workers 1 16 1000] [--sigma 0 0.1 0.3] [--once]
+        [--workers 1 16 1000] [--sigma 0 0.1 0.3] [--once] [--blind]
 
 Procedure, logical clock and nominal costs are the real ones. Trainings come to what
 `benchmarks.landscape` says, where a mutant inherits its parent's quality. They take a
@@ -85,7 +85,7 @@ def report(options: argparse.Namespace) -> None:
             print(" (seeds only)" if seeds else "")
             for sigma in () if seeds else options.sigma:
                 cells = [
-                    busy(done[0], slowness(count, sigma), twice=not options.once)
+                    busy(done[0], slowness(count, sigma), options)
                     for count in options.workers
                 ]
                 print(f"{f'sigma {sigma:g}':>{len(HEAD)}}" + "".join(cells), flush=True)
@@ -122,9 +122,10 @@ def row(config: Config, done: Sequence[Course], candidates: int) -> str:
     )
 
 
-def busy(done: Course, factors: Sequence[float], *, twice: bool) -> str:
+def busy(done: Course, factors: Sequence[float], options: argparse.Namespace) -> str:
     """Busy shares of some workers."""
-    work = carry_out(done, factors, twice=twice)
+    twice, aware = not options.once, not options.blind
+    work = carry_out(done, factors, twice=twice, aware=aware)
     return f"{f'{work.busy:.1%} / {work.steady:.1%}':>18}"
 
 
@@ -141,6 +142,7 @@ def main() -> None:
     add("--workers", type=int, nargs="+", default=[1, 16, 1000])
     add("--sigma", type=float, nargs="+", default=[0.0, 0.1, 0.3])
     add("--once", action="store_true", help="idle workers repeat nothing")
+    add("--blind", action="store_true", help="slow workers get what is urgent, too")
     report(parser.parse_args())
 
 

@@ -135,7 +135,12 @@ class FormulaPool:
         return len(self._queue)
 
     def submit(
-        self, job: Job, *, priority: float = 0.0, deadline_s: float = 0.0
+        self,
+        job: Job,
+        *,
+        priority: float = 0.0,
+        deadline_s: float = 0.0,
+        cost_s: float = 0.0,
     ) -> None:
         """Adds a job."""
         heapq.heappush(self._queue, (priority, next(self._numbers), job))

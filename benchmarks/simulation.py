@@ -2,14 +2,17 @@
 
 What a search does is decided by procedure and logical clock, whoever carries out the
 jobs: `follow` finds that out, once, as a `Course`. `carry_out` then has any number of
-workers do those jobs. Each takes the job with the earliest logical end; an idle one
-repeats the most urgent job that somebody else has alone (the first answer wins, and the
-other process is replaced, as in `workers.RayPool`); a result is applied in its logical
-turn, and only then are the jobs issued that depend on it.
+workers do those jobs, as `workers.RayPool` gives them out: each takes the job with the
+earliest logical end, a slow one the first that it would not deliver too late; who has
+nothing repeats the most urgent job that it would do sooner (the first answer wins, and
+the other process is replaced). Speeds are learnt from answers, whose costs are off. A
+result is applied in its logical turn, and only then are the jobs issued that depend on
+it.
 """
 
 import heapq
 from array import array
+from bisect import insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
@@ -25,9 +28,14 @@ from search.procedure.moves import FILTER, Order
 from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from workers import COMPILE_S, Result
+from workers.pools.pace import SLOW, Pace, Speed
+from workers.pools.seats import LOOK_AHEAD, LOOK_BACK
 
 RESTART_S: Final = 5.0
 """Until a process that was replaced takes jobs again."""
+
+OFF: Final = 0.3
+"""Standard deviation of the logarithm of what costs are off by, from job to job."""
 
 
 class Answers(Protocol):
@@ -51,21 +59,21 @@ class Course:
 
     Attributes:
         ends: Logical time at which each job ends.
+        costs: Nominal cost of each.
         seconds: What each takes a worker of speed 1.
         applied: The jobs in the order in which their results are applied.
         issued: How many jobs are issued before each of these is applied.
         trainings: Settings trained.
-        nominal_s: Nominal cost of all jobs.
         depth: Mean lineage depth of the final list.
         quality: Mean quality of its ten best: fitness without the luck of settings.
     """
 
     ends: "array[float]" = field(default_factory=_doubles)
+    costs: "array[float]" = field(default_factory=_doubles)
     seconds: "array[float]" = field(default_factory=_doubles)
     applied: "array[int]" = field(default_factory=_integers)
     issued: "array[int]" = field(default_factory=_integers)
     trainings: int = 0
-    nominal_s: float = 0.0
     depth: float = 0.0
     quality: float = 0.0
 
@@ -88,9 +96,9 @@ def follow(procedure: Procedure, candidates: int, world: World, share: Draw) -> 
             continue
         order, results = event.order, event.results
         course.ends.append(event.end)
+        course.costs.append(event.cost)
         course.seconds.append(_seconds(order, results, event.cost, share, number))
         course.trainings += len(order.settings)
-        course.nominal_s += event.cost
     best = procedure.population.best
     course.depth = sum(member.depth for member in best) / len(best)
     first = sorted(map(world.quality, best), reverse=True)[:10]
@@ -180,15 +188,22 @@ class Work(NamedTuple):
     steady: float
 
 
-def carry_out(course: Course, slowness: Sequence[float], *, twice: bool = True) -> Work:
+def carry_out(
+    course: Course,
+    slowness: Sequence[float],
+    *,
+    twice: bool = True,
+    aware: bool = True,
+) -> Work:
     """Has workers carry out all jobs of a course.
 
     Args:
         course: What is to be done, and in which order it becomes known.
         slowness: A factor for the seconds of each worker.
         twice: Whether idle workers repeat jobs.
+        aware: Whether it counts who is slow.
     """
-    return _Workers(course, slowness, twice).work()
+    return _Workers(course, slowness, twice, aware).work()
 
 
 class _Run(NamedTuple):
@@ -197,30 +212,38 @@ class _Run(NamedTuple):
     end: float
     worker: int
     job: int = -1
+    start: float = 0.0
 
 
 class _Workers:
     """Workers and time, until all results are applied."""
 
-    def __init__(self, course: Course, slowness: Sequence[float], twice: bool) -> None:
-        self._course, self._slowness, self._twice = course, slowness, twice
+    def __init__(
+        self, course: Course, slowness: Sequence[float], twice: bool, aware: bool
+    ) -> None:
+        self._course, self._slowness = course, slowness
+        self._twice, self._aware = twice, aware
         self._now = 0.0
-        self._idle = sorted(range(len(slowness)), key=lambda w: slowness[w])
+        self._pace, self._speeds = Pace(), [Speed() for _ in slowness]
+        self._idle = list(range(len(slowness)))
         self._waiting: list[tuple[float, int]] = []
+        self._since = array("d")  # of each job that is known
         self._alone: list[tuple[float, int]] = []  # started once; some are over
         self._runs: list[_Run] = []
         self._doing: dict[int, list[_Run]] = {}
         self._done = bytearray(len(course.ends))
-        self._known = 0
+        self._off = np.exp(
+            OFF * np.random.default_rng(1).standard_normal(len(course.ends))
+        )
 
     def work(self) -> Work:
         """Does it all."""
         course, times = self._course, array("d")
         for job, issued in zip(course.applied, course.issued, strict=True):
-            while self._known < issued:
-                entry = (course.ends[self._known], self._known)
-                heapq.heappush(self._waiting, entry)
-                self._known += 1
+            for known in range(len(self._since), issued):
+                insort(self._waiting, (course.ends[known], known))
+                self._since.append(self._now)
+            self._pace.advance(course.ends[job], self._now)
             self._assign()
             while not self._done[job]:
                 self._advance()
@@ -240,21 +263,60 @@ class _Workers:
         speed = sum(1 / slowness for slowness in self._slowness)
         return seconds / (took * speed) if took else 1.0
 
-    def _assign(self) -> None:
-        """Gives jobs to idle workers, and then repeats."""
-        while self._idle and self._waiting:
-            entry = heapq.heappop(self._waiting)
-            self._start(entry[1])
-            heapq.heappush(self._alone, entry)
-        while self._twice and self._idle and self._alone:
-            _, job = heapq.heappop(self._alone)
-            if not self._done[job]:
-                self._start(job)
+    def _seems(self, worker: int) -> float:
+        """How slow a worker seems."""
+        return self._pace.slowness(self._speeds[worker]) if self._aware else 1.0
 
-    def _start(self, job: int) -> None:
-        worker = self._idle.pop(0)
+    def _assign(self) -> None:
+        """Gives jobs to idle workers, the fastest first, and then repeats."""
+        at, allowed = 0, list[float]()
+        while at < len(self._idle) and self._waiting:
+            slowness, chosen = self._seems(self._idle[at]), 0
+            if slowness > SLOW:
+                allowed = allowed or self._allowed()
+                if slowness > max(allowed, default=0.0):
+                    break  # the others are slower still
+                chosen = next(i for i, most in enumerate(allowed) if most >= slowness)
+                del allowed[chosen]
+            entry = self._waiting.pop(chosen)
+            self._start(self._idle.pop(at), entry[1])
+            insort(self._alone, entry)
+        while self._twice and self._idle and self._alone:
+            job = self._sooner(self._idle[0])
+            if job is None:
+                break
+            self._start(self._idle.pop(0), job)
+
+    def _allowed(self) -> list[float]:
+        """How slow a worker may be to be given each of the first jobs that wait."""
+        costs = self._course.costs
+        return [
+            self._pace.allowed(end, costs[job], self._now - self._since[job])
+            for end, job in self._waiting[:LOOK_AHEAD]
+        ]
+
+    def _sooner(self, worker: int) -> int | None:
+        """The most urgent job that one has alone, and this one would do sooner."""
+        at = 0
+        while at < min(len(self._alone), LOOK_BACK):
+            job = self._alone[at][1]
+            if self._done[job]:
+                del self._alone[at]
+                continue
+            [run] = self._doing[job]
+            cost, since_s = self._course.costs[job], self._now - run.start
+            own, other = self._speeds[worker], self._speeds[run.worker]
+            if not self._aware or self._pace.left_s(
+                own, cost, 0.0
+            ) <= self._pace.left_s(other, cost, since_s):
+                del self._alone[at]
+                return job
+            at += 1
+        return None
+
+    def _start(self, worker: int, job: int) -> None:
         seconds = self._course.seconds[job] * self._slowness[worker]
-        run = _Run(self._now + seconds, worker, job)
+        run = _Run(self._now + seconds, worker, job, self._now)
         heapq.heappush(self._runs, run)
         self._doing.setdefault(job, []).append(run)
 
@@ -264,10 +326,13 @@ class _Workers:
         if run.job >= 0 and run not in self._doing.get(run.job, ()):
             return  # it was stopped: another answer came first
         self._now = run.end
-        self._idle.append(run.worker)
-        if run.job < 0:
-            return
-        self._done[run.job] = True
-        for other in self._doing.pop(run.job):
-            if other is not run:
-                heapq.heappush(self._runs, _Run(self._now + RESTART_S, other.worker))
+        if run.job >= 0:
+            self._done[run.job] = True
+            for other in self._doing.pop(run.job):
+                if other is not run:
+                    again = _Run(self._now + RESTART_S, other.worker)
+                    heapq.heappush(self._runs, again)
+            nominal_s = self._course.seconds[run.job] * self._off[run.job]
+            self._speeds[run.worker].note(nominal_s, run.end - run.start)
+            self._pace.compare(self._speeds)
+        insort(self._idle, run.worker, key=self._seems)

@@ -77,7 +77,12 @@ class _Questions:
         return len(self._waiting)
 
     def submit(
-        self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
+        self,
+        job: Job,
+        *,
+        priority: float = 0.0,
+        deadline_s: float = math.inf,
+        cost_s: float = 0.0,
     ) -> None:
         """Keeps a job."""
         self._waiting.append((priority, len(self._waiting), job))

@@ -86,7 +86,10 @@ class Dispatch:
             cost * len(job.settings) / len(ticket.content.order.settings)
         )
         self.pool.submit(
-            job, priority=ticket.end, deadline_s=self._deadlines.seconds_for(cost)
+            job,
+            priority=ticket.end,
+            deadline_s=self._deadlines.seconds_for(cost),
+            cost_s=self._costs[job.id],
         )
 
     def receive(self, snapshot: Callable[[], Snapshot | None]) -> None:

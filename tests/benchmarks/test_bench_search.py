@@ -66,7 +66,7 @@ def test_a_tenth_of_the_mutants_passes_the_filter() -> None:
 
 
 def chain(seconds: list[float], issued: list[int], ends: list[float]) -> Course:
-    course = Course(array("d", ends), array("d", seconds))
+    course = Course(array("d", ends), array("d", seconds), array("d", seconds))
     course.applied = array("q", sorted(range(len(ends)), key=lambda job: ends[job]))
     course.issued = array("q", issued)
     return course
@@ -90,9 +90,24 @@ def test_what_waits_for_its_logical_turn_holds_up_what_depends_on_it() -> None:
 def test_an_idle_worker_repeats_what_a_slow_one_does() -> None:
     course = chain([10.0, 1.0], issued=[2, 2], ends=[2.0, 1.0])
     alone = carry_out(course, [1.0, 5.0], twice=False)
-    both = carry_out(course, [1.0, 5.0])
+    both = carry_out(course, [1.0, 5.0], aware=False)
     assert alone.seconds == 50.0  # the fast one took the urgent job
     assert both.seconds == 11.0
+
+
+def test_what_is_urgent_is_kept_from_workers_that_turn_out_to_be_slow() -> None:
+    """Each result has one job more become known; 10 are known at first."""
+    count = 2_000
+    course = chain(
+        [10.0] * count,
+        issued=[min(count, 10 + at) for at in range(count)],
+        ends=[float(at) for at in range(count)],
+    )
+    slowness = [1.0] * 7 + [4.0]
+    blind = carry_out(course, slowness, aware=False, twice=False)
+    aware = carry_out(course, slowness, twice=False)
+    assert blind.steady < 0.65  # all wait for the slow one
+    assert aware.steady > 0.9
 
 
 def test_a_job_counts_once_and_speed_is_capacity() -> None:
@@ -116,7 +131,7 @@ def test_a_course_is_the_same_again_and_has_all_candidates() -> None:
     ends = [first.ends[job] for job in first.applied]
     assert ends == sorted(ends)
     assert all(s > 0 for s in first.seconds)
-    assert sum(first.seconds) < first.nominal_s
+    assert sum(first.seconds) < sum(first.costs)
     work = carry_out(first, bench_clock.slowness(1, 0.3))
     assert work.busy == pytest.approx(1)
 

@@ -36,7 +36,12 @@ class FakePool:
         return len(self._queue)
 
     def submit(
-        self, job: Job, *, priority: float = 0.0, deadline_s: float = 0.0
+        self,
+        job: Job,
+        *,
+        priority: float = 0.0,
+        deadline_s: float = 0.0,
+        cost_s: float = 0.0,
     ) -> None:
         self._queue.append(job)
 

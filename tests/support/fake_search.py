@@ -96,7 +96,12 @@ class Trained(FakePool):
         return [PoolNode("", "fake", pids=[0], busy=min(1, len(self._queue)))]
 
     def submit(
-        self, job: Job, *, priority: float = 0.0, deadline_s: float = 0.0
+        self,
+        job: Job,
+        *,
+        priority: float = 0.0,
+        deadline_s: float = 0.0,
+        cost_s: float = 0.0,
     ) -> None:
         heapq.heappush(self._waiting, (priority, next(self._numbers), job))
         self._start()

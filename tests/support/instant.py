@@ -146,7 +146,12 @@ class Pool(FakePool):
         return len(self._queue) + len(self._waiting)
 
     def submit(
-        self, job: Job, *, priority: float = 0.0, deadline_s: float = 0.0
+        self,
+        job: Job,
+        *,
+        priority: float = 0.0,
+        deadline_s: float = 0.0,
+        cost_s: float = 0.0,
     ) -> None:
         self._waiting.append((priority, self._count, job))
         self._count += 1

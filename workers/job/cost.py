@@ -54,6 +54,19 @@ def update_cost(cell: Cell, shape: Shape, task: Task, block: str = BARE) -> floa
     return float(task.batch_size * task.num_steps * position / FLOPS_PER_SECOND)
 
 
+def done_cost(job: Job, updates: int) -> float:
+    """Nominal core-seconds of updates of a job that were done, without compilation.
+
+    Args:
+        job: The job.
+        updates: Of all its settings together.
+    """
+    if not updates:
+        return 0.0
+    shape, training = job.shape, job.training
+    return updates * update_cost(job.cell, shape, job.task.task, training.block)
+
+
 def step_cost(
     cell: Cell, width: int, *, batch_size: int = 1, training: bool = False
 ) -> float:

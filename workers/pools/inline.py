@@ -50,7 +50,12 @@ class InlinePool:
         return 0 if self._made is None else len(self._made)
 
     def submit(
-        self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
+        self,
+        job: Job,
+        *,
+        priority: float = 0.0,
+        deadline_s: float = math.inf,
+        cost_s: float = 0.0,
     ) -> None:
         """Adds a job; see `Pool.submit`."""
         self._station.submit(job, priority=priority, deadline_s=deadline_s)

@@ -24,7 +24,12 @@ class Pool(Protocol):
         """Jobs submitted and not yet returned."""
 
     def submit(
-        self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
+        self,
+        job: Job,
+        *,
+        priority: float = 0.0,
+        deadline_s: float = math.inf,
+        cost_s: float = 0.0,
     ) -> None:
         """Adds a job.
 
@@ -32,6 +37,8 @@ class Pool(Protocol):
             job: The job.
             priority: The lowest goes first; among equals, the one submitted first.
             deadline_s: Seconds of work after which what is unfinished is `TIMEOUT`.
+            cost_s: Its nominal core-seconds, which decide who does it, and nothing
+                else; 0: unknown.
         """
 
     def next(self, timeout_s: float | None = None) -> tuple[Job, Evaluation] | None:

@@ -16,8 +16,11 @@ from workers.machine.runtime import check_environment
 from workers.pools.crew import Crew
 from workers.pools.nodes import DIED, KILLED, LOST, WORN, PoolNode
 from workers.pools.options import PoolOptions
+from workers.pools.pace import SLOW, Pace
 from workers.pools.seats import (
     ATTEMPTS,
+    LOOK_AHEAD,
+    LOOK_BACK,
     LOSSES,
     QueuedJob,
     Seat,
@@ -49,9 +52,10 @@ class RayPool:
     ran out, costs a repeat. A job past its deadline is stopped by killing its process;
     time in which this process stood still does not count. Actors are replaced when
     they die or are worn, and follow the cluster as it grows and shrinks. A Ray of this
-    machine's own that dies is started again, a few times. A worker that has nothing to
-    do carries out the oldest unfinished job a second time: jobs are
-    pure, and the first answer wins.
+    machine's own that dies is started again, a few times. What is urgent is
+    kept from slow workers, see `workers.pools.pace`; one that has nothing to do repeats
+    the most urgent job that it is expected to finish first: jobs are pure, and the
+    first answer wins.
 
     Making one starts or joins Ray, and waits until a worker is ready; it raises a
     `JobError` if none starts, or none may.
@@ -80,6 +84,7 @@ class RayPool:
         self._queue: list[QueuedJob] = []
         self._over: deque[Answer] = deque()  # came with one that was returned
         self._numbers = itertools.count()
+        self._pace = Pace()
         self._crew = Crew(
             options,
             numerics=numerics,
@@ -100,11 +105,16 @@ class RayPool:
         return len(self._queue) + len(self._over) + len(under_way)
 
     def submit(
-        self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
+        self,
+        job: Job,
+        *,
+        priority: float = 0.0,
+        deadline_s: float = math.inf,
+        cost_s: float = 0.0,
     ) -> None:
         """Adds a job; see `Pool.submit`."""
         number, now = next(self._numbers), self._crew.clock.read()
-        queued = QueuedJob(priority, number, job, deadline_s, now)
+        queued = QueuedJob(priority, number, job, deadline_s, now, cost_s)
         insort(self._queue, queued)
         if not any(seat.lanes for seat in self._crew.seats):
             self._assign()  # those with lanes begin together what is submitted together
@@ -164,9 +174,12 @@ class RayPool:
         seat.free()
         if own is None:
             return self._from_beside(seat, reply)
+        evaluation = Evaluation.from_json(reply["evaluation"])
+        seat.speed.note(reply["nominal_s"], evaluation.train_s)
+        self._pace.compare(one.speed for one in self._crew.seats)
         if seat.worn(reply["process"]):
             self._crew.replace(seat, WORN)
-        return self._answer(own, Evaluation.from_json(reply["evaluation"]))
+        return self._answer(own, evaluation)
 
     def _from_beside(self, seat: Seat, reply: dict[str, Any]) -> Answer | None:
         """Takes what has been trained side by side, and what cannot be."""
@@ -285,20 +298,74 @@ class RayPool:
         idle = [seat for seat in self._crew.seats if seat.idle]
         for seat in [seat for seat in idle if seat.lanes]:
             self._assign_beside(seat)
-        idle = [seat for seat in idle if seat.idle]
-        while idle and self._queue:
-            seat, now = idle.pop(0), self._crew.clock.read()
-            chosen = best_for(seat, self._crew.seats, self._queue, now)
+        idle = sorted((seat for seat in idle if seat.idle), key=self._slowness)
+        if idle:
+            now = self._crew.clock.read()
+            self._advance(now)
+            self._repeat(self._begin(idle, now), now)
+
+    def _begin(self, idle: list[Seat], now: float) -> list[Seat]:
+        """Gives idle actors, the fastest first, what they would not deliver too late.
+
+        Returns:
+            Those for whom there is nothing.
+        """
+        left, allowed = list[Seat](), list[float]()
+        for at, seat in enumerate(idle):
+            if not self._queue:
+                return left + idle[at:]
+            slowness, suited = self._slowness(seat), None
+            if slowness > SLOW:
+                allowed = allowed or self._allowed(now)
+                suited = [at for at, most in enumerate(allowed) if most >= slowness]
+            chosen = best_for(seat, self._crew.seats, self._queue, now, suited)
             if chosen is not None:
                 seat.give(self._queue.pop(chosen), now, GRACE_S)
+                del allowed[chosen : chosen + 1]
+            elif suited is not None:
+                left.append(seat)
+        return left
+
+    def _repeat(self, idle: list[Seat], now: float) -> None:
+        """Has actors do what another has had for a while, and they would do sooner."""
+        busy = self._crew.busy()
+        counts = Counter(queued.number for _, queued in busy)
+        alone = sorted(
+            (queued, seat.speed, now - seat.started)
+            for seat, queued in busy
+            if counts[queued.number] == 1 and now - seat.started >= TWICE_S
+        )
         for seat in idle:
-            again, now = self._oldest_alone(), self._crew.clock.read()
-            if again is None:
-                return
+            sooner = (
+                at
+                for at, (queued, speed, since_s) in enumerate(alone[:LOOK_BACK])
+                if self._pace.left_s(seat.speed, queued.cost_s, 0.0)
+                <= self._pace.left_s(speed, queued.cost_s, since_s)
+            )
+            if (at := next(sooner, None)) is None:
+                return  # the others are slower still
+            again = alone.pop(at)[0]
             if seat.lanes and not again.own:  # by itself it would have other bits
                 seat.give_beside([again], now)
             else:
                 seat.give(again, now, GRACE_S)
+
+    def _advance(self, now: float) -> None:
+        """Notes how far answers are: the first job that waits or is under way."""
+        waiting = [queued.priority for queued in self._queue[:1]]
+        under_way = [queued.priority for _, queued in self._crew.busy()]
+        if first := [*waiting, *under_way]:
+            self._pace.advance(min(first), now)
+
+    def _slowness(self, seat: Seat) -> float:
+        return self._pace.slowness(seat.speed)
+
+    def _allowed(self, now: float) -> list[float]:
+        """How slow a worker may be to be given each of the first jobs that wait."""
+        return [
+            self._pace.allowed(queued.priority, queued.cost_s, now - queued.since)
+            for queued in self._queue[:LOOK_AHEAD]
+        ]
 
     def _assign_beside(self, seat: Seat) -> None:
         """Has an actor with lanes go on, with further jobs where there is room.
@@ -315,18 +382,6 @@ class RayPool:
             del self._queue[at]
         if jobs or seat.beside:
             seat.give_beside(jobs, now)
-
-    def _oldest_alone(self) -> QueuedJob | None:
-        """The most urgent job that a single worker has had for a while."""
-        busy = self._crew.busy()
-        counts = Counter(queued.number for _, queued in busy)
-        now = self._crew.clock.read()
-        alone = [
-            queued
-            for seat, queued in busy
-            if counts[queued.number] == 1 and now - seat.started >= TWICE_S
-        ]
-        return min(alone, default=None)
 
 
 def _where(seat: Seat) -> str:

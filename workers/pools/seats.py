@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from workers.job.cost import COMPILE_S
 from workers.job.job import Job
 from workers.machine.device_memory import MEMORY_SHARE
+from workers.pools.pace import Speed
 from workers.pools.packages import own_packages
 from workers.pools.worker import Worker, sent_by_value
 
@@ -30,6 +31,9 @@ KEPT_CELLS: Final = 8
 LOOK_AHEAD: Final = 200
 """Waiting jobs among which one is chosen that suits a worker."""
 
+LOOK_BACK: Final = 20
+"""Jobs under way, the most urgent ones, among which one is found to be repeated."""
+
 
 class QueuedJob(NamedTuple):
     """A job that waits, in the order in which jobs are started.
@@ -40,6 +44,7 @@ class QueuedJob(NamedTuple):
         job: The job.
         deadline_s: Seconds of work that it is given.
         since: When it began to wait, by the pool's clock.
+        cost_s: Its nominal core-seconds; 0: unknown.
         attempts: Processes that died with it.
         losses: Times it was lost through no fault of its own.
         own: Whether it is known to need a program of its own.
@@ -51,6 +56,7 @@ class QueuedJob(NamedTuple):
     job: Job
     deadline_s: float
     since: float = 0.0
+    cost_s: float = 0.0
     attempts: int = 0
     losses: int = 0
     own: bool = False
@@ -73,6 +79,7 @@ class Seat:
         kill_at: When it is killed, by the same clock.
         cells: Those it has compiled programs of, the last one last.
         done: Jobs it has answered.
+        speed: How long it takes.
     """
 
     handle: Any
@@ -84,6 +91,7 @@ class Seat:
     kill_at: float = math.inf
     cells: list[str] = field(default_factory=list)
     done: int = 0
+    speed: Speed = field(default_factory=Speed)
 
     @property
     def idle(self) -> bool:
@@ -153,7 +161,11 @@ class Seat:
 
 
 def best_for(
-    seat: Seat, seats: Sequence[Seat], queue: Sequence[QueuedJob], now: float
+    seat: Seat,
+    seats: Sequence[Seat],
+    queue: Sequence[QueuedJob],
+    now: float,
+    suited: Sequence[int] | None = None,
 ) -> int | None:
     """Index of the waiting job that an idle actor should have; None: of none yet.
 
@@ -166,14 +178,19 @@ def best_for(
         seats: All of them, itself included.
         queue: What waits, the most urgent first; not empty.
         now: By the pool's clock.
+        suited: Indices of those of the first `LOOK_AHEAD` that it may have; None: all.
     """
+    if suited is None:
+        suited = range(min(len(queue), LOOK_AHEAD))
+    elif not suited:
+        return None
     others = {cell for one in seats if one is not seat for cell in one.cells}
 
     def rank(index: int) -> int:
         digest = queue[index].job.digest
         return 0 if digest in seat.cells else 1 + (digest in others)
 
-    chosen = min(range(min(len(queue), LOOK_AHEAD)), key=lambda at: (rank(at), at))
+    chosen = min(suited, key=lambda at: (rank(at), at))
     waited = now - queue[chosen].since
     return chosen if rank(chosen) < 2 or waited >= COMPILE_S else None
 

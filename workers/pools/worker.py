@@ -70,14 +70,22 @@ class Worker:
         """Carries out a job; both sides are JSON text.
 
         Returns:
-            `evaluation`, as text, and `process`: what the process has come to hold.
+            `evaluation`, as text; `nominal_s`, see `done_cost`; and `process`: what the
+            process has come to hold.
         """
+        from workers.job.cost import done_cost
         from workers.job.job import Job
         from workers.machine.runtime import process_facts
 
-        evaluation = self._station.alone(Job.from_json(job), deadline_s=deadline_s)
+        asked = Job.from_json(job)
+        evaluation = self._station.alone(asked, deadline_s=deadline_s)
+        updates = sum(result.updates for result in evaluation.results)
         return json.dumps(
-            {"evaluation": evaluation.to_json(), "process": process_facts()}
+            {
+                "evaluation": evaluation.to_json(),
+                "nominal_s": done_cost(asked, updates),
+                "process": process_facts(),
+            }
         )
 
     def evaluate_beside(self, jobs: list[str]) -> str:

@@ -43,7 +43,12 @@ class Station:
         return len(self._waiting) + len(self._shared)
 
     def submit(
-        self, job: Job, *, priority: float = 0.0, deadline_s: float = math.inf
+        self,
+        job: Job,
+        *,
+        priority: float = 0.0,
+        deadline_s: float = math.inf,
+        cost_s: float = 0.0,
     ) -> None:
         """Adds a job; see `Pool.submit`."""
         row = (priority, next(self._numbers), job, deadline_s)
