@@ -1,6 +1,7 @@
 """What a second worker is worth, and what a job costs the driver through Ray.
 
     python -m benchmarks.bench_scaling [--pairs 5] [--candidates 16] [--jobs 10000]
+        [--parts filter search instant]
 
 Pairs of the same work with 1 and with 2 workers, the order alternating: the `small`
 filter of mutants (candidates a minute), and a whole search of the preset `small` with
@@ -80,8 +81,6 @@ def pairs(count: int, work: Callable[[int], float]) -> Iterator[tuple[float, flo
 
 def show(name: str, candidates: int, count: int, work: Callable[[int], float]) -> None:
     """Prints each pair, and the median of their ratios."""
-    if not count:
-        return
     ratios = []
     for one, two in pairs(count, work):
         ratios.append(one / two)
@@ -133,17 +132,22 @@ def instant(jobs: int) -> None:
 
 
 def main() -> None:
-    """Measures all three."""
+    """Measures what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--pairs", type=int, default=5, help="of each kind of work; 0: none (5)")
+    add("--pairs", type=int, default=5, help="of each kind of work (5)")
     add("--candidates", type=int, default=16, help="in a pair (16)")
     add("--jobs", type=int, default=10_000, help="instant ones (10,000)")
+    parts = ["filter", "search", "instant"]
+    add("--parts", nargs="+", choices=parts, default=parts, help="all three")
     options = parser.parse_args()
     cells, count = mutants(options.candidates), options.candidates
-    show("filter", count, options.pairs, lambda workers: filter_s(workers, cells))
-    show("search", count, options.pairs, lambda workers: search_s(workers, count))
-    instant(options.jobs)
+    if "filter" in options.parts:
+        show("filter", count, options.pairs, lambda workers: filter_s(workers, cells))
+    if "search" in options.parts:
+        show("search", count, options.pairs, lambda workers: search_s(workers, count))
+    if "instant" in options.parts:
+        instant(options.jobs)
 
 
 if __name__ == "__main__":

@@ -153,12 +153,12 @@ def default_in_flight(candidates: int) -> int:
 
     More of them fill more workers, and leave less time to evolve: a cell can have
     mutants only when it is done. Those under way are mostly the few that have passed
-    the filter, which takes little time: where one in ten passes, 45 of them are what
+    the filter, which takes little time: where one in ten passes, 42 of them are what
     becomes of several hundred. So it is few: see `benchmarks.bench_clock`, by which
     10,000 candidates keep 1,000 workers busy, also where their speeds differ by 30 %,
     and reach a mean depth above 4.
     """
-    return max(8, candidates // 222)
+    return max(8, candidates // 238)
 
 
 def default_slots(in_flight: int) -> int:

@@ -76,9 +76,9 @@ def test_how_long_a_search_is_decides_how_much_is_under_way(name: str) -> None:
     if (said := preset_document(name)["rules"].get("in_flight")) is not None:
         assert make_config({"preset": name}).rules.in_flight == said
         return
-    assert make_config({"preset": name}).rules.in_flight == max(8, count // 222)
+    assert make_config({"preset": name}).rules.in_flight == max(8, count // 238)
     longer = make_config({"preset": name, "candidates": 55_000}).rules
-    assert (longer.in_flight, longer.slots) == (247, 24_700)
+    assert (longer.in_flight, longer.slots) == (231, 23_100)
     chosen = {"preset": name, "candidates": 55_000, "rules": {"in_flight": 3}}
     assert make_config(chosen).rules == dataclasses.replace(longer, in_flight=3)
 
