@@ -306,9 +306,7 @@ class _Workers:
             [run] = self._doing[job]
             cost, since_s = self._course.costs[job], self._now - run.start
             own, other = self._speeds[worker], self._speeds[run.worker]
-            if not self._aware or self._pace.left_s(
-                own, cost, 0.0
-            ) <= self._pace.left_s(other, cost, since_s):
+            if not self._aware or self._pace.sooner(own, other, cost, since_s):
                 del self._alone[at]
                 return job
             at += 1

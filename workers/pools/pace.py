@@ -116,6 +116,20 @@ class Pace:
         turn_s = (priority - self._first) * self._took / self._rise
         return max(SLOW, max(turn_s, waited_s) / (cost_s * self._usual))
 
+    def sooner(
+        self, own: Speed, other: Speed, cost_s: float, under_way_s: float
+    ) -> bool:
+        """Whether a worker who begins a job now has done it before one who has it.
+
+        Args:
+            own: Speed of who would begin.
+            other: Of who has it.
+            cost_s: Nominal seconds of the job; 0: unknown, and so it may be.
+            under_way_s: For how long it has been under way.
+        """
+        left_s = self.left_s(other, cost_s, under_way_s)
+        return self.left_s(own, cost_s, 0.0) <= left_s
+
     def left_s(self, speed: Speed, cost_s: float, under_way_s: float) -> float:
         """Seconds until a worker has done a job; 0 where its cost is unknown.
 

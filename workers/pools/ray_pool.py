@@ -339,8 +339,7 @@ class RayPool:
             sooner = (
                 at
                 for at, (queued, speed, since_s) in enumerate(alone[:LOOK_BACK])
-                if self._pace.left_s(seat.speed, queued.cost_s, 0.0)
-                <= self._pace.left_s(speed, queued.cost_s, since_s)
+                if self._pace.sooner(seat.speed, speed, queued.cost_s, since_s)
             )
             if (at := next(sooner, None)) is None:
                 return  # the others are slower still
