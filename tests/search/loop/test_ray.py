@@ -121,8 +121,11 @@ def until(
 
 
 def alive(session: int) -> list[str]:
-    """Commands of the processes that a run has started, itself included."""
-    words = ["ps", "-o", "args=", "-s", str(session)]
+    """Commands of the processes that a run has started, itself included.
+
+    Whole ones, however few columns the environment says that a terminal has.
+    """
+    words = ["ps", "-ww", "-o", "args=", "-s", str(session)]
     said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
     return [line for line in said.splitlines() if "<defunct>" not in line]
 
