@@ -1,6 +1,6 @@
 """Records learning curves of the memorization filter and derives when to give up.
 
-    python -m benchmarks.calibrate_filter record [--cells 220] [--workers 2]
+    python -m benchmarks.calibrate_filter record [--cells 220] [--seed N] [--workers 2]
     python -m benchmarks.calibrate_filter derive
     python -m benchmarks.calibrate_filter check
 
@@ -10,7 +10,9 @@ cell to the file; what is there already is not trained again, so it may be stopp
 started at any time. With `--attempt N` it is each cell's setting of that attempt; give
 another `--file`. `derive` reads the file, prints the constants for `workers/filter.py`,
 what they save, and how often they would stop a cell that passes, on the curves
-themselves and by leaving parts of them out. `check` says the same of the rule in use.
+themselves and by leaving parts of them out. `check` says the same of the rule in use,
+and of the cells that preset `small` does not train at all (`rules.largest` and
+`rules.faintest`).
 """
 
 import argparse
@@ -23,13 +25,26 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from cells import ZOO, Cell, canonical, dead, digest, mutate
+from cells import (
+    ZOO,
+    Cell,
+    canonical,
+    dead,
+    digest,
+    growth,
+    mutate,
+    parse,
+    signal,
+    to_text,
+)
 from search.procedure.filter import Filter
-from search.procedure.reader import preset_filter
+from search.procedure.reader import make_config, preset_filter
+from search.procedure.rules import Rules
 from workers import INLINE, Evaluation, Pool, PoolOptions, make_pool
 from workers.job.schedule import PASSED
 
 SMALL: Final = preset_filter("small")
+RULES: Final = make_config({"preset": "small"}).rules
 WHOLE: Final = replace(SMALL, give_up=())
 """The filter that is calibrated, without its rule."""
 
@@ -42,6 +57,9 @@ SLACK_NATS: Final = 0.1
 
 PARTS: Final = 10
 
+SEED: Final = 20150706
+"""Of the mutants from which the rule is derived."""
+
 Bounds = tuple[tuple[float, float], ...]
 """Updates, and the loss above which a cell is given up from then on."""
 
@@ -52,6 +70,7 @@ class Curve(NamedTuple):
     Attributes:
         name: Of the cell.
         digest: Of the cell.
+        text: Of the cell, canonical: mutants of today may be others.
         ended: Why training ended; `passed` at the target.
         updates: Updates done.
         losses: Validation loss after each epoch.
@@ -61,6 +80,7 @@ class Curve(NamedTuple):
 
     name: str
     digest: str
+    text: str
     ended: str
     updates: int
     losses: tuple[float, ...]
@@ -73,11 +93,15 @@ class Curve(NamedTuple):
         return self.ended == PASSED
 
 
-def cells(count: int) -> Iterator[tuple[str, Cell]]:
-    """Distinct living cells by name: the zoo, then mutants of LSTM and GRU in turn."""
+def cells(count: int, seed: int = SEED) -> Iterator[tuple[str, Cell]]:
+    """Distinct living cells by name: the zoo, then mutants of LSTM and GRU in turn.
+
+    By a seed of one's own it is mutants alone.
+    """
     seen: set[str] = set()
-    rng = np.random.default_rng(20150706)
-    for name, cell in zoo_then_mutants(rng):
+    rng = np.random.default_rng(seed)
+    found = zoo_then_mutants(rng) if seed == SEED else mutants(rng)
+    for name, cell in found:
         if len(seen) == count:
             return
         known = digest(cell)
@@ -89,6 +113,11 @@ def cells(count: int) -> Iterator[tuple[str, Cell]]:
 def zoo_then_mutants(rng: np.random.Generator) -> Iterator[tuple[str, Cell]]:
     """Cells without end, some of them dead or alike."""
     yield from ZOO.items()
+    yield from mutants(rng)
+
+
+def mutants(rng: np.random.Generator) -> Iterator[tuple[str, Cell]]:
+    """Of LSTM and GRU in turn, without end; some of them dead or alike."""
     number = 0
     while True:
         parent = ("lstm", "gru")[number % 2]
@@ -97,32 +126,38 @@ def zoo_then_mutants(rng: np.random.Generator) -> Iterator[tuple[str, Cell]]:
 
 
 def record(
-    path: Path, count: int, pool: Pool, allowed: Filter = WHOLE, attempt: int = 0
+    path: Path,
+    count: int,
+    pool: Pool,
+    allowed: Filter = WHOLE,
+    attempt: int = 0,
+    seed: int = SEED,
 ) -> None:
     """Appends the curves that are missing, as they come."""
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {curve.digest for curve in read(path)}
     names = {}
-    for name, cell in cells(count):
+    for name, cell in cells(count, seed):
         if digest(cell) not in known:
             job = allowed.job(cell, attempt)
-            names[job.id] = name
+            names[job.id] = name, to_text(canonical(cell))
             pool.submit(job)
     print(f"{len(known)} curves are there, {len(pool)} to record", flush=True)
     while (answer := pool.next()) is not None:
         job, evaluation = answer
-        row = line(names[job.id], job.digest, evaluation)
+        row = line(*names[job.id], job.digest, evaluation)
         with path.open("a") as file:
             file.write(json.dumps(row, separators=(",", ":")) + "\n")
         print(f"{len(pool):4} left  {row['name']}: {row['ended']}", flush=True)
 
 
-def line(name: str, known: str, evaluation: Evaluation) -> dict[str, Any]:
+def line(name: str, text: str, known: str, evaluation: Evaluation) -> dict[str, Any]:
     """What is kept of an evaluation."""
     (result,) = evaluation.results
     return {
         "name": name,
         "digest": known,
+        "text": text,
         "ended": result.ended,
         "updates": result.updates,
         "losses": [round(min(point.valid_loss, 99.0), 3) for point in result.curve],
@@ -194,6 +229,31 @@ def judge(curves: Sequence[Curve], bounds: Bounds) -> None:
     print(f"saves {saved / total:.0%} of {total:,} updates")
 
 
+def refused(curve: Curve, rules: Rules = RULES) -> str:
+    """Which rule about untrained cells refuses one; empty: none does."""
+    cell = parse(curve.text)
+    if rules.largest and growth(cell) > rules.largest:
+        return "grows without bound"
+    if signal(cell, SMALL.first.scale) < rules.faintest:
+        return "forgets at once"
+    return ""
+
+
+def judge_untrained(curves: Sequence[Curve]) -> None:
+    """Prints what the rules about untrained cells do to the curves."""
+    found = [(curve, refused(curve)) for curve in curves]
+    total = sum(stopped(c, SMALL.give_up) or c.updates for c in curves)
+    for why in ("grows without bound", "forgets at once"):
+        those = [curve for curve, reason in found if reason == why]
+        lost = [curve.name for curve in those if curve.passed]
+        saved = sum(stopped(c, SMALL.give_up) or c.updates for c in those)
+        print(
+            f"{why}: {len(those)} of {len(curves)}, with {saved / total:.0%} of the "
+            f"updates that are left; of those that pass {len(lost)}: "
+            f"{', '.join(lost) or 'none'}"
+        )
+
+
 def leave_out(curves: Sequence[Curve]) -> int:
     """How many that pass are stopped by a rule derived without their tenth."""
     lost = 0
@@ -211,6 +271,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cells", type=int, default=220, help="how many to record")
     parser.add_argument("--workers", type=int, default=0, help="Ray actors; 0: none")
     parser.add_argument("--attempt", type=int, default=0, help="which setting (0)")
+    parser.add_argument(
+        "--seed", type=int, default=SEED, help="of mutants of one's own"
+    )
     parser.add_argument("--file", type=Path, default=FILE)
     options = parser.parse_args(arguments)
     if options.action != "record":
@@ -222,12 +285,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         bounds = derive(curves) if derived else SMALL.give_up
         print(f"GIVE_UP = {bounds}")
         judge(curves, bounds)
+        judge_untrained(curves)
         if derived:
             print(f"without a tenth at a time, stops {leave_out(curves)} of those")
         return
     pool = make_pool(PoolOptions(options.workers or INLINE))
     try:
-        record(options.file, options.cells, pool, attempt=options.attempt)
+        chosen = {"attempt": options.attempt, "seed": options.seed}
+        record(options.file, options.cells, pool, **chosen)
     finally:
         pool.close()
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from cells.ablation import Ablation, Part, ablations
 from cells.check import MAX_NODES, check
 from cells.crossover import CROSSOVER, crossover
-from cells.growth import growth
 from cells.identity.canonical import Canonical, canonical, canonicalize, digest
 from cells.ir import Cell, Node
 from cells.json_form import from_json, to_json
@@ -31,6 +30,8 @@ from cells.size import (
     width_for,
 )
 from cells.state_class import StateClass, state_class
+from cells.untrained.growth import growth
+from cells.untrained.signal import signal
 from cells.wording import nearest_name, unknown_name
 from cells.zoo import PUBLISHED, ZOO
 from cells.zoo.difference import Difference, Piece, difference, marked
@@ -107,6 +108,7 @@ __all__ = [
     "published_name",
     "recurrent_linears",
     "response",
+    "signal",
     "spell",
     "state_bytes",
     "state_class",

@@ -37,7 +37,7 @@ ROOMS = {
         "zoo": {"identity", "notation"},
         "export": {"identity", "notation", "scan", "state_class", "zoo"},
         "crossover": {"zoo"},
-        "growth": set(),
+        "untrained": set(),
         "liveness": {"identity"},
         "state_class": {"identity"},
         "mutate": set(),

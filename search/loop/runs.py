@@ -1,6 +1,7 @@
 """OpenRun folders: made, opened, and held against the configuration that is wanted."""
 
 import contextlib
+import gc
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -306,9 +307,22 @@ def taken_up(store: Store, take: Callable[[Snapshot | None], Made]) -> Made:
     """
     snapshot = store.snapshots.read()
     if snapshot is not None:
-        with contextlib.suppress(*NONE):  # the whole history says what is wrong
+        # The whole history says what is wrong.
+        with contextlib.suppress(*NONE), _all_kept():
             return take(snapshot)
     return take(None)
+
+
+@contextlib.contextmanager
+def _all_kept() -> Iterator[None]:
+    """Has Python not look for garbage among a hundred thousand cells that are read."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
 
 
 def branch_document(folder: Path) -> Document:

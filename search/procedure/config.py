@@ -169,6 +169,11 @@ class Config:
         return self.tasks[task].metric
 
     @property
+    def first(self) -> Setting:
+        """The setting that new cells begin with, or one that they may."""
+        return self.settings(0)[0] if self.filter is None else self.filter.first
+
+    @property
     def baseline_cell(self) -> Cell:
         """The cell that ratios refer to."""
         return dict((*self.seeds, *self.references))[self.baseline]

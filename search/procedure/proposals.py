@@ -23,6 +23,7 @@ from cells import (
     growth,
     mutate,
     recurrent_linears,
+    signal,
     to_text,
 )
 from search.procedure.config import Config
@@ -210,6 +211,9 @@ class Proposals:
         largest = self._config.rules.largest
         if largest and growth(cell) > largest:
             return "grows without bound"
+        faintest = self._config.rules.faintest
+        if faintest and signal(cell, self._config.first.scale) < faintest:
+            return "forgets at once"
         return ""
 
     @cached_property

@@ -37,6 +37,9 @@ class Rules:
             dear; 0: any.
         largest: Output of a proposal within some steps at the start of training, above
             which it is not taken, as it would diverge; 0: any is. See `cells.growth`.
+        faintest: Share of a difference of inputs that a proposal's output shows some
+            steps later at the start of training, below which it is not taken, as it
+            would learn nothing; 0: any is. See `cells.signal`.
         parents: Whose mutants are proposed: those of the `list` (the paper's), or by
             another row of `parents.PARENTS`.
         crossover: Probability that a proposal is tried to be between two parents, half
@@ -64,6 +67,7 @@ class Rules:
     recurrent: int = 0
     widest: float = 0.0
     largest: float = 0.0
+    faintest: float = 0.0
     parents: str = "list"
     crossover: float = 0.0
     ops: tuple[str, ...] = ("paper",)
@@ -135,6 +139,7 @@ _LEAST: Final = {
     "recurrent": 0,
     "widest": 0,
     "largest": 0,
+    "faintest": 0,
 }
 """What these numbers must be at least."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from search.errors import UserError
-from search.store.decode import Columns, checked, metadata_value, wrong
+from search.store.decode import Columns, all_checked, metadata_value, wrong
 
 RUN_FILE: Final = "search.db"
 RESULTS_FILE: Final = "results.db"
@@ -128,8 +128,7 @@ class Database:
         Raises:
             UserError: One is not.
         """
-        rows = self.rows(sql, values)
-        return [checked(self.path, table, columns, row) for row in rows]
+        return all_checked(self.path, table, columns, self.rows(sql, values))
 
     def number(self, table: str, value: str) -> int:
         """The id of a value in a table of `id` and `value`, where it is put if new."""

@@ -88,6 +88,24 @@ def checked(
     return row
 
 
+def all_checked(
+    path: Path | None, table: str, columns: Columns, rows: list[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """Rows of which each is `checked`, in less time: a column after the other.
+
+    Raises:
+        UserError: See `checked`; of the first row that is wrong.
+    """
+    kinds = [kind.fits for kind in columns.values()]
+    found = zip(*rows, strict=True)
+    if rows and not all(
+        all(map(fits, values)) for fits, values in zip(kinds, found, strict=True)
+    ):
+        for row in rows:
+            checked(path, table, columns, row)
+    return rows
+
+
 def read_stored(path: Path | None, table: str, column: str, text: Any) -> Any:
     """The value of a column of JSON.
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,10 +22,10 @@ from search.store.decode import (
     Columns,
     Kind,
     one_of,
-    read_stored,
     wrong,
 )
 from search.store.inbox import is_name
+from search.store.json_text import JsonError, read_json
 from search.store.rows import cell_number
 from search.store.tables import MATES, PROPOSERS, VIEWS
 
@@ -303,6 +304,30 @@ class History:
         )
 
 
+@lru_cache(10_000)
+def _known_names(text: str) -> tuple[str, ...]:
+    """What a text of JSON lists: many cells are made in the same way.
+
+    Raises:
+        JsonError: It is no JSON.
+        TypeError: It is no list of texts.
+    """
+    names = read_json(text)
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise TypeError(text)
+    return tuple(names)
+
+
+def _names(path: Path | None, number: int, text: str) -> tuple[str, ...]:
+    try:
+        return _known_names(text)
+    except JsonError as error:
+        raise wrong(path, "decisions", f"rules cannot be read: {error}") from None
+    except TypeError:
+        what = f"rules of {number} are no list of names"
+        raise wrong(path, "decisions", what) from None
+
+
 def _decision(
     path: Path | None,
     row: tuple[Any, ...],
@@ -312,12 +337,10 @@ def _decision(
 ) -> Decision:
     """A decision from the columns of `DECISIONS`."""
     number, kind, at, digest, parent, text, rules, drain = row
-    names = read_stored(path, "decisions", "rules", rules or "[]")
-    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-        raise wrong(path, "decisions", f"rules of {number} are no list of names")
+    names = _names(path, number, rules or "[]")
     if (kind == Move.OUTSIDE) != bool(by):
         raise wrong(path, "proposers", f"{number} has a proposer, or none, by mistake")
-    if (names == [CROSSOVER]) != bool(mate):
+    if (names == (CROSSOVER,)) != bool(mate):
         raise wrong(path, "mates", f"{number} has another parent, or none, by mistake")
     return Decision(
         number=number,
@@ -326,7 +349,7 @@ def _decision(
         digest=digest,
         parent=parent,
         text=text or "",
-        rules=tuple(names),
+        rules=names,
         rejects=tuple(rejects),
         drain=bool(drain),
         by=by,

@@ -148,7 +148,9 @@ def test_seeds_only_have_no_grandchildren() -> None:
 
 def curve(updates: int, *, passed: bool) -> Curve:
     losses = tuple(3.0 for _ in range(updates // 300))
-    return Curve("c", "d", "passed" if passed else "budget", updates, losses, (), 300)
+    return Curve(
+        "c", "d", "", "passed" if passed else "budget", updates, losses, (), 300
+    )
 
 
 def test_durations_come_from_curves(

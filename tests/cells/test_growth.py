@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 
 from cells import ZOO, growth, parse
-from cells.growth import _growth
+from cells.untrained.growth import _growth
 from tests.support.strategies import cells
 
 GROWS = {

@@ -21,6 +21,7 @@ from cells import (
     growth,
     mutate,
     recurrent_linears,
+    signal,
     to_text,
 )
 from search.procedure.config import Config
@@ -320,7 +321,11 @@ class SlowSearch:
         if most and self.width(cell) > most:
             return "too wide"
         largest = self.rules.largest
-        return "grows without bound" if largest and growth(cell) > largest else ""
+        if largest and growth(cell) > largest:
+            return "grows without bound"
+        own = self.config.filter
+        scale = own.first.scale if own else self.config.settings(0)[0].scale
+        return "forgets at once" if signal(cell, scale) < self.rules.faintest else ""
 
     def width(self, cell: Cell) -> int:
         """On the first task; 0: none fits."""

@@ -104,6 +104,7 @@ SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
             "recurrent": 1,
             "widest": 1.5,
             "largest": 30.0,
+            "faintest": 0.1,
             "reexamine": 0.3,
             "crossover": 0.4,
         },
@@ -204,6 +205,7 @@ def test_the_searches_have_everything_that_can_happen() -> None:
         "few recurrent matrices",
         "too wide",
         "grows without bound",
+        "forgets at once",
     }
     assert set(statuses) == {"OK", "DIVERGED", "TIMEOUT"}
     assert {one.ending for one in found} == {Ending.CANDIDATES, Ending.BARREN}

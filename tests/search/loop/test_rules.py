@@ -24,6 +24,7 @@ OTHERS: dict[str, Any] = {
     "recurrent": 1,
     "widest": 1.01,
     "largest": 1.0,
+    "faintest": 0.1,
     "crossover": 0.9,
     "parents": "seeds",
     "ops": ("extended",),

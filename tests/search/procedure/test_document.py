@@ -62,6 +62,7 @@ CHANGED: dict[str, Any] = {
     "rules.recurrent": 1,
     "rules.widest": 1.01,
     "rules.largest": 2.0,
+    "rules.faintest": 0.5,
     "rules.parents": "seeds",
     "rules.crossover": 1.0,
     "rules.ops": ["extended"],
@@ -181,7 +182,10 @@ def test_every_option_has_a_row_here() -> None:
     assert set(leaves(whole())) == set(CHANGED) - UNSAID | ELSEWHERE
 
 
-PLAIN = ("edits", "recurrent", "widest", "largest", "parents", "crossover", "racing")
+PLAIN = (
+    *("edits", "recurrent", "widest", "largest", "faintest", "parents", "crossover"),
+    "racing",
+)
 
 
 @pytest.mark.parametrize("name", search_names())

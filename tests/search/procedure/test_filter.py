@@ -92,7 +92,7 @@ def test_only_a_cell_that_reached_the_target_has_passed(ended, expected):
 def curve(name, losses, ended="budget"):
     points = tuple(Point(300 * (i + 1), x, x, 0.5) for i, x in enumerate(losses))
     result = Result(SMALL.first, Status.OK, 0.5, points[-1].updates, ended, points)
-    row = line(name, name, Evaluation("id", (result,)))
+    row = line(name, name, name, Evaluation("id", (result,)))
     lists = {key: tuple(row[key]) for key in ("losses", "metrics")}
     return Curve(**{**row, **lists})
 
@@ -142,7 +142,7 @@ def test_deriving_from_nothing_is_refused(tmp_path):
 def test_the_rule_stops_at_most_one_recorded_cell_that_passes():
     curves = read(FILE)
     assert len(curves) >= 200
-    assert FILE.stat().st_size < 200_000
+    assert FILE.stat().st_size < 300_000
     passing = [each for each in curves if each.passed]
     assert len(passing) > 20
     rule = SMALL.give_up

@@ -1,0 +1,1 @@
+"""What cells do before anything is learned, run in NumPy."""
