@@ -4,7 +4,8 @@
 
 Runs a search in this process, in a folder that is deleted, and reads from its store
 what each part of the work took; or reads a run that was made before. Seconds are those
-of the workers: one core each.
+of the workers: one core each. Of mutants that were given the filter it says what those
+took that the preset refuses untrained today.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from benchmarks.calibrate_filter import refused
+from cells import parse
 from search.commands.cli import main as cellsearch
 from search.store.database import RUN_FILE
 
@@ -24,6 +27,17 @@ SELECT CASE WHEN json_extract(t.value, '$.name') = 'memorization' THEN 'filter'
             ELSE 'mutants on tasks' END AS part,
     count(*), sum(compile_s), sum(train_s)
 FROM evaluations e JOIN tasks t ON t.id = e.task GROUP BY part
+"""
+
+
+GIVEN: Final = """
+SELECT c.text, compile_s + train_s, EXISTS (
+    SELECT 1 FROM runs JOIN words w ON w.id = ended
+    WHERE evaluation = e.id AND w.value = 'passed')
+FROM evaluations e JOIN tasks t ON t.id = e.task JOIN cells c ON c.id = e.cell
+WHERE json_extract(t.value, '$.name') = 'memorization' AND NOT EXISTS (
+    SELECT 1 FROM decisions d JOIN words w ON w.id = kind
+    WHERE d.cell = e.cell AND w.value IN ('seed', 'reference'))
 """
 
 
@@ -51,6 +65,23 @@ def read(folder: Path) -> tuple[list[Part], int]:
     finally:
         file.close()
     return parts, int(candidates)
+
+
+def on_mutants(folder: Path) -> str:
+    """What the filter took of mutants, and of those that are refused today."""
+    file = sqlite3.connect(f"file:{folder / RUN_FILE}?mode=ro", uri=True)
+    try:
+        given = file.execute(GIVEN).fetchall()
+    finally:
+        file.close()
+    those = [(took, passed) for text, took, passed in given if refused(parse(text))]
+    all_s, those_s = (sum(row[-2] for row in rows) for rows in (given, those))
+    passed, lost = (sum(row[-1] for row in rows) for rows in (given, those))
+    return (
+        f"filter of mutants: {len(given)} jobs, {all_s:.0f} core-seconds, {passed} "
+        f"passed; of what is refused untrained today: {len(those)} jobs, {those_s:.0f} "
+        f"core-seconds, {lost} passed"
+    )
 
 
 def report(parts: Sequence[Part], candidates: int) -> list[str]:
@@ -82,7 +113,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="read this run instead")
     options = parser.parse_args()
     if options.run is not None:
-        print("\n".join(report(*read(options.run))))
+        print("\n".join([*report(*read(options.run)), on_mutants(options.run)]))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "run"
@@ -97,7 +128,7 @@ def main() -> None:
         ]
         words += ["--candidates", str(options.candidates), "--seed", str(options.seed)]
         cellsearch(words)
-        print("\n".join(report(*read(folder))))
+        print("\n".join([*report(*read(folder)), on_mutants(folder)]))
 
 
 if __name__ == "__main__":

@@ -229,9 +229,8 @@ def judge(curves: Sequence[Curve], bounds: Bounds) -> None:
     print(f"saves {saved / total:.0%} of {total:,} updates")
 
 
-def refused(curve: Curve, rules: Rules = RULES) -> str:
+def refused(cell: Cell, rules: Rules = RULES) -> str:
     """Which rule about untrained cells refuses one; empty: none does."""
-    cell = parse(curve.text)
     if rules.largest and growth(cell) > rules.largest:
         return "grows without bound"
     if signal(cell, SMALL.first.scale) < rules.faintest:
@@ -241,7 +240,7 @@ def refused(curve: Curve, rules: Rules = RULES) -> str:
 
 def judge_untrained(curves: Sequence[Curve]) -> None:
     """Prints what the rules about untrained cells do to the curves."""
-    found = [(curve, refused(curve)) for curve in curves]
+    found = [(curve, refused(parse(curve.text))) for curve in curves]
     total = sum(stopped(c, SMALL.give_up) or c.updates for c in curves)
     for why in ("grows without bound", "forgets at once"):
         those = [curve for curve, reason in found if reason == why]

@@ -1,19 +1,21 @@
 """Helpers of the benchmarks of a search: what is counted, and what is simulated."""
 
 import json
+import re
 from array import array
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import bench_clock, bench_driver, bench_soak, durations
+from benchmarks import bench_clock, bench_driver, bench_search, bench_soak, durations
 from benchmarks.bench_driver import Mark, Spent, growth_kb, parts, row
 from benchmarks.calibrate_filter import Curve
 from benchmarks.landscape import Landscape, World
 from benchmarks.simulation import Course, carry_out, follow
 from search.procedure.moves import FILTER, Order
 from search.procedure.procedure import Procedure
+from tests.support.searches import here
 from workers import Setting
 
 SETTING = Setting(1.0, 0.5, 1.0, 1, 250_000)
@@ -210,3 +212,18 @@ def test_a_folder_has_the_bytes_of_all_files_in_it(tmp_path: Path) -> None:
     (tmp_path / "b" / "c").write_bytes(bytes(12))
     assert bench_soak.folder_bytes(tmp_path) == 42
     assert bench_soak.folder_bytes(tmp_path / "none") == 0
+
+
+def test_a_search_without_rules_about_untrained_cells_says_what_they_would_save(
+    tmp_path: Path,
+) -> None:
+    words = ["run", "--preset", "small", "--candidates", "40", "--workers", "inline"]
+    without = ["--set", "rules.faintest=0", "--set", "rules.largest=0"]
+    here(*words, "--out", tmp_path / "with")
+    here(*words, *without, "--out", tmp_path / "without")
+    ruled, free = (bench_search.on_mutants(tmp_path / n) for n in ("with", "without"))
+    assert "refused untrained today: 0 jobs, 0 core-seconds, 0 passed" in ruled
+    found = re.search(r"mutants: (\d+) jobs.*today: (\d+) jobs", free)
+    assert found is not None
+    assert int(found[1]) >= 40
+    assert 8 <= int(found[2]) < int(found[1])
