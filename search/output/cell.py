@@ -1,5 +1,6 @@
 """What there is to say of a cell by itself: equations, sizes, identity, neighbours."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,10 +18,12 @@ from cells import (
     equations,
     flops,
     flow,
+    growth,
     latex,
     matrices,
     nearest,
     num_params,
+    signal,
     state_bytes,
     state_class,
     to_text,
@@ -47,6 +50,9 @@ class CellFacts:
         state_bytes: Carried from step to step, for one sequence.
         flops: Of a step forward.
         training_flops: Of a step in training.
+        signal: What share of an input an untrained cell still shows 5 steps later;
+            None: it grows beyond all bounds.
+        growth: The largest output of an untrained cell; None: beyond all bounds.
         digest: Its identity.
         flow: Which values feed which, a line each.
         equals: Cells of the zoo that are the same.
@@ -68,6 +74,8 @@ class CellFacts:
     state_bytes: int
     flops: int
     training_flops: int
+    signal: float | None
+    growth: float | None
     digest: str
     flow: tuple[str, ...]
     equals: tuple[str, ...]
@@ -114,6 +122,8 @@ def cell_facts(name: str, cell: Cell, width: int) -> CellFacts:
         state_bytes=state_bytes(cell, width),
         flops=flops(cell, width),
         training_flops=flops(cell, width, training=True),
+        signal=_finite(signal(cell, 1.0)),
+        growth=_finite(growth(cell)),
         digest=own,
         flow=tuple(flow(cell)),
         equals=tuple(zoo for zoo, other in ZOO.items() if _digest(other) == own),
@@ -144,6 +154,7 @@ def render_cell(facts: CellFacts, *, as_latex: bool = False) -> str:
             f"{facts.flops:,} a step forward, {facts.training_flops:,} in training, at "
             f"width {facts.width}",
         ),
+        ("untrained", _untrained(facts)),
         ("digest", facts.digest),
         ("equals", ", ".join(map(_cite, facts.equals)) or "no published cell"),
     ]
@@ -164,6 +175,21 @@ def render_cell(facts: CellFacts, *, as_latex: bool = False) -> str:
             render_rows(rows),
         ]
     )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _untrained(facts: CellFacts) -> str:
+    """See `cells.signal` and `cells.growth`, by which searches may refuse mutants."""
+    left, most = (
+        "no bounded share"
+        if facts.signal is None
+        else f"a share of {facts.signal:.2g}",
+        "beyond all bounds" if facts.growth is None else f"up to {facts.growth:.2g}",
+    )
+    return f"{left} of an input is left 5 steps later; output {most} in 32 steps"
 
 
 def _cite(name: str) -> str:

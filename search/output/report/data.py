@@ -282,7 +282,8 @@ def _gates(procedure: Procedure, mutants: Sequence[Member]) -> Iterator[FunnelSt
         passed = sum(member.filtered for member in mutants)
         yield FunnelStep("passed the filter", passed)
     for task, stage in enumerate(procedure.config.tasks):
-        count = sum(len(member.trials_on(task)) > 0 for member in mutants)
+        those = (member.trials[task] for member in mutants if task < len(member.trials))
+        count = sum(len(trials) > 0 for trials in those)
         yield FunnelStep(f"reached {stage.name}", count)
 
 

@@ -85,8 +85,8 @@ class _TaskTrials:
 
     def __init__(self, members: Sequence[Member], task: int) -> None:
         self._task = task
-        self._members = members
-        trials = [member.trials_on(task) for member in members]
+        self._members = [member for member in members if task < len(member.trials)]
+        trials = [member.trials[task] for member in self._members]
         self._counts = np.array([len(own) for own in trials], dtype=np.int64)
         self._indices: NDArray[np.int64] = _joined([own.indices for own in trials])
         self._values: NDArray[np.float64] = _joined([own.values for own in trials])
