@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cells import ZOO, digest, flow, num_params, parse, to_text
+from cells import ZOO, digest, flow, growth, num_params, parse, signal, to_text
 from search.commands.cli import main
 from tests.support.searches import here, refused, shown
 
@@ -32,6 +32,26 @@ def test_show_says_which_values_feed_which(capsys: pytest.CaptureFixture[str]) -
     assert "n3   σ gate  ← x h       → n12" in printed  # noqa: RUF001
     assert "h'   +       ← h n7 n12" in printed
     assert "nearest" not in printed  # it equals a published cell
+
+
+def test_show_says_how_a_cell_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", "gru", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    found = facts["signal"], facts["growth"]
+    assert found == (signal(ZOO["gru"], 1.0), growth(ZOO["gru"]))
+    path = tmp_path / "wild.txt"
+    path.write_text(
+        "def wild(x, h):\n    n = x + linear(h, bias=9999)\n    return n * n * n"
+    )
+    assert main(["show", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "no bounded share of an input is left" in printed
+    assert "output beyond all bounds" in printed
+    assert main(["show", str(path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["signal"] is facts["growth"] is None
 
 
 @pytest.mark.parametrize("name", ZOO)
