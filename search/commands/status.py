@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from search.commands.own_code import add_own_code, note_missing
 from search.loop.runs import open_run, replay
@@ -19,6 +19,9 @@ from search.output.words import (
     saved_words,
 )
 from search.procedure.own_code import UnnamedCodeError
+
+SLOW: Final = 1.25
+"""How many times the usual time a node takes that is worth saying."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +121,8 @@ def node_rows(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
         count, lost = len(node["pids"]), render_counts(node["losses"])
         state = f"{count or 'no'} worker{'' if count == 1 else 's'}"
         state += f", {node['busy']} busy" if machine["in_use_by"] else ""
+        slow = node.get("slowness") or 0.0  # runs of before do not have it
+        state += f", {slow:.1f} times as slow as usual" if slow > SLOW else ""
         state += f"; {lost}" if lost else ""
         state += "" if machine["in_use_by"] else f"; last seen {ago} ago"
         yield "node", f"{' '.join(filter(None, names))}: {state}"

@@ -166,6 +166,7 @@ def _is_workers(value: Any) -> bool:
         and isinstance(node.get("pids"), list)
         and _is_table(node.get("losses"))
         and all(COUNT.fits(count) for count in node["losses"].values())
+        and (SECONDS | NOTHING).fits(node.get("slowness"))
         for node in nodes
     )
 

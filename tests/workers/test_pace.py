@@ -10,6 +10,7 @@ import pytest
 from cells import ZOO
 from tests.support.jobs import job
 from workers.job.cost import done_cost, nominal_cost
+from workers.pools.nodes import Nodes
 from workers.pools.pace import KEPT, KNOWN, SLOW, Pace, Speed
 from workers.pools.ray_pool import TWICE_S, RayPool
 from workers.pools.seats import QueuedJob, Seat
@@ -30,6 +31,19 @@ def pace_of(*seconds, rises=100, second=2.0):
     for at in range(rises + 1):
         pace.advance(float(at), second * at)
     return pace
+
+
+def test_a_node_is_as_slow_as_its_median_worker():
+    nodes, pace = Nodes(), Pace()
+    speeds = [speed(1.0), speed(1.0), speed(1.0), speed(2.0), speed(3.0, KNOWN - 1)]
+    pace.compare(speeds)
+    names = ("a", "a", "b", "b", "c")
+    abouts = [{"node": n, "machine": n, "address": "", "pid": 0} for n in names]
+    for about in abouts:
+        nodes.joined(about)
+    told = [pace.told(one) for one in speeds]
+    rows = nodes.rows(zip(abouts, [False] * 5, told, strict=True))
+    assert [row.slowness for row in rows] == [1.0, 1.5, None]
 
 
 def test_a_worker_is_as_slow_as_its_answers_beside_those_of_others():

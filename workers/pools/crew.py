@@ -9,6 +9,7 @@ from workers.machine.clock import RunningClock
 from workers.pools.gpus import use_of_gpus
 from workers.pools.nodes import LOST, Nodes, PoolNode
 from workers.pools.options import PoolOptions
+from workers.pools.pace import Pace
 from workers.pools.ray_start import start_ray
 from workers.pools.seats import ActorFactory, QueuedJob, Seat, said_by
 
@@ -103,9 +104,11 @@ class Crew:
         """What each worker that is ready says of itself; see `Worker.about`."""
         return [seat.about for seat in self.seats if seat.about is not None]
 
-    def nodes(self) -> list[PoolNode]:
+    def nodes(self, pace: Pace) -> list[PoolNode]:
         """Who works where, and what was lost there; see `Pool.nodes`."""
-        return self._nodes.rows((s.about or {}, bool(s.jobs)) for s in self.ready())
+        return self._nodes.rows(
+            (s.about or {}, bool(s.jobs), pace.told(s.speed)) for s in self.ready()
+        )
 
     def tell(self, line: str) -> None:
         """Has a person know."""

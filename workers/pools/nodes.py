@@ -1,5 +1,6 @@
 """Who works where, and what was lost there: a pool's workers, by node."""
 
+import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -23,6 +24,8 @@ class PoolNode:
         busy: How many of them have a job.
         losses: Workers that are no more: `died` by themselves, were `lost` with the
             node, `killed` past a deadline, or were `worn` and gave way to a new one.
+        slowness: How many times as long as the median of all workers its own take, by
+            their last answers; None: too few answers yet.
     """
 
     node: str
@@ -31,6 +34,7 @@ class PoolNode:
     pids: list[int] = field(default_factory=list)
     busy: int = 0
     losses: dict[str, int] = field(default_factory=dict)
+    slowness: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -53,12 +57,24 @@ class Nodes:
         losses = self._nodes[about["node"]].losses
         losses[why] = losses.get(why, 0) + 1
 
-    def rows(self, workers: Iterable[tuple[dict[str, Any], bool]]) -> list[PoolNode]:
-        """All nodes, given what each worker says of itself and whether it is busy."""
+    def rows(
+        self, workers: Iterable[tuple[dict[str, Any], bool, float | None]]
+    ) -> list[PoolNode]:
+        """All nodes.
+
+        Args:
+            workers: What each says of itself, whether it is busy, and how many times
+                the usual time it takes; None: not known yet.
+        """
         for node in self._nodes.values():
-            node.pids, node.busy = [], 0
-        for about, busy in workers:
+            node.pids, node.busy, node.slowness = [], 0, None
+        known: dict[str, list[float]] = {}
+        for about, busy, slowness in workers:
             node = self._nodes[about["node"]]
             node.pids.append(about["pid"])
             node.busy += busy
+            if slowness is not None:
+                known.setdefault(node.node, []).append(slowness)
+        for name, found in known.items():
+            self._nodes[name].slowness = round(statistics.median(found), 2)
         return list(self._nodes.values())

@@ -82,7 +82,11 @@ class Pace:
 
     def slowness(self, speed: Speed) -> float:
         """How many times the usual time a worker takes; 1: not known yet."""
-        return 1.0 if (seconds := speed.seconds) is None else seconds / self._usual
+        return 1.0 if (told := self.told(speed)) is None else told
+
+    def told(self, speed: Speed) -> float | None:
+        """How many times the usual time a worker takes; None: not known yet."""
+        return None if (seconds := speed.seconds) is None else seconds / self._usual
 
     def advance(self, first: float, now: float) -> None:
         """Takes in how far answers are.

@@ -145,7 +145,7 @@ class RayPool:
 
     def nodes(self) -> list[PoolNode]:
         """Who works where, and what was lost there; see `Pool.nodes`."""
-        return self._crew.nodes()
+        return self._crew.nodes(self._pace)
 
     def news(self) -> list[str]:
         """What has happened to workers; see `Pool.news`."""

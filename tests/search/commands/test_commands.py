@@ -199,18 +199,23 @@ def test_status_of_a_run_that_goes_on_and_once_it_was_killed(tmp_path: Path) -> 
 
 def test_status_of_workers_has_what_was_lost_and_who_is_gone() -> None:
     losses = {"worn": 2, "died": 3}
-    there = PoolNode("abcdef0123", "one", "10.0.0.1", [7, 8], 1, losses)
+    there = PoolNode("abcdef0123", "one", "10.0.0.1", [7, 8], 1, losses, 1.2)
+    slow = PoolNode("fedcba3210", "old", "10.0.0.3", [9], 1, slowness=1.83)
     gone = PoolNode("0123456789", "two", "10.0.0.2", losses={"lost": 1})
-    nodes = [json.loads(json.dumps(node.to_dict())) for node in (there, gone)]
+    nodes = [json.loads(json.dumps(node.to_dict())) for node in (there, slow, gone)]
+    del nodes[2]["slowness"]  # as runs of before have it
     workers = {"seen_s": 65.0, "nodes": nodes}
     rows = node_rows({"in_use_by": "process 1 on zero", "workers": workers})
     assert [text for _, text in rows] == [
         "one 10.0.0.1 abcdef01: 2 workers, 1 busy; 3 died, 2 worn",
+        "old 10.0.0.3 fedcba32: 1 worker, 1 busy, 1.8 times as slow as usual",
         "two 10.0.0.2 01234567: no workers, 0 busy; 1 lost",
     ]
     rows = node_rows({"in_use_by": None, "workers": workers})
     assert [text for _, text in rows] == [
         "one 10.0.0.1 abcdef01: 2 workers; 3 died, 2 worn; last seen 1:05 ago",
+        "old 10.0.0.3 fedcba32: 1 worker, 1.8 times as slow as usual; "
+        "last seen 1:05 ago",
         "two 10.0.0.2 01234567: no workers; 1 lost; last seen 1:05 ago",
     ]
 
