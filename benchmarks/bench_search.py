@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks.calibrate_filter import refused
+from benchmarks.calibrate_filter import SEARCH
 from cells import parse
 from search.commands.cli import main as cellsearch
+from search.procedure.proposals import untrained_reason
 from search.store.database import RUN_FILE
 
 PARTS: Final = """
@@ -74,7 +75,7 @@ def on_mutants(folder: Path) -> str:
         given = file.execute(GIVEN).fetchall()
     finally:
         file.close()
-    those = [(took, passed) for text, took, passed in given if refused(parse(text))]
+    those = [row for row in given if untrained_reason(SEARCH, parse(row[0]))]
     all_s, those_s = (sum(row[-2] for row in rows) for rows in (given, those))
     passed, lost = (sum(row[-1] for row in rows) for rows in (given, those))
     return (

@@ -31,20 +31,18 @@ from cells import (
     canonical,
     dead,
     digest,
-    growth,
     mutate,
     parse,
-    signal,
     to_text,
 )
 from search.procedure.filter import Filter
+from search.procedure.proposals import untrained_reason
 from search.procedure.reader import make_config, preset_filter
-from search.procedure.rules import Rules
 from workers import INLINE, Evaluation, Pool, PoolOptions, make_pool
 from workers.job.schedule import PASSED
 
 SMALL: Final = preset_filter("small")
-RULES: Final = make_config({"preset": "small"}).rules
+SEARCH: Final = make_config({"preset": "small"})
 WHOLE: Final = replace(SMALL, give_up=())
 """The filter that is calibrated, without its rule."""
 
@@ -232,20 +230,11 @@ def judge(curves: Sequence[Curve], bounds: Bounds) -> None:
     print(f"saves {saved / total:.0%} of {total:,} updates")
 
 
-def refused(cell: Cell, rules: Rules = RULES) -> str:
-    """Which rule about untrained cells refuses one; empty: none does."""
-    if rules.largest and growth(cell) > rules.largest:
-        return "grows without bound"
-    if signal(cell, SMALL.first.scale) < rules.faintest:
-        return "forgets at once"
-    return ""
-
-
 def judge_untrained(curves: Sequence[Curve]) -> None:
     """Prints what the rules about untrained cells do to the curves."""
-    found = [(curve, refused(parse(curve.text))) for curve in curves]
+    found = [(curve, untrained_reason(SEARCH, parse(curve.text))) for curve in curves]
     total = sum(stopped(c, SMALL.give_up) or c.updates for c in curves)
-    for why in ("grows without bound", "forgets at once"):
+    for why in sorted({reason for _, reason in found} - {""}, reverse=True):
         those = [curve for curve, reason in found if reason == why]
         lost = [curve.name for curve in those if curve.passed]
         saved = sum(stopped(c, SMALL.give_up) or c.updates for c in those)

@@ -36,6 +36,7 @@ from workers.pools.factory import make_pool
 from workers.pools.inline import InlinePool
 from workers.pools.nodes import PoolNode
 from workers.pools.options import INLINE, LEAST_MEMORY_BYTES, PoolOptions
+from workers.pools.pace import SLOW
 from workers.pools.pool import Pool
 from workers.pools.ray_pool import RayPool
 from workers.pools.seats import RECYCLE_MAPS
@@ -57,6 +58,7 @@ __all__ = [
     "PLAIN",
     "RECYCLE_MAPS",
     "SCHEDULES",
+    "SLOW",
     "Cause",
     "Evaluation",
     "Evaluator",

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from search.commands.own_code import add_own_code, note_missing
 from search.loop.runs import open_run, replay
@@ -19,9 +19,7 @@ from search.output.words import (
     saved_words,
 )
 from search.procedure.own_code import UnnamedCodeError
-
-SLOW: Final = 1.25
-"""How many times the usual time a node takes that is worth saying."""
+from workers import SLOW
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

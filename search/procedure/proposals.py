@@ -71,6 +71,16 @@ def mutant_by(rules: Rules, cell: Cell, rng: np.random.Generator) -> Mutant:
     )
 
 
+def untrained_reason(config: Config, cell: Cell) -> str:
+    """Why a cell is not taken for what it does untrained; empty if it is."""
+    rules = config.rules
+    if rules.largest and growth(cell) > rules.largest:
+        return "grows without bound"
+    if rules.faintest and signal(cell, config.first.scale) < rules.faintest:
+        return "forgets at once"
+    return ""
+
+
 class Child(NamedTuple):
     """What a proposal is of.
 
@@ -208,13 +218,7 @@ class Proposals:
         widest = self._config.rules.widest
         if widest and self._width(cell) > widest * self._baseline_width:
             return "too wide"
-        largest = self._config.rules.largest
-        if largest and growth(cell) > largest:
-            return "grows without bound"
-        faintest = self._config.rules.faintest
-        if faintest and signal(cell, self._config.first.scale) < faintest:
-            return "forgets at once"
-        return ""
+        return untrained_reason(self._config, cell)
 
     @cached_property
     def _baseline_width(self) -> int:

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.calibrate_filter import (
     FILE,
     FRESH,
+    SEARCH,
     Curve,
     cells,
     derive,
@@ -19,6 +20,7 @@ from benchmarks.calibrate_filter import (
 from cells import ZOO, dead, digest, parse
 from search.procedure.filter import Filter, passed
 from search.procedure.presets import preset_document, search_names
+from search.procedure.proposals import untrained_reason
 from search.procedure.reader import preset_filter
 from tests.support.jobs import TINY
 from workers import Evaluation, Evaluator, InlinePool, Point, Result, Setting, Status
@@ -138,6 +140,13 @@ def test_recording_goes_on_where_it_stopped(tmp_path, capsys):
 def test_deriving_from_nothing_is_refused(tmp_path):
     with pytest.raises(SystemExit, match="run `record` first"):
         main(["derive", "--file", str(tmp_path / "none")])
+
+
+def test_no_recorded_cell_that_passes_is_refused_untrained_and_many_that_fail_are():
+    curves = [*read(FILE), *read(FRESH)]
+    refused = [c for c in curves if untrained_reason(SEARCH, parse(c.text))]
+    assert not any(each.passed for each in refused)
+    assert len(refused) > len(curves) / 3
 
 
 def test_the_rule_stops_at_most_one_recorded_cell_that_passes():
