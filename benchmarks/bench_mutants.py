@@ -21,8 +21,8 @@ from benchmarks.children import gains_over
 from cells import growth, parse
 from search.errors import UserError
 from search.loop.runs import open_run, replay
+from search.procedure.members import Member
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member
 
 CLOSE: Final = 0.1
 """Log loss: a mutant that loses no more to its parent anywhere is close to it."""

@@ -40,8 +40,8 @@ from benchmarks.rules_report import PAPER, RANDOM, Outcome, read, report
 from benchmarks.simulation import play
 from search.loop.orders import KNOWN_S, Orders
 from search.procedure.config import Config
+from search.procedure.members import Member
 from search.procedure.moves import Order
-from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 

@@ -24,8 +24,8 @@ import numpy as np
 from benchmarks.paired_world import SPREADS, Worths
 from cells import Cell
 from search.loop.runs import open_run, replay
+from search.procedure.members import Member
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member
 
 FILE: Final = Path(__file__).parent / "data" / "children.json"
 

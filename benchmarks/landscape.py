@@ -11,8 +11,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
+from search.procedure.members import Member
 from search.procedure.moves import FILTER, Order
-from search.procedure.population import Member
 from workers import BUDGET, Result, Setting, Status
 from workers.job.schedule import PASSED
 

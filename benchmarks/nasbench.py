@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks.paired_world import OF_TASK, SPREADS, Worths, normal
 from cells import Cell, StateClass, canonical, parse, recurrent_linears, state_class
-from search.procedure.population import Member
+from search.procedure.members import Member
 
 NEAREST: Final = 10
 """Cells whose mean is taken."""

@@ -16,8 +16,8 @@ from typing import Final, Protocol
 from cells import PUBLISHED, ZOO, Cell, canonical, canonicalize
 from cells.zoo.alignment import Parts, align, cost, improve
 from cells.zoo.terms import make_terms
+from search.procedure.members import Member
 from search.procedure.moves import Order
-from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from workers import BUDGET, Point, Result, Setting, Status
 

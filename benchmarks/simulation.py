@@ -24,8 +24,8 @@ from benchmarks.landscape import World
 from search.loop.orders import Orders
 from search.procedure.clock import Clock
 from search.procedure.filter import passed
+from search.procedure.members import Member
 from search.procedure.moves import FILTER, Order
-from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from workers import COMPILE_S, Result
 from workers.pools.pace import SLOW, Pace, Speed

@@ -88,11 +88,15 @@ def screened(text: str, symbols: Collection[str]) -> str:
     opened: list[int] = []
     operations, before = 0, ""
     for match in _TOKEN.finditer(text):
-        kind, token, start = str(match.lastgroup), match.group(), match.start()
-        kept.append(_blanked(kind, token))
-        if kind in ("space", "comment"):
+        kind, token = str(match.lastgroup), match[0]
+        if kind == "space":
+            kept.append(token)
             continue
-        wrong = _fault(kind, token, symbols)
+        kept.append(_blanked(kind, token))
+        if kind == "comment":
+            continue
+        start = match.start()
+        wrong = "" if kind == "mark" else _fault(kind, token, symbols)
         if token == "(":
             opened.append(start)
             operations += before in ("name", "value")

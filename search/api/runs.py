@@ -20,8 +20,8 @@ from search.output.leaderboard import Leaderboard
 from search.output.lineage import Lineages
 from search.output.progress import told_finals
 from search.output.status import run_facts
+from search.procedure.members import Member
 from search.procedure.own_code import OwnCode
-from search.procedure.population import Member
 from search.scoring import finals
 from workers import PoolOptions
 

@@ -5,7 +5,7 @@ import json
 
 from search.commands.own_code import add_own_code
 from search.errors import UserError
-from search.loop.sources import find_ranked
+from search.loop.sources import found_ranked
 from search.output.lineage import Lineages, render_lineage
 
 
@@ -24,13 +24,14 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(
             f"a lineage is of RUN:RANK, such as {options.cell}:1, got {options.cell!r}"
         )
-    procedure, member = find_ranked(*options.cell.rpartition(":")[::2])
-    if not member.parent:
-        raise UserError(f"{options.cell}: {member.name} is a seed, and has no parent")
-    lineages = Lineages(procedure)
-    steps = lineages.of(member)
-    if options.json:
-        print(json.dumps([step.to_dict() for step in steps], indent=2))
-        return 0
-    print(render_lineage(steps, lineages.gains.words, texts=options.text))
+    with found_ranked(*options.cell.rpartition(":")[::2]) as (procedure, member):
+        if not member.parent:
+            name = member.name
+            raise UserError(f"{options.cell}: {name} is a seed, and has no parent")
+        lineages = Lineages(procedure)
+        steps = lineages.of(member)
+        if options.json:
+            print(json.dumps([step.to_dict() for step in steps], indent=2))
+        else:
+            print(render_lineage(steps, lineages.gains.words, texts=options.text))
     return 0

@@ -57,28 +57,28 @@ def _watch(options: argparse.Namespace) -> None:
         def renew() -> None:
             nonlocal said
             with open_run(options.run, reading=True) as run:
-                procedure, finals = replay(run).procedure, final_order(run)
-            line = summary_line(procedure, run.candidates)
-            if line != said:
-                screen.line(line)
-            said = line
-            board = Leaderboard(procedure, finals)
-            screen.draw(lambda width: table_picture(board, line, options.k, width))
+                procedure = replay(run).procedure
+                board = Leaderboard(procedure, final_order(run))
+                line = summary_line(procedure, run.candidates)
+                if line != said:
+                    screen.line(line)
+                said = line
+                screen.draw(lambda width: table_picture(board, line, options.k, width))
 
         while_running(options.run, EVERY_S, renew)
 
 
 def _print_table(options: argparse.Namespace) -> int:
+    # JSON has the rows alone: legend and notes are for people.
     with open_run(options.run, reading=True) as run:
         board = Leaderboard(replay(run).procedure, final_order(run))
         mixed = run.store.history.get("mixed")
         finals = stored_finals(run)
-    # JSON has the rows alone: legend and notes are for people.
-    rows = board.rows(options.k)
-    if options.json:
-        print(json.dumps([row.to_dict() for row in rows], indent=2))
-        return 0
-    print_leaderboard(board, sys.stdout, options.k)
+        rows = board.rows(options.k)
+        if options.json:
+            print(json.dumps([row.to_dict() for row in rows], indent=2))
+            return 0
+        print_leaderboard(board, sys.stdout, options.k)
     if finals is not None:
         print_finals(finals, sys.stdout)
     if mixed:

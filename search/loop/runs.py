@@ -308,13 +308,13 @@ def taken_up(store: Store, take: Callable[[Snapshot | None], Made]) -> Made:
     snapshot = store.snapshots.read()
     if snapshot is not None:
         # The whole history says what is wrong.
-        with contextlib.suppress(*NONE), _all_kept():
+        with contextlib.suppress(*NONE), all_kept():
             return take(snapshot)
     return take(None)
 
 
 @contextlib.contextmanager
-def _all_kept() -> Iterator[None]:
+def all_kept() -> Iterator[None]:
     """Has Python not look for garbage among a hundred thousand cells that are read."""
     collected = gc.isenabled()
     gc.disable()

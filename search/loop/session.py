@@ -194,7 +194,9 @@ def _go_on(
 
     engine = gone_on(run.store, take)
     with _stopping(engine, watcher.note):
-        return Searched(engine, engine.run())
+        ending = engine.run()
+    engine.procedure.population.members.make_all()  # the file is closed before the end
+    return Searched(engine, ending)
 
 
 def _limits(run: OpenRun, wanted: Limits) -> Limits:

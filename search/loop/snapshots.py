@@ -5,17 +5,12 @@ import heapq
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
+from search.loop.columns import COLUMNS, Learned, freeze_cells, read_columns
 from search.loop.frozen import (
-    COLUMNS,
     UnfitError,
     Words,
-    freeze_cells,
     freeze_order,
     freeze_visit,
-    thaw_cells,
     thaw_order,
     thaw_visit,
 )
@@ -113,8 +108,13 @@ def restore(procedure: Procedure, store: Store, snapshot: Snapshot) -> Stand:
         ValueError, LookupError, TypeError, UserError: The snapshot is none of it.
     """
     state = snapshot.state
-    procedure.meet(store.history.born(snapshot.decisions))
-    thaw_cells(procedure, _columns(state["sizes"], snapshot.numbers))
+    born = store.history.born(snapshot.decisions)
+    columns = read_columns(state["sizes"], snapshot.numbers)
+    learned = Learned(columns, procedure.config, len(born.digests))
+    under_way = {row[2] for row in state["visits"]}
+    procedure.meet(born, learned.recall, under_way)
+    ranked = (born.digests[birth] for birth in learned.births)
+    procedure.population.rank_as(ranked)
     procedure.population.relearn(_numbers(state["pool"]))
     procedure.course.relearn(_numbers(state["course"]))
 
@@ -155,19 +155,6 @@ def restore(procedure: Procedure, store: Store, snapshot: Snapshot) -> Stand:
         fruitless=state.get("fruitless") is True,
         taken=(snapshot.decisions, snapshot.issued),
     )
-
-
-def _columns(sizes: Any, numbers: bytes) -> dict[str, npt.NDArray[Any]]:
-    """Columns of which each has so many numbers."""
-    columns, start = {}, 0
-    for (name, kind), size in zip(COLUMNS.items(), sizes, strict=True):
-        if not COUNT.fits(size):
-            raise UnfitError
-        columns[name] = np.frombuffer(numbers, kind, size, start)
-        start += columns[name].nbytes
-    if start != len(numbers):
-        raise UnfitError
-    return columns
 
 
 def _numbers(rows: Any) -> list[list[float]]:

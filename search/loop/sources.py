@@ -2,7 +2,8 @@
 
 import copy
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from search.errors import UserError
 from search.loop.runs import branch_document, open_run, replay
 from search.loop.standing import final_order, standing
 from search.procedure.document import Document, assign, overlay
+from search.procedure.members import Member
 from search.procedure.own_code import own_code
-from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.procedure.reader import make_config
 from search.store.document_file import read_document
@@ -36,8 +37,8 @@ def read_cell(source: str) -> tuple[str, Cell]:
     if source in ZOO:
         return source, ZOO[source]
     if ":" in source and not Path(source).is_file():
-        _, member = find_ranked(*source.rpartition(":")[::2])
-        return member.name, member.cell()
+        with found_ranked(*source.rpartition(":")[::2]) as (_, member):
+            return member.name, member.cell()
     where = "standard input" if source == "-" else source
     return read_text(_read_source(source), where)
 
@@ -167,8 +168,9 @@ def _are_names(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
-def find_ranked(run: str, rank: str) -> tuple[Procedure, Member]:
-    """A cell of a run's table, and its search; the run may be under way.
+@contextmanager
+def found_ranked(run: str, rank: str) -> Iterator[tuple[Procedure, Member]]:
+    """A cell of a run's table, and its search; the run is open, and may be under way.
 
     Args:
         run: The run's folder.
@@ -188,16 +190,17 @@ def find_ranked(run: str, rank: str) -> tuple[Procedure, Member]:
 
     # The table may have grown, or shrunk, since a person looked at it.
     with open_run(Path(run), reading=True) as opened:
-        engine, finals = replay(opened), final_order(opened)
-    members = standing(engine.procedure, finals)
-    if not members:
-        raise UserError(f"{asked}: the table of {run} is empty as yet")
-    if int(rank) > len(members):
-        ranks = "rank 1 alone" if len(members) == 1 else f"ranks 1 to {len(members)}"
-        raise UserError(
-            f"{asked}: the table of {run} has {ranks}; see `cellsearch top {run}`"
-        )
-    return engine.procedure, members[int(rank) - 1]
+        procedure = replay(opened).procedure
+        members = standing(procedure, final_order(opened))
+        if not members:
+            raise UserError(f"{asked}: the table of {run} is empty as yet")
+        most = len(members)
+        if int(rank) > most:
+            ranks = "rank 1 alone" if most == 1 else f"ranks 1 to {most}"
+            raise UserError(
+                f"{asked}: the table of {run} has {ranks}; see `cellsearch top {run}`"
+            )
+        yield procedure, members[int(rank) - 1]
 
 
 def _read_source(source: str) -> str:

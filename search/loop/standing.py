@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from search.loop.runs import OpenRun
 from search.procedure.costed import CostedPopulation
-from search.procedure.population import Member
+from search.procedure.members import Member
 from search.procedure.procedure import Procedure
 
 

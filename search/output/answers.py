@@ -12,7 +12,7 @@ from search.loop.numerics import TOLD, class_of
 from search.loop.outside import HandedIn, Verdict, hand_in
 from search.loop.runs import OpenRun, open_run, replay
 from search.output.leaderboard import Leaderboard
-from search.procedure.population import Member
+from search.procedure.members import Member
 from search.store.inbox import Inbox
 from search.store.locks import holder
 
@@ -82,7 +82,7 @@ def _results(engine: Engine, member: Member) -> str:
     scores = Leaderboard(procedure).scores(member).items()
     done = [f"{task} {score.text}" for task, score in scores if score.trials]
     if member.complete:
-        rank = procedure.population.order.index(member) + 1
+        rank = procedure.population.rank_of(member)
         said = f"{member.name}, rank {rank}, fitness {member.fitness:.3f}"
     elif member.under_way:
         said = f"{member.name} is being evaluated"

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from search.contest.variance import LEVEL, t_quantile
+from search.procedure.members import Member
 from search.procedure.objective import Fitness
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 
 _WHERE: Final[Mapping[Fitness, str]] = {

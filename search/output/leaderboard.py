@@ -12,8 +12,9 @@ from search.output.score import BestScore, PairedScore, TaskScore
 from search.output.terms import Terms, terms_of
 from search.procedure.costed import CostedPopulation
 from search.procedure.costs import finite
+from search.procedure.members import Member
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member, Population
+from search.procedure.population import Population
 from search.procedure.procedure import Procedure
 
 WIDTH: Final = 128
@@ -165,10 +166,9 @@ class Leaderboard:
         population = self._procedure.population
         if not self._procedure.opened:
             return []
-        ranks = {member.digest: rank for rank, member in enumerate(population.order, 1)}
         # A reference may be a cell that the search has found, too: it stays outside.
         seeds = [
-            self._row(ranks.get(seed.digest, 0), seed, pareto=False)
+            self._row(population.rank_of(seed), seed, pareto=False)
             for seed in population.seeds
         ]
         references = population.references.values()

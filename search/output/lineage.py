@@ -8,7 +8,8 @@ from cells import Difference, Spelling, difference, marked, spell
 from search.output.gains import Gains
 from search.output.markdown import safe_name
 from search.output.words import plain
-from search.procedure.population import Member, Population
+from search.procedure.members import Member
+from search.procedure.population import Population
 from search.procedure.procedure import Procedure
 
 MOST_EDITS: Final = 5
@@ -115,12 +116,19 @@ class Lineages:
 
 def line_of(population: Population, member: Member) -> Iterator[Member]:
     """A cell, its parent, and so on."""
-    parent: Member | None = member
-    while parent is not None:
-        yield parent
-        older = population.members.get(parent.parent)
-        # In a damaged file a cell might descend from itself.
-        parent = older if older and older.birth < parent.birth else None
+    one: Member | None = member
+    while one is not None:
+        yield one
+        one = parent_of(population, one)
+
+
+def parent_of(population: Population, member: Member) -> Member | None:
+    """The parent of a cell; None: it has none."""
+    if not member.parent:
+        return None
+    older = population.members.get(member.parent)
+    # In a damaged file a cell might descend from itself.
+    return older if older and older.birth < member.birth else None
 
 
 def render_lineage(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from search.output.words import counted
-from search.procedure.population import Member
+from search.procedure.members import Member
 from search.procedure.procedure import Procedure
 
 

@@ -1,16 +1,16 @@
 """Cells by common runs and by cost: the list is the front of the two."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final
 
 from search.procedure.config import Stage
 from search.procedure.costs import cell_cost
 from search.procedure.front import Point, crowding, fronts
+from search.procedure.members import Member
 from search.procedure.objective import Paired
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member
 
 DEAREST: Final = 3.0
 """Cost of the reference point of hypervolumes, in costs of the baseline."""
@@ -54,9 +54,9 @@ class CostedPopulation(PairedPopulation):
         super().join(member)
         self._forget()
 
-    def rank_as(self, members: Sequence[Member]) -> None:
+    def rank_as(self, digests: Iterable[str]) -> None:
         """Takes complete members with their fitnesses as they were ranked before."""
-        super().rank_as(members)
+        super().rank_as(digests)
         self._forget()
 
     def update(self, member: Member) -> None:
@@ -105,6 +105,11 @@ class CostedPopulation(PairedPopulation):
     def order(self) -> Sequence[Member]:
         """The front, the fronts behind it, and those out of reach, each best first."""
         return [*chain.from_iterable(self.fronts), *self._beyond]
+
+    def rank_of(self, member: Member) -> int:
+        """Its place in `order`, from 1; 0: it has none."""
+        places = (n for n, one in enumerate(self.order, 1) if one is member)
+        return next(places, 0)
 
     def chosen(self, count: int) -> list[Member]:
         """So many, as the list takes them."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from search.procedure.members import Member
 from search.procedure.moves import Order
-from search.procedure.population import Member
 from search.procedure.visits import Visit
 from workers import Result
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from search.procedure.config import Config
 from search.procedure.filter import passed
+from search.procedure.members import Member, Origin
 from search.procedure.moves import FILTER, UNGATED, Move, Order
-from search.procedure.population import Member, Origin, Population
+from search.procedure.population import Population
 from search.procedure.rounds import Rounds
 from search.procedure.settings import Grids
 from search.procedure.visits import Visit

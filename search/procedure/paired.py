@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from search.procedure.config import Stage
+from search.procedure.members import Member
 from search.procedure.objective import LOG_LOSS, Fitness, Paired
-from search.procedure.population import Member, Population
+from search.procedure.population import Population
 
 
 class PairedPopulation(Population):

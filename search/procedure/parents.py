@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from search.procedure.population import Member, Population
+    from search.procedure.members import Member
+    from search.procedure.population import Population
 
 
 def any_of(cells: Sequence["Member"], rng: np.random.Generator) -> "Member":

@@ -9,21 +9,38 @@ before it; which settings a cell is given is one of (seed, cell, task, round) an
 
 import heapq
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Protocol
 
 from cells import Canonical, Cell, digest
 from search.procedure.config import Config
 from search.procedure.costed import CostedPopulation
 from search.procedure.course import Course
 from search.procedure.gated import Gated
+from search.procedure.members import Member, Origin
 from search.procedure.moves import CANDIDATES, UNGATED, Decision, Move, Order
 from search.procedure.objective import NominalCost
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member, Origin, Population
+from search.procedure.population import Population
 from search.procedure.proposals import Proposals, opening
 from search.procedure.staged import Staged
 from search.procedure.visits import Visit
 from workers import Result, Setting
+
+
+class Born(Protocol):
+    """Moves that brought new cells, in order.
+
+    Attributes:
+        digests: Of the cells.
+        kinds: Of the moves.
+    """
+
+    digests: Sequence[str]
+    kinds: Sequence[str]
+
+    def decision(self, birth: int) -> Decision:
+        """The move that brought the cell of this birth."""
 
 
 class Procedure:
@@ -86,10 +103,31 @@ class Procedure:
         """What is done with cells that are known."""
         return self._course
 
-    def meet(self, born: Iterable[Decision]) -> None:
-        """Takes the cells of earlier moves, in order, without making the moves."""
-        for decision in born:
-            self._member(decision)
+    def meet(
+        self, born: Born, recall: Callable[[Member], None], under_way: Collection[str]
+    ) -> None:
+        """Takes the cells of earlier moves, without making the moves.
+
+        Those that have come after the opening are made when they are asked for.
+
+        Args:
+            born: The moves that brought new cells.
+            recall: Is given each as it is made, and tells it what was learned of it.
+            under_way: Digests of those that are being evaluated.
+
+        Raises:
+            ValueError: These cannot be the moves of a search.
+        """
+
+        first = min(len(self._opening), len(born.digests))
+        later = {own: first + n for n, own in enumerate(born.digests[first:])}
+        self.proposed = len(born.digests) - first
+        if not CANDIDATES.issuperset(born.kinds[first:]) or len(later) < self.proposed:
+            raise ValueError("these are no cells of a search")
+        earlier = _Earlier(self, born, first, recall, under_way)
+        for birth in range(first):
+            self.population.add(earlier.make(birth, None))
+        self.population.members.expect(later, earlier)
 
     def take_up(self, decisions: int, visits: Sequence[Visit], *, opened: bool) -> None:
         """Goes on where another one was, whose cells are here.
@@ -105,9 +143,6 @@ class Procedure:
         self._candidates = sum(one.kind not in UNGATED for one in visits)
         for visit in visits:
             visit.member.under_way = True
-        for member in self.population.members.values():
-            if member.is_candidate and not (member.complete or member.under_way):
-                member.text = ""  # as `_close` leaves it
 
     def next_order(self) -> Order | None:
         """The next job of the moves under way, the oldest move first."""
@@ -217,17 +252,37 @@ class Procedure:
         if known is not None and not named:
             known.text = known.text or decision.text
             return known
-        parent = self.population.members.get(decision.parent)
         if not named:
             self.proposed += 1
-        number = self._named + self.proposed
+        birth = len(self.population.members) + len(self.population.references)
+        parent = self.population.members.get(decision.parent)
+        member = self.new_member(decision, birth, self.proposed, parent)
+        self.population.add(member)
+        return member
+
+    def new_member(
+        self, decision: Decision, birth: int, number: int, parent: Member | None
+    ) -> Member:
+        """The cell of a move that brings one, which is not added.
+
+        Args:
+            decision: The move.
+            birth: How many cells there are before it.
+            number: Candidates with it, if it is one.
+            parent: Its parent; None: it has none.
+        """
+        named = decision.kind in (Move.SEED, Move.REFERENCE)
         outside = decision.kind == Move.OUTSIDE
-        member = Member(
+        return Member(
             digest=decision.digest,
-            name=self._names[decision.digest] if named else f"cell_{number}",
+            name=(
+                self._names[decision.digest]
+                if named
+                else f"cell_{self._named + number}"
+            ),
             origin=Origin(decision.kind) if named or outside else Origin.MUTANT,
-            birth=len(self.population.members) + len(self.population.references),
-            number=0 if named else self.proposed,
+            birth=birth,
+            number=0 if named else number,
             parent=decision.parent,
             rules=decision.rules,
             depth=0 if parent is None else parent.depth + 1,
@@ -236,8 +291,6 @@ class Procedure:
             by=decision.by,
             mate=decision.mate,
         )
-        self.population.add(member)
-        return member
 
     def _close(self, visit: Visit) -> None:
         """Ends a move of which nothing is left."""
@@ -255,6 +308,35 @@ class Procedure:
             for seed in self.population.seeds:
                 self.population.join(seed)
             self._opened = True
+
+
+class _Earlier:
+    """Cells of earlier moves, made when they are asked for."""
+
+    def __init__(
+        self,
+        procedure: Procedure,
+        born: Born,
+        opening: int,
+        recall: Callable[[Member], None],
+        under_way: Collection[str],
+    ) -> None:
+        self._procedure, self._born, self._opening = procedure, born, opening
+        self._recall, self._under_way = recall, under_way
+
+    def parent(self, place: int) -> str:
+        """The digest of its parent; empty: it has none."""
+        return self._born.decision(place).parent
+
+    def make(self, place: int, parent: Member | None) -> Member:
+        """One of them."""
+        decision, number = self._born.decision(place), place - self._opening + 1
+        member = self._procedure.new_member(decision, place, number, parent)
+        self._recall(member)
+        keeps = member.complete or member.digest in self._under_way
+        if member.is_candidate and not keeps:
+            member.text = ""  # as `_close` leaves it
+        return member
 
 
 def _last_number(names: Iterable[str]) -> int:

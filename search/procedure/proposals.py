@@ -28,9 +28,10 @@ from cells import (
 )
 from search.procedure.config import Config
 from search.procedure.course import Course
+from search.procedure.members import Member
 from search.procedure.moves import Decision, Move, Reject
 from search.procedure.parents import PARENTS, any_of
-from search.procedure.population import Member, Population
+from search.procedure.population import Population
 from search.procedure.rules import Rules
 from workers import model_width
 

@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 
 from search.procedure.config import Config
+from search.procedure.members import Member, best_first
 from search.procedure.moves import FILTER
-from search.procedure.population import Member, Population, best_first
+from search.procedure.population import Population
 from search.procedure.settings import (
     Grids,
     Part,

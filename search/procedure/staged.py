@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 
 from search.procedure.config import Config
+from search.procedure.members import Member
 from search.procedure.moves import UNGATED, Move, Order
 from search.procedure.objective import LOG_LOSS, Fitness, Paired, log_loss
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member
 from search.procedure.visits import Round, Visit
 from workers import Result, Setting
 

@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from search.procedure.members import Member
 from search.procedure.moves import FILTER, Move, Order
-from search.procedure.population import Member
 from search.procedure.racing import Racing, by_shape, due
 from tasks import Metric
 from workers import Result, Setting

@@ -6,7 +6,7 @@ SQLite stores anything in any column. A row goes into the program through here a
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,7 @@ LAST: Final = 253_402_300_799
 
 _LARGE: Final = 1 << 53
 _HEX: Final = re.compile(r"[0-9a-f]{32}")
+_HEXES: Final = re.compile(r"[0-9a-f]*")
 
 
 class Kind(NamedTuple):
@@ -26,16 +27,25 @@ class Kind(NamedTuple):
     Attributes:
         words: What it is called.
         fits: Whether a value is that.
+        quick: Whether many are, in less time; False says nothing. None: there is no
+            such way.
     """
 
     words: str
     fits: Callable[[Any], bool]
+    quick: Callable[[Sequence[Any]], bool] | None = None
 
     def __or__(self, other: "Kind") -> "Kind":
         return Kind(
             f"{self.words} or {other.words}",
             lambda value: self.fits(value) or other.fits(value),
+            lambda values: self.all_fit([v for v in values if not other.fits(v)]),
         )
+
+    def all_fit(self, values: Sequence[Any]) -> bool:
+        """Whether each of them is that."""
+        quick = self.quick is not None and bool(values) and self.quick(values)
+        return quick or all(map(self.fits, values))
 
 
 def _is_int(value: Any) -> bool:
@@ -46,14 +56,34 @@ def _is_number(value: Any) -> bool:
     return _is_int(value) or (type(value) is float and math.isfinite(value))
 
 
+def _are(kind: type, values: Sequence[Any]) -> bool:
+    return {kind}.issuperset(map(type, values))
+
+
 INT: Final = Kind("a whole number", _is_int)
-COUNT: Final = Kind("a whole number from 0", lambda v: _is_int(v) and v >= 0)
-NUMBER: Final = Kind("a number", _is_number)
+COUNT: Final = Kind(
+    "a whole number from 0",
+    lambda v: _is_int(v) and v >= 0,
+    lambda vs: _are(int, vs) and min(vs) >= 0 and max(vs) < _LARGE,
+)
+NUMBER: Final = Kind(
+    "a number", _is_number, lambda vs: _are(float, vs) and math.isfinite(sum(vs))
+)
 SECONDS: Final = Kind("seconds from 0", lambda v: _is_number(v) and v >= 0)
-FLAG: Final = Kind("0 or 1", lambda v: v in (0, 1) and type(v) is int)
-TEXT: Final = Kind("a text", lambda v: isinstance(v, str))
+FLAG: Final = Kind(
+    "0 or 1",
+    lambda v: v in (0, 1) and type(v) is int,
+    lambda vs: _are(int, vs) and {0, 1}.issuperset(vs),
+)
+TEXT: Final = Kind("a text", lambda v: isinstance(v, str), lambda vs: _are(str, vs))
 DIGEST: Final = Kind(
-    "a digest of 16 bytes", lambda v: isinstance(v, str) and bool(_HEX.fullmatch(v))
+    "a digest of 16 bytes",
+    lambda v: isinstance(v, str) and bool(_HEX.fullmatch(v)),
+    lambda vs: (
+        _are(str, vs)
+        and {32}.issuperset(map(len, vs))
+        and bool(_HEXES.fullmatch("".join(vs)))
+    ),
 )
 KEY: Final = Kind("16 bytes", lambda v: isinstance(v, bytes) and len(v) == 16)
 TIME: Final = Kind(
@@ -65,7 +95,11 @@ EMPTY: Final = Kind("nothing", lambda v: v == "")
 
 def one_of(*values: str) -> Kind:
     """One of several texts."""
-    return Kind(f"one of {', '.join(values)}", lambda v: v in values)
+    return Kind(
+        f"one of {', '.join(values)}",
+        lambda v: v in values,
+        lambda vs: _are(str, vs) and set(values).issuperset(vs),
+    )
 
 
 Columns = Mapping[str, Kind]
@@ -96,10 +130,10 @@ def all_checked(
     Raises:
         UserError: See `checked`; of the first row that is wrong.
     """
-    kinds = [kind.fits for kind in columns.values()]
     found = zip(*rows, strict=True)
     if rows and not all(
-        all(map(fits, values)) for fits, values in zip(kinds, found, strict=True)
+        kind.all_fit(values)
+        for kind, values in zip(columns.values(), found, strict=True)
     ):
         for row in rows:
             checked(path, table, columns, row)

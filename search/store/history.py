@@ -1,6 +1,7 @@
 """What a search decided, issued and dropped; see `search.store.tables`."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from search.store.decode import (
     EMPTY,
     FLAG,
     INT,
+    KEY,
     NOTHING,
     NUMBER,
     TEXT,
@@ -29,8 +31,12 @@ from search.store.json_text import JsonError, read_json
 from search.store.rows import cell_number
 from search.store.tables import MATES, PROPOSERS, VIEWS
 
-PAGE: Final = 1000
+PAGE: Final = 1024
 """Rows that are read at a time, so that memory stays flat and no reader lasts."""
+
+BLOCK: Final = 64
+"""Decisions that are read with one that is asked for: to read few costs as much. Who
+asks for one block after the other is given twice as many each time."""
 
 DECISIONS: Final = """
 SELECT number, k.value, at, lower(hex(c.digest)),
@@ -40,8 +46,14 @@ FROM decisions JOIN words k ON k.id = kind
 WHERE number > ? ORDER BY number LIMIT ?
 """
 
-BORN: Final = DECISIONS.replace(
-    "number > ? ORDER BY number LIMIT ?", "born AND number < ? ORDER BY number"
+BIRTHS: Final = """
+SELECT number, kind, digest FROM decisions JOIN cells c ON c.id = cell
+WHERE born AND number < ? ORDER BY number
+"""
+
+SOME: Final = DECISIONS.replace(
+    "number > ? ORDER BY number LIMIT ?",
+    "number IN (SELECT value FROM json_each(?)) ORDER BY number",
 )
 
 REJECTS: Final = """
@@ -81,6 +93,7 @@ DECISION: Final[Columns] = {
     "rules": TEXT | NOTHING,
     "drain": FLAG,
 }
+BIRTH: Final[Columns] = {"number": COUNT, "kind": COUNT, "digest": KEY}
 REJECT: Final[Columns] = {
     "decision": COUNT,
     "reason": TEXT,
@@ -154,17 +167,30 @@ class History:
         )
         return -1 if number is None else int(number)
 
-    def born(self, before: int) -> Iterator[Decision]:
+    def born(self, before: int) -> "Born":
         """Decisions that brought a new cell, in order, without what they dropped.
 
         Args:
             before: The number of the first that is not wanted.
+
+        Raises:
+            UserError: One is none.
         """
-        rows = self._file.checked("decisions", DECISION, BORN, (before,))
-        who, mates = self._proposers(rows), self._mates(rows)
+        return Born(self, self._file.checked("decisions", BIRTH, BIRTHS, (before,)))
+
+    def some(self, numbers: Sequence[int]) -> Iterator[Decision]:
+        """Decisions of some numbers, in order, without what they dropped."""
+        wanted = json.dumps(list(numbers))
+        rows = self._file.checked("decisions", DECISION, SOME, (wanted,))
+        if rows:
+            who, mates = self._proposers(rows), self._mates(rows)
         for row in rows:
             by, mate = who.get(row[0], ""), mates.get(row[0], "")
             yield _decision(self._file.path, row, (), by, mate)
+
+    def kind(self, number: int) -> str:
+        """The kind that a number stands for in `decisions`."""
+        return self._file.value("words", number)
 
     def decisions(self, after: int = -1) -> Iterator[Decision]:
         """Decisions in order, a page at a time, from the one after a number on.
@@ -304,14 +330,56 @@ class History:
         )
 
 
+class Born:
+    """Decisions that brought a new cell, read in full when they are asked for.
+
+    Args:
+        history: That they are of.
+        rows: As `BIRTH` has them.
+
+    Attributes:
+        digests: Of the cells.
+        kinds: Of the decisions.
+
+    Raises:
+        UserError: The history is damaged.
+    """
+
+    def __init__(self, history: History, rows: Sequence[tuple[Any, ...]]) -> None:
+        words = {kind: history.kind(kind) for kind in {row[1] for row in rows}}
+        self.digests: Sequence[str] = [row[2].hex() for row in rows]
+        self.kinds: Sequence[str] = [words[row[1]] for row in rows]
+        self._numbers = [row[0] for row in rows]
+        self._history = history
+        self._read: dict[int, Decision] = {}  # by number
+        self._block, self._end = BLOCK, 0
+
+    def decision(self, place: int) -> Decision:
+        """One of them."""
+        number = self._numbers[place]
+        if number not in self._read:
+            start = place - place % BLOCK
+            self._block = min(2 * self._block, PAGE) if start == self._end else BLOCK
+            self._end = start + self._block
+            found = self._history.some(self._numbers[start : self._end])
+            self._read.update((decision.number, decision) for decision in found)
+        return self._read[number]
+
+
+_PLAIN: Final = re.compile(r'\["[^"\\\x00-\x1f]*"(, "[^"\\\x00-\x1f]*")*\]')
+"""A list of texts as `json.dumps` writes it, without anything that is escaped."""
+
+
 @lru_cache(10_000)
-def _known_names(text: str) -> tuple[str, ...]:
+def known_names(text: str) -> tuple[str, ...]:
     """What a text of JSON lists: many cells are made in the same way.
 
     Raises:
         JsonError: It is no JSON.
         TypeError: It is no list of texts.
     """
+    if _PLAIN.fullmatch(text):
+        return tuple(text[2:-2].split('", "'))
     names = read_json(text)
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
         raise TypeError(text)
@@ -320,7 +388,7 @@ def _known_names(text: str) -> tuple[str, ...]:
 
 def _names(path: Path | None, number: int, text: str) -> tuple[str, ...]:
     try:
-        return _known_names(text)
+        return known_names(text)
     except JsonError as error:
         raise wrong(path, "decisions", f"rules cannot be read: {error}") from None
     except TypeError:
@@ -340,7 +408,7 @@ def _decision(
     names = _names(path, number, rules or "[]")
     if (kind == Move.OUTSIDE) != bool(by):
         raise wrong(path, "proposers", f"{number} has a proposer, or none, by mistake")
-    if (names == (CROSSOVER,)) != bool(mate):
+    if (rules == CROSSED) != bool(mate):
         raise wrong(path, "mates", f"{number} has another parent, or none, by mistake")
     return Decision(
         number=number,

@@ -37,8 +37,9 @@ WHERE run_id IN ({{}}) AND budget <= ? ORDER BY run_id, budget
 """
 
 SPENT: Final = """
-SELECT sum(compile_s), sum(train_s), value FROM evaluations
-JOIN words ON words.id = numerics GROUP BY numerics
+SELECT (SELECT sum(compile_s) FROM evaluations WHERE numerics = words.id),
+    (SELECT sum(train_s) FROM evaluations WHERE numerics = words.id), value
+FROM words WHERE id IN (SELECT DISTINCT numerics FROM evaluations)
 """
 
 BESTS: Final = """
@@ -59,11 +60,15 @@ JOIN words ON words.id = numerics WHERE evaluations.id = ?
 WORK: Final = """
 SELECT json_extract(t.value, '$.name'),
     coalesce(json_extract(a.value, '$.schedule.name'), '') = 'filter', m.value,
-    count(*), sum(compile_s), sum(train_s), sum(compiled),
-    min(stored_at), max(stored_at)
-FROM evaluations e JOIN tasks t ON t.id = task JOIN trainings a ON a.id = training
+    sum(jobs), sum(compile_s), sum(train_s), sum(compiled), min(first), max(last)
+FROM (
+    SELECT task, training, machine, min(id) AS id, count(*) AS jobs,
+        sum(compile_s) AS compile_s, sum(train_s) AS train_s,
+        sum(compiled) AS compiled, min(stored_at) AS first, max(stored_at) AS last
+    FROM evaluations WHERE source IS NULL GROUP BY task, training, machine
+) e JOIN tasks t ON t.id = task JOIN trainings a ON a.id = training
     JOIN words m ON m.id = machine
-WHERE source IS NULL GROUP BY 1, 2, 3 ORDER BY min(e.id)
+GROUP BY 1, 2, 3 ORDER BY min(e.id)
 """
 
 

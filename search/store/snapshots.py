@@ -18,12 +18,12 @@ from search.store.json_text import read_json
 from search.store.tables import SNAPSHOTS
 from workers import installed
 
-FORM: Final = 1
+FORM: Final = 2
 """Of a snapshot; one of another form is none."""
 
 RUNS: Final = """
-SELECT count(*), sum(evaluation), sum(setting), sum(budget), sum(updates),
-    sum(length(status)), sum(CAST(best * 1e9 AS INTEGER)), sum(length(curve))
+SELECT count(*), sum(evaluation + 3 * setting + 5 * budget + 7 * updates +
+    length(status) + ifnull(CAST(best * 1e9 AS INTEGER), 0) + ifnull(length(curve), 0))
 FROM runs WHERE evaluation <= ?
 """
 

@@ -13,7 +13,7 @@ from benchmarks.nasbench import NasBench, counts
 from benchmarks.paired_world import SPREADS, Landscape, Pieces, Planted
 from benchmarks.rules_report import PAPER, RANDOM, Outcome, report
 from cells import PUBLISHED, ZOO, canonical, canonicalize, to_text
-from search.procedure.population import Member, Origin
+from search.procedure.members import Member, Origin
 
 MGU = Planted("mgu")
 

@@ -31,8 +31,8 @@ from search.output.tables import describe_setting
 from search.output.terms import Terms
 from search.procedure.costed import CostedPopulation
 from search.procedure.costs import MEASURES
+from search.procedure.members import Member
 from search.procedure.moves import CANDIDATES, Move
-from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.store.results import Work
 from tasks import Metric
@@ -156,6 +156,7 @@ def collect(run: OpenRun, engine: Engine, top: int, *, measure: bool = False) ->
         JobError: It cannot be measured here.
     """
     procedure, config = engine.procedure, run.config
+    procedure.population.members.make_all()  # of each there is something to tell
     objective = config.objective
     order = final_order(run)
     ranks = {one.digest: rank for rank, one in enumerate(standing(procedure, order), 1)}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from search.errors import UserError, at_least
-from search.loop.runs import open_run, replay
+from search.loop.runs import all_kept, open_run, replay
 from search.output.report.data import collect
 from search.output.report.page import render
 from search.store.files import write_whole
@@ -56,7 +56,7 @@ def write_report(
     at_least("`k`", k, 1)
     path = run / FILE if out is None else out
     _check_path(path, force=force)
-    with open_run(run, reading=True) as opened:
+    with open_run(run, reading=True) as opened, all_kept():
         report = collect(opened, replay(opened), k, measure=measure)
     num_bytes = _write(path, render(report, reload_s), force=force)
     return ReportFile(path, num_bytes, len(report.rows))

@@ -9,7 +9,7 @@ from cells import Cell, digest, draw_svg, equations, state_class
 from search.output.leaderboard import LeaderboardRow
 from search.output.report.data import Report
 from search.output.words import brief
-from search.procedure.population import Member
+from search.procedure.members import Member
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from search.output.lineage import Lineages, gain_words, line_of
-from search.procedure.population import Member, Population
+from search.output.lineage import Lineages, gain_words, line_of, parent_of
+from search.procedure.members import Member
+from search.procedure.population import Population
 from search.procedure.procedure import Procedure
 
-SAID: Final = 250
+SAID: Final = 100
 """Ranked cells whose edits are put into words, which takes milliseconds of each; of
 others the rules are named."""
 
@@ -57,8 +58,8 @@ def tree_lines(
     ranked, known = population.ranked, {m.digest for m in population.ranked}
     children: dict[str, list[Member]] = {}
     for member in ranked:  # best first
-        _, *above = line_of(population, member)
-        parent = above[0].digest if above and above[0].digest in known else ""
+        above = parent_of(population, member)
+        parent = above.digest if above and above.digest in known else ""
         children.setdefault(parent, []).append(member)
     lost = (
         member
@@ -99,9 +100,11 @@ def _way_to_the_best(population: Population) -> set[str]:
 
 
 def _descendants(population: Population) -> Counter[str]:
-    return Counter(
-        ancestor.digest
-        for member in population.ranked
-        for ancestor in line_of(population, member)
-        if ancestor is not member
-    )
+    """How many ranked cells descend from each."""
+    counts: Counter[str] = Counter()
+    # The youngest first: whoever descends from a cell has been counted before it.
+    for member in sorted(population.ranked, key=lambda one: -one.birth):
+        parent = parent_of(population, member)
+        if parent is not None:
+            counts[parent.digest] += 1 + counts[member.digest]
+    return counts

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from search.procedure.population import Member
+from search.procedure.members import Member
 from search.procedure.procedure import Procedure
 from tasks import Metric
 from workers import Setting

@@ -16,9 +16,9 @@ from search.errors import UserError
 from search.loop.engine import Engine
 from search.loop.outside import Outside, Verdict, hand_in
 from search.procedure.config import Config
+from search.procedure.members import Member, Members, Origin
 from search.procedure.moves import Decision
 from search.procedure.objective import Paired
-from search.procedure.population import Member, Origin
 from search.procedure.procedure import Procedure
 from search.store.history import History
 from search.store.inbox import INBOX, MAX_BYTES, Inbox, Proposal
@@ -184,7 +184,7 @@ def test_whoever_hands_in_is_told_what_becomes_of_it(tmp_path: Path) -> None:
 def test_what_the_search_would_not_draw_is_not_taken(tmp_path: Path) -> None:
     few = Procedure(config(recurrent=2, max_nodes=12))
     cells = [("tanh", ZOO["tanh"]), ("cfn", ZOO["cfn"])]
-    few.population.members.clear()
+    few.population.members = Members()
     found = hand_in(few, Inbox(tmp_path), cells, "ada")
     assert [one.verdict for one in found] == [Verdict.REFUSED] * 2
     assert [one.why for one in found] == ["few recurrent matrices", "over 12 nodes"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from search.loop import snapshots
 from search.loop.engine import Engine, Limits
 from search.loop.runs import Silent
-from search.procedure.population import Member
+from search.procedure.members import Member
 from search.procedure.procedure import Procedure
 from search.store.snapshots import NONE, Snapshot
 from search.store.store import Store
@@ -100,6 +100,29 @@ def test_a_snapshot_and_a_replay_show_the_same_at_any_moment(
                     assert seen(found) == seen(read(store, one, None))
         assert snapshot is not None
         assert snapshot.decisions == found.procedure.decisions
+
+
+def test_a_reader_makes_the_cells_that_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = outcome("plain")
+    run(tmp_path, one.config, one.candidates)
+    made: list[str] = []
+    new_member = Procedure.new_member
+
+    def counted(self: Procedure, *facts: Any) -> Member:
+        made.append(facts[0].digest)
+        return new_member(self, *facts)
+
+    monkeypatch.setattr(Procedure, "new_member", counted)
+    with Store.read(tmp_path) as store:
+        population = read(store, one, store.snapshots.read()).procedure.population
+        best = population.ranked[0]
+        assert population.rank_of(best) == 1
+        assert len(made) < len(population.members)
+        population.members.make_all()
+    assert len(made) == len(population.members) + len(population.references)
+    assert len(set(made)) == len(population.members.keys() | population.references)
 
 
 @pytest.mark.parametrize("name", ["plain", "common runs"])

@@ -10,9 +10,9 @@ import pytest
 
 from search.contest.variance import t_quantile
 from search.output.gains import Gains
+from search.procedure.members import Member, Origin
 from search.procedure.objective import Fitness
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member, Origin
 from tests.search.procedure.test_staged import OBJECTIVE, paired
 
 SETTINGS = len(OBJECTIVE.panel)

@@ -26,7 +26,7 @@ from search.output.leaderboard import pareto
 from search.output.report import charts
 from search.output.report.data import RankedCell, collect
 from search.output.report.page import inline_json
-from search.procedure.population import Member
+from search.procedure.members import Member
 from search.store.database import RUN_FILE
 from search.store.opening import FORMAT
 from tests.support.browser import BROWSER, browser

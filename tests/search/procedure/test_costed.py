@@ -13,8 +13,8 @@ from search.procedure.costed import DEAREST, CostedPopulation
 from search.procedure.costs import MEASURES, cell_cost
 from search.procedure.document import assign
 from search.procedure.front import Point
+from search.procedure.members import Member, Origin
 from search.procedure.objective import NominalCost
-from search.procedure.population import Member, Origin
 from search.procedure.reader import make_config
 from search.procedure.writer import to_document
 from workers import Setting, model_width

@@ -6,8 +6,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from search.procedure.members import Member, Origin
 from search.procedure.parents import PARENTS, any_of
-from search.procedure.population import Member, Origin, Population
+from search.procedure.population import Population
 from tests.support.instant import config
 
 WORTHS = {"a": 0.1, "b": 0.9, "c": 0.4, "d": 0.8, "e": 0.6, "f": 0.2, "g": 0.7}

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from search.errors import UserError
 from search.procedure.config import Stage
-from search.procedure.population import Member, Origin, Population, Trials, best_first
+from search.procedure.members import Member, Origin, Trials, best_first
+from search.procedure.population import Population
 from search.procedure.settings import Grids
 from tasks import ACCURACY, TOKEN_NLL, Metric
 from tests.support.instant import GRID, config

@@ -11,8 +11,8 @@ from cells import TRANSFORMATIONS, ZOO, canonical, dead, digest, parse, to_text
 from search.errors import UserError
 from search.loop.tally import Tally
 from search.procedure.config import Config, Plan
+from search.procedure.members import Member
 from search.procedure.moves import FILTER, Decision, Move, Order, Reject
-from search.procedure.population import Member
 from search.procedure.procedure import Procedure
 from search.procedure.racing import Racing
 from search.procedure.settings import Inheritance

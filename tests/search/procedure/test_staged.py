@@ -14,9 +14,9 @@ from cells import ZOO
 from search.errors import UserError
 from search.loop.engine import Engine
 from search.procedure.config import Config
+from search.procedure.members import Member, Origin
 from search.procedure.objective import Finals, Fitness, NominalCost, Paired, log_loss
 from search.procedure.paired import PairedPopulation
-from search.procedure.population import Member, Origin
 from search.procedure.staged import Prediction
 from tests.support.fake_search import share
 from tests.support.instant import Pool, config, everything, run, until
