@@ -19,6 +19,7 @@ from search.loop.tally import Tally
 from search.procedure.clock import Clock, Ticket
 from search.procedure.moves import Order
 from search.procedure.procedure import Procedure
+from search.store.born import Born
 from search.store.decode import COUNT, NUMBER
 from search.store.snapshots import Snapshot
 from search.store.store import Store
@@ -108,7 +109,7 @@ def restore(procedure: Procedure, store: Store, snapshot: Snapshot) -> Stand:
         ValueError, LookupError, TypeError, UserError: The snapshot is none of it.
     """
     state = snapshot.state
-    born = store.history.born(snapshot.decisions)
+    born = Born(store.history, snapshot.decisions)
     columns = read_columns(state["sizes"], snapshot.numbers)
     learned = Learned(columns, procedure.config, len(born.digests))
     under_way = {row[2] for row in state["visits"]}

@@ -10,12 +10,12 @@ before it; which settings a cell is given is one of (seed, cell, task, round) an
 import heapq
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Protocol
 
 from cells import Canonical, Cell, digest
 from search.procedure.config import Config
 from search.procedure.costed import CostedPopulation
 from search.procedure.course import Course
+from search.procedure.earlier import Born, Earlier
 from search.procedure.gated import Gated
 from search.procedure.members import Member, Origin
 from search.procedure.moves import CANDIDATES, UNGATED, Decision, Move, Order
@@ -26,21 +26,6 @@ from search.procedure.proposals import Proposals, opening
 from search.procedure.staged import Staged
 from search.procedure.visits import Visit
 from workers import Result, Setting
-
-
-class Born(Protocol):
-    """Moves that brought new cells, in order.
-
-    Attributes:
-        digests: Of the cells.
-        kinds: Of the moves.
-    """
-
-    digests: Sequence[str]
-    kinds: Sequence[str]
-
-    def decision(self, birth: int) -> Decision:
-        """The move that brought the cell of this birth."""
 
 
 class Procedure:
@@ -118,13 +103,13 @@ class Procedure:
         Raises:
             ValueError: These cannot be the moves of a search.
         """
-
         first = min(len(self._opening), len(born.digests))
         later = {own: first + n for n, own in enumerate(born.digests[first:])}
         self.proposed = len(born.digests) - first
         if not CANDIDATES.issuperset(born.kinds[first:]) or len(later) < self.proposed:
             raise ValueError("these are no cells of a search")
-        earlier = _Earlier(self, born, first, recall, under_way)
+
+        earlier = Earlier(born, self.new_member, first, recall, under_way)
         for birth in range(first):
             self.population.add(earlier.make(birth, None))
         self.population.members.expect(later, earlier)
@@ -308,35 +293,6 @@ class Procedure:
             for seed in self.population.seeds:
                 self.population.join(seed)
             self._opened = True
-
-
-class _Earlier:
-    """Cells of earlier moves, made when they are asked for."""
-
-    def __init__(
-        self,
-        procedure: Procedure,
-        born: Born,
-        opening: int,
-        recall: Callable[[Member], None],
-        under_way: Collection[str],
-    ) -> None:
-        self._procedure, self._born, self._opening = procedure, born, opening
-        self._recall, self._under_way = recall, under_way
-
-    def parent(self, place: int) -> str:
-        """The digest of its parent; empty: it has none."""
-        return self._born.decision(place).parent
-
-    def make(self, place: int, parent: Member | None) -> Member:
-        """One of them."""
-        decision, number = self._born.decision(place), place - self._opening + 1
-        member = self._procedure.new_member(decision, place, number, parent)
-        self._recall(member)
-        keeps = member.complete or member.digest in self._under_way
-        if member.is_candidate and not keeps:
-            member.text = ""  # as `_close` leaves it
-        return member
 
 
 def _last_number(names: Iterable[str]) -> int:

@@ -132,8 +132,9 @@ class Database:
 
     def number(self, table: str, value: str) -> int:
         """The id of a value in a table of `id` and `value`, where it is put if new."""
-        ids = self.ids(table)
+        ids = self._ids.get(table, {})
         if value not in ids:
+            ids = self.ids(table)
             self.execute(f"INSERT OR IGNORE INTO {table} (value) VALUES (?)", (value,))
             query = f"SELECT id FROM {table} WHERE value = ?"
             ids[value] = self.execute(query, (value,)).fetchone()[0]

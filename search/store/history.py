@@ -34,10 +34,6 @@ from search.store.tables import MATES, PROPOSERS, VIEWS
 PAGE: Final = 1024
 """Rows that are read at a time, so that memory stays flat and no reader lasts."""
 
-BLOCK: Final = 64
-"""Decisions that are read with one that is asked for: to read few costs as much. Who
-asks for one block after the other is given twice as many each time."""
-
 DECISIONS: Final = """
 SELECT number, k.value, at, lower(hex(c.digest)),
     lower(hex(p.digest)), c.text, rules, drain
@@ -167,16 +163,15 @@ class History:
         )
         return -1 if number is None else int(number)
 
-    def born(self, before: int) -> "Born":
-        """Decisions that brought a new cell, in order, without what they dropped.
+    def births(self, before: int) -> list[tuple[int, str, str]]:
+        """Number, kind and cell of the decisions that brought a new one, in order.
 
         Args:
             before: The number of the first that is not wanted.
-
-        Raises:
-            UserError: One is none.
         """
-        return Born(self, self._file.checked("decisions", BIRTH, BIRTHS, (before,)))
+        rows = self._file.checked("decisions", BIRTH, BIRTHS, (before,))
+        kinds = {kind: self._file.value("words", kind) for kind in {r[1] for r in rows}}
+        return [(number, kinds[kind], key.hex()) for number, kind, key in rows]
 
     def some(self, numbers: Sequence[int]) -> Iterator[Decision]:
         """Decisions of some numbers, in order, without what they dropped."""
@@ -187,10 +182,6 @@ class History:
         for row in rows:
             by, mate = who.get(row[0], ""), mates.get(row[0], "")
             yield _decision(self._file.path, row, (), by, mate)
-
-    def kind(self, number: int) -> str:
-        """The kind that a number stands for in `decisions`."""
-        return self._file.value("words", number)
 
     def decisions(self, after: int = -1) -> Iterator[Decision]:
         """Decisions in order, a page at a time, from the one after a number on.
@@ -328,42 +319,6 @@ class History:
             job.end,
             job.drain,
         )
-
-
-class Born:
-    """Decisions that brought a new cell, read in full when they are asked for.
-
-    Args:
-        history: That they are of.
-        rows: As `BIRTH` has them.
-
-    Attributes:
-        digests: Of the cells.
-        kinds: Of the decisions.
-
-    Raises:
-        UserError: The history is damaged.
-    """
-
-    def __init__(self, history: History, rows: Sequence[tuple[Any, ...]]) -> None:
-        words = {kind: history.kind(kind) for kind in {row[1] for row in rows}}
-        self.digests: Sequence[str] = [row[2].hex() for row in rows]
-        self.kinds: Sequence[str] = [words[row[1]] for row in rows]
-        self._numbers = [row[0] for row in rows]
-        self._history = history
-        self._read: dict[int, Decision] = {}  # by number
-        self._block, self._end = BLOCK, 0
-
-    def decision(self, place: int) -> Decision:
-        """One of them."""
-        number = self._numbers[place]
-        if number not in self._read:
-            start = place - place % BLOCK
-            self._block = min(2 * self._block, PAGE) if start == self._end else BLOCK
-            self._end = start + self._block
-            found = self._history.some(self._numbers[start : self._end])
-            self._read.update((decision.number, decision) for decision in found)
-        return self._read[number]
 
 
 _PLAIN: Final = re.compile(r'\["[^"\\\x00-\x1f]*"(, "[^"\\\x00-\x1f]*")*\]')

@@ -328,11 +328,14 @@ def seal_of(
 ) -> bytes:
     """A digest of a row of `runs`, half of it of the curve: no edit goes unnoticed."""
     row = repr((key, budget, *values)).encode()
-    return _half(row) + _half((curve or "").encode())
+    return _half(row) + (_half(curve.encode()) if curve else _NO_CURVE)
 
 
 def _half(data: bytes) -> bytes:
     return blake2b(data, digest_size=8).digest()
+
+
+_NO_CURVE: Final = _half(b"")
 
 
 @lru_cache(maxsize=64)

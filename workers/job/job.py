@@ -190,6 +190,7 @@ def study_id(digest: str, task: TaskSpec, seed: int, training: Training) -> str:
     return hash_text(dumps(parts))
 
 
+@lru_cache(maxsize=4_000)
 def run_id(study: str, setting: Setting) -> str:
     """What the training of one setting is, whatever its budget: 32 hexadecimal digits.
 
