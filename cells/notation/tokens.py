@@ -88,15 +88,11 @@ def screened(text: str, symbols: Collection[str]) -> str:
     opened: list[int] = []
     operations, before = 0, ""
     for match in _TOKEN.finditer(text):
-        kind, token = str(match.lastgroup), match[0]
-        if kind == "space":
-            kept.append(token)
-            continue
+        kind, token, start = str(match.lastgroup), match.group(), match.start()
         kept.append(_blanked(kind, token))
-        if kind == "comment":
+        if kind in ("space", "comment"):
             continue
-        start = match.start()
-        wrong = "" if kind == "mark" else _fault(kind, token, symbols)
+        wrong = _fault(kind, token, symbols)
         if token == "(":
             opened.append(start)
             operations += before in ("name", "value")

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from search.loop.frozen import need
 from search.procedure.config import Config
 from search.procedure.members import Member, Trials
 from search.procedure.population import Population
 from search.store.decode import COUNT
+from search.store.snapshots import need
 
 COLUMNS: Final[Mapping[str, str]] = {
     "attempts": "<u2",  # a row a cell

@@ -10,14 +10,11 @@ from search.procedure.procedure import Procedure
 from search.procedure.visits import Round, Visit
 from search.store.decode import COUNT, FLAG, INT, Kind
 from search.store.rows import read_setting
+from search.store.snapshots import need
 from workers import Result, Setting
 
 Find = Callable[[Order], Mapping[Setting, Result]]
 """The results of an order that are stored."""
-
-
-class UnfitError(ValueError):
-    """A snapshot is none of this search's."""
 
 
 class Words:
@@ -53,6 +50,11 @@ def freeze_visit(visit: Visit, words: Words) -> list[Any]:
     queue = [freeze_order(visit, order, words) for _, order in visit.queued]
     facts = [visit.decision, visit.kind.value, visit.member.digest]
     return [*facts, visit.task, int(visit.tried), visit.rung, rounds, queue]
+
+
+def cells_of(rows: Any) -> set[str]:
+    """The digests of the cells of moves."""
+    return {row[2] for row in rows}
 
 
 def freeze_order(visit: Visit, order: Order, words: Words) -> list[Any]:
@@ -135,9 +137,3 @@ def _fields(row: Any, *kinds: Kind) -> list[Any]:
     need(isinstance(row, list) and len(row) == len(kinds))
     need(all(kind.fits(value) for kind, value in zip(kinds, row, strict=True)))
     return list(row)
-
-
-def need(fits: bool) -> None:
-    """Raises `UnfitError` where something does not fit."""
-    if not fits:
-        raise UnfitError

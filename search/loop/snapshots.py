@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from search.loop.columns import COLUMNS, Learned, freeze_cells, read_columns
 from search.loop.frozen import (
-    UnfitError,
     Words,
+    cells_of,
     freeze_order,
     freeze_visit,
     thaw_order,
@@ -21,7 +21,7 @@ from search.procedure.moves import Order
 from search.procedure.procedure import Procedure
 from search.store.born import Born
 from search.store.decode import COUNT, NUMBER
-from search.store.snapshots import Snapshot
+from search.store.snapshots import Snapshot, UnfitError
 from search.store.store import Store
 from workers import Result, Setting
 
@@ -112,8 +112,7 @@ def restore(procedure: Procedure, store: Store, snapshot: Snapshot) -> Stand:
     born = Born(store.history, snapshot.decisions)
     columns = read_columns(state["sizes"], snapshot.numbers)
     learned = Learned(columns, procedure.config, len(born.digests))
-    under_way = {row[2] for row in state["visits"]}
-    procedure.meet(born, learned.recall, under_way)
+    procedure.meet(born, learned.recall, cells_of(state["visits"]))
     ranked = (born.digests[birth] for birth in learned.births)
     procedure.population.rank_as(ranked)
     procedure.population.relearn(_numbers(state["pool"]))

@@ -1,7 +1,6 @@
 """What a search decided, issued and dropped; see `search.store.tables`."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -321,20 +320,14 @@ class History:
         )
 
 
-_PLAIN: Final = re.compile(r'\["[^"\\\x00-\x1f]*"(, "[^"\\\x00-\x1f]*")*\]')
-"""A list of texts as `json.dumps` writes it, without anything that is escaped."""
-
-
 @lru_cache(10_000)
-def known_names(text: str) -> tuple[str, ...]:
+def _known_names(text: str) -> tuple[str, ...]:
     """What a text of JSON lists: many cells are made in the same way.
 
     Raises:
         JsonError: It is no JSON.
         TypeError: It is no list of texts.
     """
-    if _PLAIN.fullmatch(text):
-        return tuple(text[2:-2].split('", "'))
     names = read_json(text)
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
         raise TypeError(text)
@@ -343,7 +336,7 @@ def known_names(text: str) -> tuple[str, ...]:
 
 def _names(path: Path | None, number: int, text: str) -> tuple[str, ...]:
     try:
-        return known_names(text)
+        return _known_names(text)
     except JsonError as error:
         raise wrong(path, "decisions", f"rules cannot be read: {error}") from None
     except TypeError:

@@ -61,6 +61,16 @@ NONE: Final = (UserError, sqlite3.Error, ValueError, LookupError, TypeError)
 """What comes of a snapshot that is damaged, another version's, or none of ours."""
 
 
+class UnfitError(ValueError):
+    """A snapshot is none of this search's."""
+
+
+def need(fits: bool) -> None:
+    """Raises `UnfitError` where a snapshot does not fit."""
+    if not fits:
+        raise UnfitError
+
+
 class Snapshot(NamedTuple):
     """Where a search stood.
 

@@ -3,16 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from search.output.lineage import Lineages, gain_words, line_of, parent_of
 from search.procedure.members import Member
 from search.procedure.population import Population
 from search.procedure.procedure import Procedure
-
-SAID: Final = 100
-"""Ranked cells whose edits are put into words, which takes milliseconds of each; of
-others the rules are named."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,6 @@ def tree_lines(
         if member.digest not in known and not member.under_way
     )
     dropped = Counter(member.parent for member in lost)
-    said = {m.digest for m in ranked[:SAID]}
     shown, counts = _way_to_the_best(population), _descendants(population)
 
     # Depth first, with a stack: a lineage may be longer than calls may nest.
@@ -78,7 +72,8 @@ def tree_lines(
         below = children.get(member.digest, [])
         pending += [(child, level + 1) for child in reversed(below)]
         depth = pending[-1][1] if pending else 1
-        step = lineages.of(member)[-1] if member.digest in said else None
+        # To put an edit into words takes milliseconds; of others the rules are named.
+        step = lineages.of(member)[-1] if member.digest in ranks else None
         yield TreeLine(
             name=member.name,
             rank=ranks.get(member.digest, 0),

@@ -6,11 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cells import CROSSOVER
 from search.store import decode
 from search.store.decode import Kind, one_of
-from search.store.history import known_names
-from search.store.json_text import JsonError, read_json
 
 KINDS = {
     **{name: kind for name, kind in vars(decode).items() if isinstance(kind, Kind)},
@@ -38,23 +35,3 @@ def test_many_values_fit_if_each_does(name: str, data: st.DataObject) -> None:
     fitting = VALUES.filter(kind.fits)
     values = data.draw(st.lists(fitting, max_size=4) | st.lists(VALUES, max_size=4))
     assert kind.all_fit(values) == all(map(kind.fits, values))
-
-
-@given(
-    text=st.one_of(
-        st.text(alphabet='[]", \\a\n', max_size=12),
-        st.lists(st.text(max_size=5), max_size=3).map(lambda names: str(names)),
-        st.sampled_from(["[]", '["a"]', '["a", "b"]', '["a","b"]', f'["{CROSSOVER}"]']),
-        st.sampled_from(['[""]', '["a\\u0041"]', '["a\t"]', '["a", 1]', '"a"', "{}"]),
-    )
-)
-def test_names_are_read_as_json_reads_them(text: str) -> None:
-    try:
-        names = read_json(text)
-    except JsonError:
-        names = None
-    if isinstance(names, list) and all(isinstance(one, str) for one in names):
-        assert known_names(text) == tuple(names)
-    else:
-        with pytest.raises((JsonError, TypeError)):
-            known_names(text)
