@@ -59,7 +59,7 @@ def read(command: str, run: Path) -> tuple[float, bytes]:
         printed = page.read_bytes()
     spent = usage.ru_utime + usage.ru_stime
     said = printed.replace(str(run).encode(), b"RUN")
-    return spent, re.sub(rb"last result \S+ ago", b"last result", said)
+    return spent, re.sub(rb"last result [^\n]+ ago", b"last result", said)
 
 
 def forget(run: Path) -> None:
